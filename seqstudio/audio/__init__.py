@@ -1,0 +1,1 @@
+"""Sound output and transport. No Qt, no torch."""

@@ -1,0 +1,1 @@
+"""The catalogue: one declaration a block, shape rules, templates. No Qt, no torch."""

@@ -1,0 +1,1 @@
+"""What every package may use: typed errors, events, safe files. Imports nothing of ours."""

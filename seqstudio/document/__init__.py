@@ -1,0 +1,1 @@
+"""The project: graph, settings, undoable edits, the file. No Qt, no torch."""

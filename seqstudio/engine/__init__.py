@@ -1,0 +1,1 @@
+"""Torch lives here: graph to module, code, training, probes, sampling."""

@@ -1,0 +1,1 @@
+"""Scores, ABC, MIDI files, musical measures, the synthesiser. No Qt, no torch."""

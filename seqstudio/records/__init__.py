@@ -1,0 +1,1 @@
+"""What a run says and is told: frozen messages of numbers and read-only arrays."""

@@ -1,0 +1,1 @@
+"""Running a trainer: process or thread, the run store. No Qt."""

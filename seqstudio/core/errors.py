@@ -6,6 +6,8 @@ for our own mistakes. The window shows the three parts apart, the command line i
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 
 class SeqError(Exception):
     """A failure to tell a person about.
@@ -27,9 +29,11 @@ class SeqError(Exception):
         parts = [self.what, self.why, self.hint]
         return ". ".join(part.strip().rstrip(".") for part in parts if part) + "."
 
+    @override
     def __str__(self) -> str:
         return self.sentence()
 
+    @override
     def __reduce__(self) -> tuple[type[SeqError], tuple[str, str, str]]:
         # The default pickles only `args`, and a failure has to cross a process border whole.
         return type(self), (self.what, self.why, self.hint)

@@ -1,0 +1,229 @@
+"""What crosses between the window and a trainer: commands in, events out. Frozen, picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seqstudio.records.readings import (
+    AttentionReading,
+    GradientReading,
+    Metrics,
+    Sample,
+    Validation,
+)
+
+State = Literal["starting", "running", "paused", "stopped", "finished", "failed"]
+
+
+# ------------------------------------------------------------------------------- commands
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begin or continue a run.
+
+    Attributes:
+        run: Name of the run; every event carries it, and events of older runs are dropped.
+        project: Text of the project file.
+        base: Folder that relative data paths start from, or "".
+        folder: Folder of the run (checkpoints, store); created if needed.
+        device: "auto", "cpu", "cuda" or "mps".
+        resume: Continue from the folder's last checkpoint.
+        paused: Stop before the first step and wait.
+        probes: Whether the gradient and attention probes run.
+    """
+
+    run: str
+    project: str
+    base: str
+    folder: str
+    device: str = "auto"
+    resume: bool = False
+    paused: bool = False
+    probes: bool = True
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Take effect before the next step."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Run exactly `count` steps, with a probe on the last, then be paused."""
+
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class SetLive:
+    """Change a live training setting ("learning_rate" or "clip") between two steps."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class SetProbeText:
+    """Look at another text from now on; an attention and gradient reading follows at once."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Write:
+    """Ask for a sample."""
+
+    request: int
+    prompt: str
+    length: int
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Write a checkpoint now."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Finish the step, write a checkpoint, end the run."""
+
+
+Command = Start | Pause | Resume | Step | SetLive | SetProbeText | Write | Checkpoint | Stop
+
+
+# --------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The trainer is loaded and waits for a command.
+
+    Attributes:
+        devices: Devices it can train on, best first.
+        version: Version of torch.
+    """
+
+    devices: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    """The run is in a new state.
+
+    Attributes:
+        state: The new one.
+        step: Optimizer steps done.
+        detail: What the person may want to know: device, precision, threads, reason.
+    """
+
+    state: State
+    step: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the trainer found out about the run at its start.
+
+    Attributes:
+        parameters: Trainable numbers.
+        chance: Loss of a uniform guess.
+        floor_name: What the floor is, "" while it is being counted.
+        floor: Loss of the best method without a network, NaN while unknown.
+        unit: Unit of the loss.
+        train_tokens: Tokens to learn from, 0 when they are generated.
+        valid_tokens: Tokens held out.
+        device: Device in use.
+        notes: What the person should know about the data.
+    """
+
+    parameters: int
+    chance: float
+    floor_name: str
+    floor: float
+    unit: str
+    train_tokens: int
+    valid_tokens: int
+    device: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LiveChanged:
+    """A live setting took effect; drawn as a mark on the curves."""
+
+    step: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on the disk."""
+
+    step: int
+    path: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Long work: what, and how far in 0..1 (NaN when it cannot be told)."""
+
+    what: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something went wrong.
+
+    Attributes:
+        what: What happened.
+        why: The cause.
+        hint: What to do.
+        trace: Traceback for the details, "" when it adds nothing.
+        fatal: True when the run ended; False when it goes on.
+    """
+
+    what: str
+    why: str
+    hint: str
+    trace: str = ""
+    fatal: bool = True
+
+
+Event = (
+    Ready
+    | StateChanged
+    | Facts
+    | LiveChanged
+    | Saved
+    | Progress
+    | Failed
+    | Metrics
+    | Validation
+    | GradientReading
+    | AttentionReading
+    | Sample
+)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """An event with the run it belongs to ("" before the first run)."""
+
+    run: str
+    event: Event

@@ -1,0 +1,204 @@
+"""What a run says: frozen records of numbers and read-only arrays, without torch or Qt.
+
+They cross the border between trainer and window and are kept in the run store. Definitions of
+every quantity: docs/diagnostics.md. Shape legend: T time steps, D distances, H heads.
+Gradient norms are in nats per unit of activation with the loss mean undone (multiplied by the
+number of averaged terms), so curves do not move with the batch size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A batch of training steps, every step of it; all arrays (n,).
+
+    Attributes:
+        steps: Number of optimizer steps done after each, from 1.
+        loss: Training loss, in the unit of the task.
+        grad_norm: Norm of all parameter gradients before clipping.
+        rate: Learning rate in force.
+        clip: Clip norm in force, 0 for none.
+        seconds: Training time of the run so far.
+        tokens: Tokens (or sequence steps) seen so far.
+        memory_mb: Resident memory of the trainer now.
+    """
+
+    steps: Ints
+    loss: Floats
+    grad_norm: Floats
+    rate: Floats
+    clip: Floats
+    seconds: Floats
+    tokens: Ints
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Loss on held-out data.
+
+    Attributes:
+        step: Optimizer steps done.
+        loss: Mean loss in the unit of the task.
+        accuracy: Share of right answers, NaN where the task has none.
+        count: Predictions behind the mean.
+        complete: True when the whole held-out part was read, False for its fixed first part.
+        best: True when no earlier validation of the run was better.
+    """
+
+    step: int
+    loss: float
+    accuracy: float
+    count: int
+    complete: bool
+    best: bool
+
+
+@dataclass(frozen=True)
+class LayerGradient:
+    """Gradient through time of one recurrent layer.
+
+    Attributes:
+        block: Id of its block in the graph.
+        layer: Number of the layer in the block, from 0.
+        arch: "rnn", "gru" or "lstm".
+        total_h: (T,) mean over rows of the norm of dL/dh_t.
+        direct_h: (T,) the same of the part that does not pass through h_{t+1}.
+        total_c: (T,) the same of dL/dc_t; None unless LSTM.
+        wall_h: Norm of dL/dh_0: what the truncation window cuts off.
+        wall_c: Norm of dL/dc_0, None unless LSTM.
+    """
+
+    block: str
+    layer: int
+    arch: str
+    total_h: Floats
+    direct_h: Floats
+    total_c: Floats | None
+    wall_h: float
+    wall_c: float | None
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Gradient against distance from the loss, in decades relative to distance 0.
+
+    Attributes:
+        block: Block it belongs to.
+        arch: "rnn", "gru", "lstm" or "transformer": the colour.
+        quantity: "dl/dh" (state under the head), "dl/dc" or "dl/demb" (input gradient, for all).
+        distance: (D,) steps back from the loss.
+        low: (D,) 10 % quantile of log10 of the ratio to distance 0.
+        median: (D,) median.
+        high: (D,) 90 % quantile.
+        count: (D,) pairs of loss position and row behind each value.
+        slope: Decades per step from a least-squares fit, NaN if it cannot be told.
+        reach: Steps for a factor of ten, inf when the curve does not fall.
+    """
+
+    block: str
+    arch: str
+    quantity: str
+    distance: Ints
+    low: Floats
+    median: Floats
+    high: Floats
+    count: Ints
+    slope: float
+    reach: float
+
+
+@dataclass(frozen=True)
+class GradientReading:
+    """The gradient microscope at one training step.
+
+    Attributes:
+        step: Optimizer steps done before the measured step.
+        tokens: (T,) texts of the time steps of the first measured row.
+        layers: Every recurrent layer.
+        horizons: One or more curves per model.
+        rows: Rows of the batch that were measured.
+        window: Steps of the window: the gradient stops there.
+        source: "training step" (true gradients of the real step) or "probe text".
+        cost_s: Seconds the probe took.
+    """
+
+    step: int
+    tokens: tuple[str, ...]
+    layers: tuple[LayerGradient, ...]
+    horizons: tuple[Horizon, ...]
+    rows: int
+    window: int
+    source: str
+    cost_s: float
+
+
+@dataclass(frozen=True)
+class LayerAttention:
+    """Attention weights of one layer.
+
+    Attributes:
+        block: Id of its block.
+        layer: Number in the block, from 0.
+        weights: (H, T, T) float32, query by key; rows sum to 1.
+        masked: (T, T) True where a query may not look.
+    """
+
+    block: str
+    layer: int
+    weights: NDArray[np.float32]
+    masked: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class AttentionReading:
+    """Every layer and head for one text, at one training step."""
+
+    step: int
+    tokens: tuple[str, ...]
+    layers: tuple[LayerAttention, ...]
+    cost_s: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Text written by the model.
+
+    Attributes:
+        request: Number of the request that asked for it.
+        step: Optimizer steps done.
+        prompt: Text it was given.
+        text: Text it wrote so far, without the prompt.
+        probability: (n,) probability of each written token when it was chosen.
+        choices: The likeliest next tokens now, after temperature, top k and top p: (token, p).
+        temperature: As asked.
+        seed: Seed of the choice.
+        done: False while it is still being written.
+    """
+
+    request: int
+    step: int
+    prompt: str
+    text: str
+    probability: NDArray[np.float32]
+    choices: tuple[tuple[str, float], ...]
+    temperature: float
+    seed: int
+    done: bool
+
+
+def freeze(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a contiguous copy that nobody can write to."""
+    copy = np.array(array, order="C", copy=True)
+    copy.setflags(write=False)
+    return copy

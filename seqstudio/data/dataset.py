@@ -1,0 +1,99 @@
+"""What a model learns from: a text in numbers, or a task that draws examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from seqstudio.data.tasks import Batch, Task
+    from seqstudio.data.vocabulary import Vocabulary
+
+Pattern = Literal["next token", "value", "class"]
+Input = Literal["ids", "vectors"]
+Part = Literal["train", "valid"]
+
+# Validation examples and the preview have seeds of their own, so that they are the same in every
+# run and never the start of a training stream that somebody seeds with a small number.
+_SEEDS: dict[Part, int] = {"train": 0x7EA1_0001, "valid": 0x7EA1_0002}
+
+
+def _nothing() -> NDArray[np.uint16]:
+    return np.empty(0, np.uint16)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A corpus or task, ready to be learnt.
+
+    Attributes:
+        title: Name for people.
+        origin: One sentence: where it comes from and under which licence.
+        pattern: What is asked: the next token at every place, one value or one class a sequence.
+        input: Numbers of symbols, or vectors.
+        vocabulary: The symbols, where the input is ids.
+        vector_width: Numbers a step, where the input is vectors; else 0.
+        classes: Names of the classes, where the pattern is "class"; else ().
+        unit: Unit of the loss, such as "nats per character".
+        token_name: What one step is called, such as "character".
+        chance: Loss, in `unit`, of an answer that looks at nothing: ln V for a uniform guess.
+        content_hash: SHA-256 in hex of everything that a model would see.
+        train: Numbers of the training symbols (N,) uint16, read-only; empty for a task.
+        valid: Numbers of the held-out symbols (M,) uint16, read-only; empty for a task.
+        notes: Sentences about what was left out or changed.
+        task: Draws the examples where there is no text.
+    """
+
+    title: str
+    origin: str
+    pattern: Pattern
+    input: Input
+    unit: str
+    token_name: str
+    chance: float
+    content_hash: str
+    vocabulary: Vocabulary | None = None
+    vector_width: int = 0
+    classes: tuple[str, ...] = ()
+    train: NDArray[np.uint16] = field(default_factory=_nothing)
+    valid: NDArray[np.uint16] = field(default_factory=_nothing)
+    notes: tuple[str, ...] = ()
+    task: Task | None = None
+
+    def __post_init__(self) -> None:
+        self.train.flags.writeable = False
+        self.valid.flags.writeable = False
+
+    @property
+    def generated(self) -> bool:
+        """Whether examples are drawn by `batch`; else they are cut from `train` and `valid`."""
+        return self.task is not None
+
+    def batch(self, rng: np.random.Generator, rows: int) -> Batch:
+        """Draw `rows` training examples of a generated task."""
+        return self._drawn_from().draw(rng, rows)
+
+    def fixed_batches(self, rows: int, count: int) -> tuple[Batch, ...]:
+        """Draw the validation examples of a generated task: the same ones at every call."""
+        rng, task = np.random.default_rng(_SEEDS["valid"]), self._drawn_from()
+        return tuple(task.draw(rng, rows) for _ in range(count))
+
+    def preview(self, part: Part, n: int) -> str:
+        """Return at most `n` characters of a part: its beginning, or examples, one a line."""
+        if self.task is not None:
+            return self._examples(self.task, part, n)
+        ids = self.train if part == "train" else self.valid
+        return self.vocabulary.decode(ids[:n]) if self.vocabulary else ""
+
+    def _examples(self, task: Task, part: Part, n: int) -> str:
+        batch = task.draw(np.random.default_rng(_SEEDS[part]), 100)
+        return "\n".join(task.line(batch, row) for row in range(100))[:n]
+
+    def _drawn_from(self) -> Task:
+        if self.task is None:
+            raise ValueError(f"{self.title} is a text: cut its batches from train and valid")
+        return self.task

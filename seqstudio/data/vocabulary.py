@@ -1,0 +1,139 @@
+"""Characters and their numbers, both ways, without a Python loop over the text."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seqstudio.core.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+LIMIT = 5_000
+"""Most symbols that a vocabulary may have; more means that the text is not made of letters."""
+
+_UNKNOWN = np.uint16(0xFFFF)
+# Texts are looked up piece by piece: four bytes for each character of a whole corpus would cost
+# more memory than the corpus itself.
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The symbols that a model knows; the number of a symbol is its place.
+
+    Attributes:
+        symbols: V different single characters.
+    """
+
+    symbols: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if any(len(symbol) != 1 for symbol in self.symbols):
+            raise ValueError("a symbol is one character")
+        if len(set(self.symbols)) != len(self.symbols):
+            raise ValueError("a symbol stands twice in the vocabulary")
+        if len(self.symbols) > LIMIT:
+            raise DataError(
+                f"The text has {len(self.symbols):,} different symbols",
+                f"a vocabulary of single characters holds at most {LIMIT:,}",
+                "Use a text in one script, or a shorter part of it",
+            )
+
+    @classmethod
+    def of(cls, *texts: str) -> Vocabulary:
+        """Collect the characters of `texts`, sorted by code point.
+
+        Raises:
+            DataError: More than 5,000 different characters.
+        """
+        return cls(_distinct(*texts))
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
+        """Return the number of each character, shape (len(text),).
+
+        Args:
+            text: Any text.
+            skip_unknown: Leave characters out that are not in the vocabulary.
+
+        Raises:
+            DataError: The text has characters that the vocabulary lacks; the error names them.
+        """
+        last = len(self._table) - 1
+        ids = np.empty(len(text), np.uint16)
+        for start, codes in _code_points(text):
+            ids[start : start + len(codes)] = self._table[np.minimum(codes, last)]
+        known = ids != _UNKNOWN
+        if known.all():
+            return ids
+        if not skip_unknown:
+            raise self._unknown_error(text)
+        kept: NDArray[np.uint16] = ids[known]
+        return kept
+
+    def decode(self, ids: NDArray[np.integer]) -> str:
+        """Return the text of `ids`, of any integer type and shape (n,)."""
+        codes = self._codes[np.asarray(ids, np.intp)].tobytes()
+        return codes.decode("utf-32-le", "surrogatepass")
+
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """Return the different characters of `text` that are not symbols, by code point."""
+        return tuple(symbol for symbol in _distinct(text) if symbol not in self._members)
+
+    @cached_property
+    def _members(self) -> frozenset[str]:
+        return frozenset(self.symbols)
+
+    @cached_property
+    def _codes(self) -> NDArray[np.uint32]:
+        return np.array([ord(symbol) for symbol in self.symbols], "<u4")
+
+    @cached_property
+    def _table(self) -> NDArray[np.uint16]:
+        # One place beyond the highest symbol stands for everything above it.
+        table = np.full(max(map(ord, self.symbols), default=0) + 2, _UNKNOWN)
+        table[self._codes] = np.arange(len(self.symbols), dtype=np.uint16)
+        return table
+
+    def _unknown_error(self, text: str) -> DataError:
+        unknown = self.unknown(text)
+        shown = ", ".join(name_of(symbol) for symbol in unknown[:8])
+        more = f" and {len(unknown) - 8:,} more" if len(unknown) > 8 else ""
+        return DataError(
+            "The text has characters that the model does not know",
+            f"{shown}{more}",
+            "Leave them out, or train on a text that has them",
+        )
+
+
+def name_of(symbol: str) -> str:
+    """Return a character as a person can read it: é, or U+0007 where nothing would show."""
+    visible = symbol.isprintable() and not symbol.isspace() and not unicodedata.combining(symbol)
+    return symbol if visible else f"U+{ord(symbol):04X}"
+
+
+def _distinct(*texts: str) -> tuple[str, ...]:
+    seen = np.zeros(sys.maxunicode + 1, np.bool_)
+    for text in texts:
+        for _start, codes in _code_points(text):
+            seen[codes] = True
+    return tuple(map(chr, np.flatnonzero(seen)))
+
+
+def _code_points(text: str) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """Yield (start, code points) of consecutive pieces."""
+    for start in range(0, len(text), _PIECE):
+        # A typed or pasted text may hold half a surrogate pair; it is then an unknown character.
+        data = text[start : start + _PIECE].encode("utf-32-le", "surrogatepass")
+        yield start, np.frombuffer(data, "<u4")

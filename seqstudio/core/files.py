@@ -75,7 +75,7 @@ def sweep_stale(folder: Path) -> list[Path]:
 
 
 def read_text(path: Path, limit_bytes: int = 256_000_000) -> str:
-    """Read a UTF-8 text, with line ends as "\\n" and without a byte-order mark.
+    r"""Read a UTF-8 text, with line ends as "\n" and without a byte-order mark.
 
     Raises:
         DataError: Missing, empty, too large, binary or not UTF-8; the sentence says which.

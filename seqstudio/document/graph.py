@@ -96,7 +96,7 @@ class Graph:
         Returns:
             The ids in order, and the ids that lie on or behind a cycle (empty when there is none).
         """
-        waiting = {key: 0 for key in self.blocks}
+        waiting = dict.fromkeys(self.blocks, 0)
         for wire in self.wires:
             waiting[wire.target] += 1
         ready = [key for key, count in waiting.items() if count == 0]

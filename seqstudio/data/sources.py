@@ -6,6 +6,7 @@ import hashlib
 import math
 import platform
 import sysconfig
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ LIBRARY = (
 )  # fmt: skip
 _LIBRARY_LEAST = 300_000
 
+_SHIPPED_BOOK = "Traditional tunes in the public domain, shipped with SeqStudio."
+
 
 def open_dataset(settings: DataSettings, base: Path | None = None) -> Dataset:
     """Open what `settings` name.
@@ -49,10 +52,10 @@ def open_dataset(settings: DataSettings, base: Path | None = None) -> Dataset:
     if settings.kind not in _KINDS:
         known = ", ".join(_KINDS)
         raise DataError(f'There is no kind of data called "{settings.kind}"', "", f"Use {known}")
-    if not 0 < settings.held_out < 1:
+    if not 0 < settings.held_out <= 0.5:
         raise DataError(
             f"The held-out share cannot be {settings.held_out:g}",
-            "it must lie between 0 and 1",
+            "it must lie above 0 and at most at 0.5",
             "Use 0.1 for the last tenth",
         )
     return _KINDS[settings.kind](settings, base)
@@ -96,12 +99,7 @@ def _open_text(settings: DataSettings, base: Path | None) -> Dataset:
     else:
         path = resolve(settings.path, base)
         title, origin, text, notes = path.name, f"Your file {path}.", read_text(path), ()
-    if len(text) < SHORTEST:
-        raise DataError(
-            f"{title} is too short to learn from",
-            f"it has {len(text):,} characters, at least {SHORTEST:,} are needed",
-            "Choose a longer text",
-        )
+    _check_long_enough(title, text)
     cut = int(len(text) * (1 - settings.held_out))
     return text_dataset(title, origin, text[:cut], text[cut:], notes)
 
@@ -130,6 +128,39 @@ def _library_text() -> tuple[str, str, str, tuple[str, ...]]:
         "on this computer; Python Software Foundation licence."
     )
     return "Python's standard library", origin, plain, tuple(notes)
+
+
+def _open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
+    from seqstudio.data import tunebook
+
+    title, origin, text = _book(settings.path, base)
+    book = tunebook.split(text, settings.held_out, title)
+    train, notes = tunebook.join(book.train), book.notes
+    small = len(text) < tunebook.SMALL_BOOK
+    if settings.transpose == "on" or (settings.transpose == "auto" and small):
+        train, more = tunebook.in_all_keys(book.train)
+        notes += more
+    _check_long_enough(title, train)
+    tunes = f"Tunes: {len(book.train):,} to learn, {len(book.valid):,} held out"
+    return text_dataset(title, origin, train, tunebook.join(book.valid), (tunes, *notes))
+
+
+def _book(given: str, base: Path | None) -> tuple[str, str, str]:
+    if given:
+        path = resolve(given, base)
+        return path.name, f"Your file {path}.", read_text(path)
+    shipped = resources.files("seqstudio") / "resources" / "tunes" / "traditional.abc"
+    with resources.as_file(shipped) as path:
+        return "Traditional tunes", _SHIPPED_BOOK, read_text(path)
+
+
+def _check_long_enough(title: str, text: str) -> None:
+    if len(text) < SHORTEST:
+        raise DataError(
+            f"{title} is too short to learn from",
+            f"it has {len(text):,} characters, at least {SHORTEST:,} are needed",
+            "Choose a longer one",
+        )
 
 
 def _open_hello(settings: DataSettings, base: Path | None) -> Dataset:
@@ -191,6 +222,7 @@ def _hash(name: str, *parts: np.ndarray) -> str:
 
 _KINDS: dict[str, Callable[[DataSettings, Path | None], Dataset]] = {
     "text": _open_text,
+    "abc": _open_tunes,
     "hello": _open_hello,
     "adding": _open_adding,
     "recall": _open_recall,

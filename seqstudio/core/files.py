@@ -81,7 +81,7 @@ def read_text(path: Path, limit_bytes: int = 256_000_000) -> str:
         DataError: Missing, empty, too large, binary or not UTF-8; the sentence says which.
     """
     data = read_bytes(path, limit_bytes)
-    if b"\0" in data[:65536]:
+    if b"\0" in data:
         raise DataError(
             f"{path.name} is not a text", "it holds binary data", "Choose a plain text file"
         )

@@ -68,15 +68,17 @@ def resolve(path: str, base: Path | None) -> Path:
 
 
 def text_dataset(
-    title: str, origin: str, train: str, valid: str, notes: tuple[str, ...] = ()
+    title: str, origin: str, text: str, cut: int, notes: tuple[str, ...] = ()
 ) -> Dataset:
-    """Number the characters of two texts, with one vocabulary for both.
+    """Number the characters of a text and hold out what comes after the first `cut`.
 
     Raises:
         DataError: Too many different characters.
     """
-    vocabulary = Vocabulary.of(train, valid)
-    parts = vocabulary.encode(train), vocabulary.encode(valid)
+    vocabulary = Vocabulary.of(text)
+    ids = vocabulary.encode(text)
+    ids.flags.writeable = False
+    train, valid = ids[:cut], ids[cut:]
     return Dataset(
         title=title,
         origin=origin,
@@ -86,9 +88,9 @@ def text_dataset(
         unit="nats per character",
         token_name="character",
         chance=math.log(len(vocabulary)),
-        content_hash=_hash("".join(vocabulary.symbols), *parts),
-        train=parts[0],
-        valid=parts[1],
+        content_hash=_hash("".join(vocabulary.symbols), train, valid),
+        train=train,
+        valid=valid,
         notes=notes,
     )
 
@@ -101,7 +103,7 @@ def _open_text(settings: DataSettings, base: Path | None) -> Dataset:
         title, origin, text, notes = path.name, f"Your file {path}.", read_text(path), ()
     _check_long_enough(title, text)
     cut = int(len(text) * (1 - settings.held_out))
-    return text_dataset(title, origin, text[:cut], text[cut:], notes)
+    return text_dataset(title, origin, text, cut, notes)
 
 
 def _library_text() -> tuple[str, str, str, tuple[str, ...]]:
@@ -142,7 +144,8 @@ def _open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
         notes += more
     _check_long_enough(title, train)
     tunes = f"Tunes: {len(book.train):,} to learn, {len(book.valid):,} held out"
-    return text_dataset(title, origin, train, tunebook.join(book.valid), (tunes, *notes))
+    text = train + tunebook.join(book.valid)
+    return text_dataset(title, origin, text, len(train), (tunes, *notes))
 
 
 def _book(given: str, base: Path | None) -> tuple[str, str, str]:
@@ -216,7 +219,7 @@ def _hash(name: str, *parts: np.ndarray) -> str:
     for part in parts:
         # The length keeps the border between the parts in the hash.
         digest.update(len(part).to_bytes(8, "little"))
-        digest.update(np.ascontiguousarray(part, "<u2").tobytes())
+        digest.update(np.ascontiguousarray(part, "<u2").data)
     return digest.hexdigest()
 
 

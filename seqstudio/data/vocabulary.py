@@ -74,12 +74,11 @@ class Vocabulary:
         ids = np.empty(len(text), np.uint16)
         for start, codes in _code_points(text):
             ids[start : start + len(codes)] = self._table[np.minimum(codes, last)]
-        known = ids != _UNKNOWN
-        if known.all():
+        if ids.max(initial=0) < _UNKNOWN:
             return ids
         if not skip_unknown:
             raise self._unknown_error(text)
-        kept: NDArray[np.uint16] = ids[known]
+        kept: NDArray[np.uint16] = ids[ids != _UNKNOWN]
         return kept
 
     def decode(self, ids: NDArray[np.integer]) -> str:

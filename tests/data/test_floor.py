@@ -20,7 +20,8 @@ DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def tiny() -> Dataset:
-    return text_dataset("tiny", "", "the cat sat on the mat. " * 60, "the rat sat on a hat. " * 8)
+    train, valid = "the cat sat on the mat. " * 60, "the rat sat on a hat. " * 8
+    return text_dataset("tiny", "", train + valid, len(train))
 
 
 def test_witten_bell_by_hand() -> None:

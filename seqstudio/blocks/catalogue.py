@@ -1,0 +1,25 @@
+"""All blocks there are, by kind and by family. Adding a block: declare it, list it here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from seqstudio.blocks.attention import ATTENTION
+from seqstudio.blocks.declaration import BlockKind
+from seqstudio.blocks.dense import DENSE
+from seqstudio.blocks.heads import HEADS
+from seqstudio.blocks.recurrent import RECURRENT
+from seqstudio.blocks.sources import POSITIONS, SOURCES
+
+_ALL = (*SOURCES, *RECURRENT, *ATTENTION, POSITIONS, *DENSE, *HEADS)
+
+KINDS: Mapping[str, BlockKind] = MappingProxyType({block.kind: block for block in _ALL})
+
+
+def families() -> dict[str, list[BlockKind]]:
+    """Return the blocks of each family, families and blocks in palette order."""
+    groups: dict[str, list[BlockKind]] = {}
+    for kind in _ALL:
+        groups.setdefault(kind.family, []).append(kind)
+    return groups

@@ -1,0 +1,283 @@
+"""Edits that know what blocks mean: new blocks, wires that fit, insertions, a change of cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import title_of
+from seqstudio.core.errors import GraphError, SeqError
+from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetParam
+from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.param import Value
+from seqstudio.document.project import Project
+
+STEP_X = 228.0  # default width 156 and gap 72 of the canvas
+CLIP_FORMAT = "seqstudio blocks"
+
+
+def new_block(graph: Graph, kind: str, x: float, y: float) -> Block:
+    """Return a block with a fresh id and default settings; it is not in the graph yet."""
+    return Block(graph.new_id(kind), kind, x, y, KINDS[kind].defaults())
+
+
+def add(graph: Graph, kind: str, x: float, y: float) -> AddBlock:
+    """Return the edit that adds a block of `kind`."""
+    return AddBlock(new_block(graph, kind, x, y), (), f"Add {KINDS[kind].title}")
+
+
+def refusal(graph: Graph, wire: Wire) -> str:
+    """Return why a wire cannot be drawn, or "" when it can."""
+    source, target = graph.blocks.get(wire.source), graph.blocks.get(wire.target)
+    if source is None or target is None:
+        return "One end of the wire is gone"
+    if source.kind not in KINDS or target.kind not in KINDS:
+        return "That block is not known here"
+    out = next((p for p in KINDS[source.kind].outputs if p.name == wire.out), None)
+    into = next((p for p in KINDS[target.kind].inputs if p.name == wire.into), None)
+    if out is None or into is None:
+        return "A wire goes from an output to an input"
+    if graph.reaches(wire.target, wire.source):
+        return "That would close a loop; memory over time belongs inside a recurrent block"
+    if out.kind == into.kind:
+        return ""
+    if into.kind == "tensor":
+        return f"Tokens cannot feed {title_of(target)}: add an Embedding"
+    return f"{title_of(target)} needs tokens"
+
+
+def best_input(graph: Graph, source: str, out: str, target: str) -> Wire | None:
+    """Return the wire from an output to the input of `target` that fits best, free ones first."""
+    taken = graph.into(target)
+    kind = KINDS.get(graph.blocks[target].kind)
+    candidates = [Wire(source, out, target, port.name) for port in (kind.inputs if kind else ())]
+    fitting = [wire for wire in candidates if not refusal(graph, wire)]
+    fitting.sort(key=lambda wire: wire.into in taken)
+    return fitting[0] if fitting else None
+
+
+def fitting_kinds(graph: Graph, source: str, out: str) -> list[str]:
+    """Return the kinds of block that an output can feed, in palette order."""
+    port = next((p for p in KINDS[graph.blocks[source].kind].outputs if p.name == out), None)
+    if port is None:
+        return []
+    return [kind.kind for kind in KINDS.values() if any(p.kind == port.kind for p in kind.inputs)]
+
+
+def add_wired(graph: Graph, kind: str, x: float, y: float, source: str, out: str) -> AddBlock:
+    """Return the edit that adds a block and wires an output to its first input that fits."""
+    block = new_block(graph, kind, x, y)
+    wire = best_input(graph.with_block(block), source, out, block.id)
+    return AddBlock(block, (wire,) if wire else (), f"Add {KINDS[kind].title}")
+
+
+def can_insert(graph: Graph, kind: str, wire: Wire) -> bool:
+    """Tell whether a block of `kind` has an input and an output for the middle of `wire`."""
+    source, target = graph.blocks.get(wire.source), graph.blocks.get(wire.target)
+    declared = KINDS.get(kind)
+    if declared is None or source is None or target is None:
+        return False
+    if source.kind not in KINDS or target.kind not in KINDS:
+        return False
+    out, into = KINDS[source.kind].port(wire.out), KINDS[target.kind].port(wire.into)
+    if out is None or into is None or not declared.inputs or not declared.outputs:
+        return False
+    return declared.inputs[0].kind == out.kind and declared.outputs[0].kind == into.kind
+
+
+def insert_on_wire(
+    graph: Graph, kind: str, wire: Wire, at: tuple[float, float] | None = None
+) -> AddBlock:
+    """Return the edit that puts a new block into the middle of a wire.
+
+    Raises:
+        GraphError: The kind does not fit there.
+    """
+    if not can_insert(graph, kind, wire):
+        raise GraphError(f"{KINDS[kind].title} does not fit on this wire")
+    source, target = graph.blocks[wire.source], graph.blocks[wire.target]
+    x, y = at or ((source.x + target.x) / 2, (source.y + target.y) / 2)
+    block = new_block(graph, kind, x, y)
+    declared = KINDS[kind]
+    first = Wire(wire.source, wire.out, block.id, declared.inputs[0].name)
+    second = Wire(block.id, declared.outputs[0].name, wire.target, wire.into)
+    return AddBlock(block, (first, second), f"Insert {declared.title}")
+
+
+def remove(graph: Graph, ids: Iterable[str], heal: bool = True) -> RemoveBlocks:
+    """Return the edit that deletes blocks and, with `heal`, joins the chain around each one."""
+    gone = tuple(key for key in ids if key in graph.blocks)
+    names = [title_of(graph.blocks[key]) for key in gone]
+    label = f"Delete {names[0]}" if len(gone) == 1 else f"Delete {len(gone)} blocks"
+    return RemoveBlocks(gone, tuple(_healing(graph, set(gone)) if heal else ()), label)
+
+
+def _healing(graph: Graph, gone: set[str]) -> Iterable[Wire]:
+    """Yield wires from what fed each removed chain to what it fed, where the kinds agree."""
+    rest = graph.without_blocks(gone)
+    for wire in graph.wires:
+        if wire.source not in gone or wire.target in gone:
+            continue
+        feeder = _feeder(graph, wire.source, gone)
+        if feeder is not None:
+            joined = Wire(feeder.source, feeder.out, wire.target, wire.into)
+            if not refusal(rest, joined):
+                yield joined
+
+
+def _feeder(graph: Graph, key: str, gone: set[str]) -> Wire | None:
+    seen: set[str] = set()
+    while key not in seen:
+        seen.add(key)
+        wires = graph.into(key)
+        kind = KINDS.get(graph.blocks[key].kind)
+        first = wires.get(kind.inputs[0].name) if kind and kind.inputs else None
+        if first is None or first.source not in gone:
+            return first
+        key = first.source
+    return None
+
+
+def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
+    """Return the edit that turns a block into another kind: same place, wires, shared settings.
+
+    The id follows the kind when it was made from it, so that the code reads right.
+    """
+    old = graph.blocks[block_id]
+    declared = KINDS[kind]
+    params: dict[str, Value] = declared.defaults()
+    for name in params:
+        if name in old.params:
+            try:
+                params[name] = declared.param(name).parse(old.params[name])
+            except SeqError:
+                continue  # the new kind keeps its own default
+    new_id = graph.new_id(kind) if old.id.rstrip("0123456789") == old.kind else old.id
+    block = replace(old, id=new_id, kind=kind, params=params)
+    rename = {old.id: new_id}
+    wires = tuple(
+        replace(w, source=rename.get(w.source, w.source), target=rename.get(w.target, w.target))
+        for w in graph.wires
+        if _still_fits(w, old.id, kind)
+    )
+    return ReplaceBlock(old.id, block, wires, f"Change {title_of(old)} to {declared.title}")
+
+
+def _still_fits(wire: Wire, block_id: str, kind: str) -> bool:
+    ports = {port.name for port in (*KINDS[kind].inputs, *KINDS[kind].outputs)}
+    return (wire.target != block_id or wire.into in ports) and (
+        wire.source != block_id or wire.out in ports
+    )
+
+
+def set_param(graph: Graph, block_id: str, name: str, value: object) -> SetParam:
+    """Return the edit that changes one setting.
+
+    Raises:
+        ParamError: The value is refused.
+    """
+    block = graph.blocks[block_id]
+    param = KINDS[block.kind].param(name)
+    return SetParam(
+        block_id, name, param.parse(value), f"Change {param.title} of {title_of(block)}"
+    )
+
+
+def copy_text(graph: Graph, ids: Iterable[str]) -> str:
+    """Return blocks and the wires among them as JSON text for the clipboard."""
+    chosen = [key for key in graph.blocks if key in set(ids)]
+    blocks = [
+        {
+            "id": b.id,
+            "kind": b.kind,
+            "x": b.x,
+            "y": b.y,
+            "title": b.title,
+            "params": dict(b.params),
+        }
+        for b in (graph.blocks[key] for key in chosen)
+    ]
+    wires = [
+        [w.source, w.out, w.target, w.into]
+        for w in graph.wires
+        if w.source in chosen and w.target in chosen
+    ]
+    return json.dumps({"format": CLIP_FORMAT, "blocks": blocks, "wires": wires}, indent=1)
+
+
+class Paste:
+    """The edit that adds copied blocks with new ids, moved by an offset."""
+
+    def __init__(self, text: str, offset: tuple[float, float]) -> None:
+        """Read clipboard text.
+
+        Raises:
+            GraphError: The text does not hold blocks of SeqStudio.
+        """
+        self._blocks, self._wires = _parse_clip(text)
+        self._offset = offset
+        self.label = "Paste"
+        self.new_ids: tuple[str, ...] = ()
+
+    def apply(self, project: Project) -> Project:
+        """Return the project with the blocks added; `new_ids` then holds their ids."""
+        graph, rename = project.graph, dict[str, str]()
+        for block in self._blocks:
+            fresh = graph.new_id(block.kind)
+            rename[block.id] = fresh
+            x, y = block.x + self._offset[0], block.y + self._offset[1]
+            graph = graph.with_block(replace(block, id=fresh, x=x, y=y))
+        for wire in self._wires:
+            moved = replace(wire, source=rename[wire.source], target=rename[wire.target])
+            if not refusal(graph, moved):
+                graph = graph.with_wire(moved)
+        self.new_ids = tuple(rename.values())
+        return project.with_graph(graph)
+
+
+def _parse_clip(text: str) -> tuple[list[Block], list[Wire]]:
+    refused = GraphError("The clipboard holds no blocks", "it is other text", "Copy blocks first")
+    if len(text) > 2_000_000:
+        raise refused
+    try:
+        content = json.loads(text)
+        if content["format"] != CLIP_FORMAT:
+            raise refused
+        blocks = [_clip_block(item) for item in content["blocks"]]
+        ids = {block.id for block in blocks}
+        wires = [Wire(*map(str, item)) for item in content["wires"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise refused from error
+    if not blocks or any(w.source not in ids or w.target not in ids for w in wires):
+        raise refused
+    return blocks, wires
+
+
+def _clip_block(item: Mapping[str, object]) -> Block:
+    kind = KINDS[str(item["kind"])]
+    given = item["params"]
+    if not isinstance(given, dict):
+        raise TypeError
+    x, y = float(str(item["x"])), float(str(item["y"]))
+    if not (abs(x) < 1e6 and abs(y) < 1e6):
+        raise ValueError
+    return Block(str(item["id"]), kind.kind, x, y, kind.parse(given), str(item["title"]))
+
+
+def tidy(graph: Graph) -> dict[str, tuple[float, float]]:
+    """Return new places: columns by distance from the inputs, rows centred, in canvas pixels."""
+    order, cyclic = graph.order()
+    column: dict[str, int] = {}
+    for key in (*order, *cyclic):
+        feeding = [column[w.source] for w in graph.into(key).values() if w.source in column]
+        column[key] = max(feeding, default=-1) + 1
+    rows: dict[int, list[str]] = {}
+    for key in sorted(column, key=lambda k: (column[k], graph.blocks[k].y)):
+        rows.setdefault(column[key], []).append(key)
+    places = {}
+    for index, keys in rows.items():
+        for row, key in enumerate(keys):
+            places[key] = (index * STEP_X, 120.0 * (row - (len(keys) - 1) / 2))
+    return places

@@ -217,10 +217,10 @@ def _ask(module: str, *arguments: str, **environment: str) -> tuple[dict[str, An
         return {}, f"no answer within {CHILD_SECONDS} s"
     except OSError as error:
         return {}, f"no process can be started ({error.strerror})"
-    try:
-        return json.loads(done.stdout.splitlines()[-1]), ""
-    except (ValueError, IndexError):
+    answers = [line for line in done.stdout.splitlines() if line.startswith('{"')]
+    if done.returncode or not answers:
         return {}, _last_words(done)
+    return json.loads(answers[-1]), ""
 
 
 def _last_words(done: subprocess.CompletedProcess[str]) -> str:

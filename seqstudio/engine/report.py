@@ -32,8 +32,9 @@ def torch_report() -> dict[str, Any]:
 
 
 def _has_bf16_units() -> bool:
-    abilities = torch.cpu.get_capabilities()
-    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    # Older torch than the tested one may lack the question; then the answer is no.
+    abilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 def _devices() -> list[str]:

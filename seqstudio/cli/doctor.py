@@ -124,8 +124,9 @@ def _disk() -> Finding:
 
 
 def _qt() -> Finding:
-    reason = "there is no screen (DISPLAY is not set)"
+    reason, hint = "there is no screen (DISPLAY is not set)", "start it from a desktop session"
     if _may_have_screen():
+        hint = "check DISPLAY, and install libxcb-cursor0 (Debian, Ubuntu)"
         answer, reason = _ask("seqstudio.studio.report")
         if answer:
             return _qt_found(answer)
@@ -135,7 +136,7 @@ def _qt() -> Finding:
             "Qt",
             "note",
             f"{answer['qt']} draws pictures, but no window opens here: {reason}",
-            "start it from a desktop session, or install libxcb-cursor0",
+            hint,
         )
     return Finding(
         "Qt", "missing", offscreen_reason, f"{INSTALL}; scripts/run also adds libraries"

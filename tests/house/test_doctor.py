@@ -119,3 +119,14 @@ def test_device_names_beyond_the_terminals_letters(capfdbinary: Any) -> None:
     program = "from seqstudio.cli import doctor; doctor._print_safely('Flügel')"
     subprocess.run([sys.executable, "-c", program], env=environment, cwd=REPO, check=True)
     assert capfdbinary.readouterr().out.strip() == b"Fl?gel"
+
+
+def test_no_screen_is_a_note_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    if sys.platform != "linux":
+        pytest.skip("only on Linux does a missing variable tell that there is no screen")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    finding = doctor._qt()
+    assert finding.mark == "note"
+    assert "no screen" in finding.fact
+    assert "desktop session" in finding.hint

@@ -33,7 +33,7 @@ def torch_report() -> dict[str, Any]:
 
 def _has_bf16_units() -> bool:
     # Older torch than the tested one may lack the question; then the answer is no.
-    abilities = getattr(torch.cpu, "get_capabilities", dict)()
+    abilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(abilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 

@@ -1,0 +1,155 @@
+"""Windows of text and drawn examples, as tensors on the training device.
+
+The corpus is one tensor; a batch is one gather. The position is plain data, so that a run can
+continue exactly where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqstudio.core.errors import DataError
+from seqstudio.data.dataset import Dataset
+from seqstudio.document.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Window:
+    """One training batch.
+
+    Attributes:
+        inputs: (B, T) int64 ids or (B, T, D) float vectors.
+        targets: (B, T) next ids, (B,) classes or (B, 1) values.
+        restart: True when the rows do not continue those of the batch before.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    restart: bool
+
+
+class Batches:
+    """Draws training batches.
+
+    With `carry`, every row walks through its own stretch of the text, window by window, so that
+    a state can be carried; else windows start at random places. Generated tasks draw examples.
+    """
+
+    def __init__(
+        self, dataset: Dataset, settings: TrainingSettings, carry: bool, device: torch.device
+    ) -> None:
+        self.dataset = dataset
+        self.rows = settings.batch
+        self.window = settings.window
+        self.carry = carry and not dataset.generated
+        self.rng = np.random.default_rng(settings.seed)
+        self.device = device
+        self.offset = 0
+        self.restart = True
+        if dataset.generated:
+            return
+        ids = torch.from_numpy(dataset.train.astype(np.int64))
+        if len(ids) < self.window + 2:
+            raise DataError(
+                f"{dataset.title} is shorter than one window",
+                f"{len(ids):,} tokens to learn from, a window has {self.window}",
+                "Use a longer text or a shorter window",
+            )
+        # a short text gives fewer independent rows than asked for; they then overlap
+        self.stride = max((len(ids) - self.window - 1) // self.rows, 1)
+        self.ids = ids.to(device)
+        self.steps = torch.arange(self.window + 1, device=device)
+
+    @property
+    def tokens_per_batch(self) -> int:
+        """Tokens, or steps of sequences, in one batch."""
+        if not self.dataset.generated:
+            return self.rows * self.window
+        batch = self.dataset.fixed_batches(1, 1)[0]
+        return self.rows * batch.inputs.shape[1]
+
+    def next(self) -> Window:
+        """Return the next batch and move on."""
+        if self.dataset.generated:
+            return self._drawn()
+        starts = self._carried_starts() if self.carry else self._random_starts()
+        block = self.ids[starts[:, None] + self.steps]
+        restart, self.restart = self.restart or not self.carry, False
+        return Window(block[:, :-1], block[:, 1:], restart)
+
+    def _carried_starts(self) -> Tensor:
+        if self.offset + self.window > max(self.stride, self.window):
+            # a new pass starts a little later, so that windows do not repeat their borders
+            self.offset = int(self.rng.integers(0, min(self.window, self.stride)))
+            self.restart = True
+        starts = torch.arange(self.rows, device=self.device) * self.stride + self.offset
+        self.offset += self.window
+        return starts.clamp_(max=len(self.ids) - self.window - 1)
+
+    def _random_starts(self) -> Tensor:
+        high = len(self.ids) - self.window
+        return torch.from_numpy(self.rng.integers(0, high, self.rows)).to(self.device)
+
+    def _drawn(self) -> Window:
+        batch = self.dataset.batch(self.rng, self.rows)
+        return Window(*to_tensors(batch.inputs, batch.targets, self.device), restart=True)
+
+    def position(self) -> dict[str, Any]:
+        """Return where the data stand, as plain numbers."""
+        state = self.rng.bit_generator.state
+        return {"offset": self.offset, "restart": self.restart, "rng": state}
+
+    def seek(self, position: dict[str, Any]) -> None:
+        """Go to a position that `position` returned."""
+        self.offset = int(position["offset"])
+        self.restart = bool(position["restart"])
+        self.rng.bit_generator.state = position["rng"]
+
+
+def to_tensors(
+    inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Return inputs and targets as tensors; ids become int64."""
+    pair = []
+    for array in (inputs, targets):
+        whole = np.issubdtype(array.dtype, np.integer)
+        copy = np.array(array, dtype=np.int64 if whole else np.float32)
+        pair.append(torch.from_numpy(copy).to(device))
+    return pair[0], pair[1]
+
+
+def held_out(
+    dataset: Dataset, window: int, device: torch.device, limit: int = 0
+) -> Iterator[Window]:
+    """Yield the held-out part once, in windows, always cut in the same way.
+
+    Text is cut into at most 32 rows that are read side by side from their starts (so a carried
+    state can follow), without overlap. Drawn tasks give the same 2,048 examples every time.
+
+    Args:
+        dataset: Where to read.
+        window: Steps of a window.
+        device: Where the tensors go.
+        limit: Read about this many tokens only, from the start; 0 reads all.
+    """
+    if dataset.generated:
+        count = 2 if limit else 8
+        for batch in dataset.fixed_batches(256, count):
+            yield Window(*to_tensors(batch.inputs, batch.targets, device), restart=True)
+        return
+    ids = torch.from_numpy(dataset.valid.astype(np.int64)).to(device)
+    if limit:
+        ids = ids[: limit + 1]
+    rows = max(min(32, (len(ids) - 1) // (2 * window)), 1)
+    length = (len(ids) - 1) // rows
+    starts = torch.arange(rows, device=device) * length
+    for offset in range(0, length, window):
+        steps = torch.arange(min(window, length - offset) + 1, device=device)
+        block = ids[starts[:, None] + offset + steps]
+        yield Window(block[:, :-1], block[:, 1:], restart=offset == 0)

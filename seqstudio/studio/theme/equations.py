@@ -7,12 +7,16 @@ plain Python and safe in a worker thread; only `equation_pixmap` needs the windo
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import Lock
 
 from PySide6.QtCore import QByteArray, QRectF, QSize
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from seqstudio.studio.theme.manager import theme
+
+# ziamath keeps counters and fonts in module globals.
+_ONE_AT_A_TIME = Lock()
 
 
 class EquationError(ValueError):
@@ -37,7 +41,8 @@ def equation_svg(latex: str, px: float, colour: str) -> bytes:
     # The SVG 2 output uses <symbol>, of which QSvgRenderer draws almost nothing.
     config.svg2 = False
     try:
-        return str(typesetter.Latex(latex, size=px, color=colour).svg()).encode()
+        with _ONE_AT_A_TIME:
+            return str(typesetter.Latex(latex, size=px, color=colour).svg()).encode()
     except (AssertionError, ArithmeticError, AttributeError, LookupError, ValueError) as error:
         msg = f"cannot typeset {latex!r}"
         raise EquationError(msg) from error

@@ -203,7 +203,8 @@ class RunHistory:
         samples: Finished samples, in the order in which they were finished.
         writing: The sample that is being written.
         progress: Long work by name.
-        gradients: Gradient readings.
+        gradients: Gradients through time of real training steps.
+        horizons: Gradient horizons of the probe text.
         attention: Attention readings.
     """
 
@@ -223,6 +224,7 @@ class RunHistory:
         self.writing: Sample | None = None
         self.progress: dict[str, float] = {}
         self.gradients: Readings[GradientReading] = Readings("gradient")
+        self.horizons: Readings[GradientReading] = Readings("horizon")
         self.attention: Readings[AttentionReading] = Readings("attention")
 
     def extend(self, events: Iterable[Event]) -> frozenset[type]:
@@ -234,11 +236,11 @@ class RunHistory:
         return frozenset(seen)
 
     def reading_at(self, kind: str, step: int) -> GradientReading | AttentionReading | None:
-        """Return the newest reading of "gradient" or "attention" at or before `step`."""
+        """Return the newest "gradient", "horizon" or "attention" at or before `step`."""
         return self._readings(kind).at(step)
 
     def steps_with(self, kind: str) -> Ints:
-        """Return the steps that have a reading of "gradient" or "attention", ascending."""
+        """Return the steps with a "gradient", "horizon" or "attention", ascending."""
         return self._readings(kind).steps()
 
     def sample_at(self, step: int) -> Sample | None:
@@ -262,6 +264,7 @@ class RunHistory:
         self.step = min(self.step, step)
         self.curves.rewind(step)
         self.gradients.rewind(step)
+        self.horizons.rewind(step)
         self.attention.rewind(step)
         self.validations = [each for each in self.validations if each.step <= step]
         self.live = [each for each in self.live if each.step <= step]
@@ -269,7 +272,9 @@ class RunHistory:
     def _readings(self, kind: str) -> Readings[GradientReading] | Readings[AttentionReading]:
         if kind not in PER_OCTAVE:
             raise KeyError(kind)
-        return self.gradients if kind == "gradient" else self.attention
+        if kind == "attention":
+            return self.attention
+        return self.gradients if kind == "gradient" else self.horizons
 
     def _take(self, event: Event) -> None:
         match event:
@@ -277,7 +282,8 @@ class RunHistory:
                 self.curves.extend(event)
                 self.step = max(self.step, int(event.steps[-1]) if len(event.steps) else 0)
             case GradientReading():
-                self.gradients.add(event)
+                at_step = event.source == "training step"
+                (self.gradients if at_step else self.horizons).add(event)
             case AttentionReading():
                 self.attention.add(event)
             case Sample():

@@ -157,7 +157,8 @@ class RunStore:
             case Metrics():
                 self._append_metrics(event)
             case GradientReading():
-                self._append_reading("gradient", event)
+                at_step = event.source == "training step"
+                self._append_reading("gradient" if at_step else "horizon", event)
             case AttentionReading():
                 self._append_reading("attention", event)
             case Validation():

@@ -99,7 +99,7 @@ def test_old_readings_thin_out_and_the_newest_stay() -> None:
 
 def test_a_reading_of_the_same_step_replaces_the_older() -> None:
     history = RunHistory()
-    first, second = gradient(5), GradientReading(5, ("new",), (), (), 1, 1, "probe text", 0.0)
+    first, second = gradient(5), GradientReading(5, ("new",), (), (), 1, 1, "training step", 0.0)
     history.extend([gradient(4), first, gradient(6), second])
     assert history.reading_at("gradient", 5) == second
     assert history.steps_with("gradient").tolist() == [4, 5, 6]

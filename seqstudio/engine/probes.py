@@ -1,0 +1,460 @@
+"""Measuring probes: gradients through time of a training step, horizons, attention weights.
+
+A probe leaves parameters, their `.grad`, training flags and random numbers as they were. The
+model does not know that it is watched: everything is observed through forward hooks that are
+gone again when a probe ends. Definitions: docs/diagnostics.md.
+
+Shape legend: B rows, T time steps, N units, K loss positions, E input features, H heads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import main_arch
+from seqstudio.engine.gradflow import (
+    CellWeights,
+    DistanceCurve,
+    LayerRun,
+    distance_curve,
+    fit_horizon,
+    itemised_map,
+    norm64,
+    state_gradients,
+)
+from seqstudio.engine.layers import SelfAttention
+from seqstudio.engine.model import GraphModel, State
+from seqstudio.records.readings import (
+    Floats,
+    Horizon,
+    LayerAttention,
+    LayerGradient,
+    freeze,
+)
+
+# Pairs of row and loss position that a horizon rests on: the cost, whatever the number of rows.
+INPUT_LINES = 8
+STATE_LINES = 16
+# Blocks that do not move anything between time steps, and those that end time for a single loss.
+POINTWISE = frozenset({"linear", "activation", "layer_norm", "dropout", "add", "positions"})
+ENDS = frozenset({"last_step", "mean_time"})
+
+
+def recurrent_cells(model: GraphModel) -> dict[tuple[str, int], nn.RNNBase]:
+    """Return every single-layer recurrent cell by block id and number in the block."""
+    return {
+        (node.block, layer): cell
+        for node in model.nodes
+        for layer, cell in enumerate(_inside(model.module(node.block), nn.RNNBase))
+    }
+
+
+def _inside(module: nn.Module, kind: type) -> list[Any]:
+    return [part for part in module.modules() if isinstance(part, kind)]
+
+
+def _pair(state: object) -> tuple[Tensor | None, Tensor | None]:
+    """Return (h, c) of a cell's state, without the layer axis; None where there is none."""
+    parts = state if isinstance(state, tuple) else (state,)
+    h, c, *_ = [*(part[0] if isinstance(part, Tensor) else None for part in parts), None]
+    return h, c
+
+
+# ------------------------------------------------------------------ one training step, as it was
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Tensors of one cell in the graph of the step."""
+
+    x: Tensor
+    start: object
+    y: Tensor
+    last: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """What the recursion needs of one cell: copies on the CPU."""
+
+    block: str
+    layer: int
+    weights: CellWeights
+    run: LayerRun
+    e: Tensor
+    e_last_h: Tensor | None
+    e_last_c: Tensor | None
+
+
+class StepTap:
+    """Watches one training step and turns it into gradients through time.
+
+    Used as::
+
+        with StepTap(model) as tap:
+            outputs, state = model(inputs, state)
+            model.losses(outputs, targets).mean().backward()
+        tap.collect(rows=4)  # before the optimizer changes the weights
+        optimizer.step()
+        layers = tap.layers(scale=targets.numel())
+
+    Forward and backward stay on the fused kernels and cost nothing extra; `collect` copies a few
+    rows and the weights; `layers` runs the recursion, whenever there is time for it. When a cell
+    runs several times inside, the last run counts.
+    """
+
+    def __init__(self, model: GraphModel) -> None:
+        self._cells = recurrent_cells(model)
+        self._hooks: list[Any] = []
+        self._seen: dict[tuple[str, int], _Seen] = {}
+        self._slices: list[_Slice] = []
+
+    def __enter__(self) -> Self:
+        for key, cell in self._cells.items():
+            self._hooks.append(cell.register_forward_hook(self._watch(key)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks.clear()
+        if kind is not None:
+            self._seen.clear()
+
+    def _watch(self, key: tuple[str, int]) -> Callable[[nn.Module, Any, Any], None]:
+        def keep(cell: nn.Module, args: Any, output: Any) -> None:
+            del cell
+            y, last = output
+            ends = last if isinstance(last, tuple) else (last,)
+            for tensor in (y, *ends):
+                if tensor.requires_grad:
+                    tensor.retain_grad()
+            self._seen[key] = _Seen(args[0], args[1] if len(args) > 1 else None, y, ends)
+
+        return keep
+
+    @torch.no_grad()
+    def collect(self, rows: int = 4) -> None:
+        """Copy the first rows and the weights to the CPU, and let go of the step's graph.
+
+        Call it after backward and before the optimizer's step. A layer that no gradient reached
+        is left out.
+        """
+        self._slices = [
+            self._slice(key, seen, rows)
+            for key, seen in self._seen.items()
+            if any(part.grad is not None for part in (seen.y, *seen.last))
+        ]
+        self._seen.clear()
+
+    def _slice(self, key: tuple[str, int], seen: _Seen, rows: int) -> _Slice:
+        weights = CellWeights.from_module(self._cells[key], device="cpu")
+
+        def take(values: Tensor | None) -> Tensor | None:
+            return None if values is None else weights.like(values[:rows]).clone()
+
+        x, y = weights.like(seen.x[:rows]).clone(), weights.like(seen.y[:rows]).clone()
+        h0, c0 = map(take, _pair(seen.start))
+        e = take(seen.y.grad)
+        e_h, e_c = map(take, _pair(tuple(part.grad for part in seen.last)))
+        run = LayerRun(x, y, h0, c0)
+        return _Slice(*key, weights, run, torch.zeros_like(y) if e is None else e, e_h, e_c)
+
+    def layers(self, scale: float) -> tuple[LayerGradient, ...]:
+        """Run the recursion over what was collected.
+
+        Args:
+            scale: Number of terms behind the mean of the loss (B*T for next tokens), divided by
+                the factor of a gradient scaler if there is one.
+        """
+        return tuple(_layer_gradient(part, scale) for part in self._slices)
+
+
+def _layer_gradient(part: _Slice, scale: float) -> LayerGradient:
+    flow = state_gradients(
+        part.weights, part.run, part.e, e_last_h=part.e_last_h, e_last_c=part.e_last_c
+    )
+
+    def curve(gradient: Tensor) -> Floats:
+        return freeze((norm64(gradient).mean(0) * scale).numpy())
+
+    return LayerGradient(
+        part.block,
+        part.layer,
+        part.weights.kind.split("_")[0],
+        curve(flow.total_h),
+        curve(flow.direct_h),
+        None if flow.total_c is None else curve(flow.total_c),
+        float(norm64(flow.initial_h).mean()) * scale,
+        None if flow.initial_c is None else float(norm64(flow.initial_c).mean()) * scale,
+    )
+
+
+# ------------------------------------------------------------------------ probes on a pinned text
+
+
+@contextmanager
+def _at_rest(model: GraphModel) -> Iterator[None]:
+    """Switch off dropout, mixed precision and gradients of parameters; put all back afterwards.
+
+    Recurrent cells stay in training mode: cuDNN refuses a backward pass otherwise, and a cell of
+    one layer has no dropout.
+    """
+    training = [(part, part.training) for part in model.modules()]
+    asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    device = next(model.parameters(), torch.empty(0)).device.type
+    try:
+        for part, _ in training:
+            part.training = isinstance(part, nn.RNNBase)
+        for parameter in asking:
+            parameter.requires_grad_(False)
+        with torch.autocast(device, enabled=False), torch.enable_grad():
+            yield
+    finally:
+        for part, flag in training:
+            part.training = flag
+        for parameter in asking:
+            parameter.requires_grad_(True)
+
+
+def horizons(
+    model: GraphModel,
+    inputs: Tensor,
+    targets: Tensor,
+    state: State | None = None,
+    rows: int | None = None,
+) -> tuple[Horizon, ...]:
+    """Measure how far the gradient reaches back from a loss, on a pinned text.
+
+    Two kinds of curves. "dl/dh" and "dl/dc": by the states of each recurrent layer from which only
+    blocks without memory lead to the head. "dl/demb": by the input vectors, for any architecture,
+    so that all can share one axis. Next-token losses are taken singly at positions spread over
+    the second half of the text, so that every distance up to T/2 has all of them behind it; a
+    loss at the end of a sequence lies at its last step.
+
+    Args:
+        model: Any; its recurrent state and gradients are not touched.
+        inputs: Ids (B, T) or vectors (B, T, D), on the model's device.
+        targets: As `GraphModel.losses` takes them.
+        state: Carried recurrent state, None for the start of a text.
+        rows: Measure the first rows only; None for all. More rows get fewer loss positions each.
+    """
+    inputs, targets = inputs[:rows], targets[:rows]
+    carried = _recurrent_state(model, state, slice(rows))
+    with _at_rest(model):
+        by_state = _state_horizons(model, inputs, targets, carried)
+        return (*by_state, _input_horizon(model, inputs, targets, carried))
+
+
+def _recurrent_state(model: GraphModel, state: State | None, rows: slice | Tensor) -> State | None:
+    """Return chosen rows of the recurrent part of a state; rows are its second axis."""
+    if state is None:
+        return None
+
+    def choose(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.detach()[:, rows].contiguous()
+        return type(value)(choose(item) for item in value)
+
+    carrying = [node.block for node in model.nodes if node.memory == "state"]
+    return {block: choose(state[block]) for block in carrying if state.get(block) is not None}
+
+
+def positions(steps: int, lines: int, rows: int) -> list[int]:
+    """Return the steps whose losses are measured in each row, so that about `lines` are in all.
+
+    They are spread over the second half; the last step is always there.
+    """
+    spread = torch.linspace(steps - 1, steps // 2, max(lines // rows, 1), dtype=torch.float64)
+    return sorted({int(k) for k in spread.round()})
+
+
+def under_head(model: GraphModel) -> list[str]:
+    """Return the recurrent blocks from which only pointwise blocks lead to the head.
+
+    Loss k then reads state k of the block's last layer and no other state of it.
+    """
+    harmless: set[str] = {model.head}
+    found = []
+    for node in reversed(model.nodes):
+        readers = {other.block for other in model.nodes if node.block in other.sources}
+        kind = model.graph.blocks[node.block].kind
+        if readers <= harmless:
+            if kind in POINTWISE | ENDS:
+                harmless.add(node.block)
+            elif node.memory == "state":
+                found.append(node.block)
+    return found[::-1]
+
+
+def _state_horizons(
+    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
+) -> list[Horizon]:
+    cells = recurrent_cells(model)
+    last = {block: cell for (block, _), cell in cells.items() if block in under_head(model)}
+    runs: dict[str, LayerRun] = {}
+
+    def cut(block: str) -> Callable[[nn.Module, Any, Any], Any]:
+        def hook(cell: nn.Module, args: Any, output: Any) -> Any:
+            del cell
+            y = output[0].detach().requires_grad_()
+            runs[block] = LayerRun(args[0], y, *_pair(args[1] if len(args) > 1 else None))
+            return y, output[1]
+
+        return hook
+
+    with ExitStack() as hooks:
+        for block, cell in last.items():
+            hooks.enter_context(_removing(cell.register_forward_hook(cut(block))))
+        losses = model.losses(model(inputs, state)[0], targets)
+    if not runs:
+        return []
+    local = torch.autograd.grad(losses.sum(), [run.h for run in runs.values()])
+    single = losses.dim() == 1
+    return [
+        horizon
+        for (block, run), e in zip(runs.items(), local, strict=True)
+        for horizon in _cell_horizons(block, last[block], run, e, single=single)
+    ]
+
+
+@contextmanager
+def _removing(handle: Any) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _cell_horizons(
+    block: str, cell: nn.RNNBase, run: LayerRun, e: Tensor, *, single: bool
+) -> Iterator[Horizon]:
+    weights = CellWeights.from_module(cell, device="cpu")
+    steps = e.shape[1]
+    if single and bool(e[:, :-1].any()):  # one loss that reads every state: the total is its item
+        targets: Sequence[int] = [steps - 1]
+        flow = state_gradients(weights, run, e)
+        totals = {"dl/dh": flow.total_h, "dl/dc": flow.total_c}
+        maps = {
+            name: norm64(total).log10()[:, None]
+            for name, total in totals.items()
+            if total is not None
+        }
+    else:
+        targets = [steps - 1] if single else positions(steps, STATE_LINES, len(e))
+        items = itemised_map(weights, run, e, targets=targets)
+        maps = {"dl/dh": items.log10_h}
+        if items.log10_c is not None:
+            maps["dl/dc"] = items.log10_c
+    arch = weights.kind.split("_")[0]
+    for quantity, log10_norm in maps.items():
+        yield _horizon(block, arch, quantity, distance_curve(log10_norm, targets))
+
+
+def _input_horizon(
+    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
+) -> Horizon:
+    """Measure |dl_k/d emb_t|: row j of a replicated batch is scored at position k_j only."""
+    rows, steps = inputs.shape[:2]
+    single = model.pattern != "next token"
+    ks = [steps - 1] if single else positions(steps, INPUT_LINES, rows)
+    copies = torch.arange(rows, device=inputs.device).repeat_interleave(len(ks))
+    losses, leaves = _from_leaves(
+        model, inputs[copies], targets[copies], _recurrent_state(model, state, copies)
+    )
+    if not single:
+        losses = losses[torch.arange(len(copies)), torch.tensor(ks).repeat(rows)]
+    gradients = torch.autograd.grad(losses.sum(), leaves)
+    sizes = torch.stack([norm64(gradient) for gradient in gradients], -1)
+    log10_norm = norm64(sizes).log10().view(rows, len(ks), steps).cpu()
+    arch = main_arch(model.graph)
+    block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
+    return _horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks))
+
+
+def _arch(model: GraphModel, block: str) -> str:
+    return KINDS[model.graph.blocks[block].kind].arch
+
+
+def _from_leaves(
+    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
+) -> tuple[Tensor, list[Tensor]]:
+    """Run the model with the vectors of its input as leaves; return the losses and the leaves."""
+    kinds = {node.block: model.graph.blocks[node.block].kind for node in model.nodes}
+    entries = [
+        node.block
+        for node in model.nodes
+        if kinds[node.block] == "vectors" or "tokens" in {kinds[key] for key in node.sources}
+    ]
+    leaves: list[Tensor] = []
+
+    def cut(module: nn.Module, args: Any, output: Any) -> Tensor:
+        del module, args
+        leaf: Tensor = output.detach().requires_grad_()
+        leaves.append(leaf)
+        return leaf
+
+    with ExitStack() as hooks:
+        for block in entries:
+            handle = model.module(block).register_forward_hook(cut)
+            hooks.enter_context(_removing(handle))
+        losses = model.losses(model(inputs, state)[0], targets)
+    return losses, leaves
+
+
+def _horizon(block: str, arch: str, quantity: str, curve: DistanceCurve) -> Horizon:
+    slope, reach = fit_horizon(curve.median)
+    arrays = (curve.low, curve.median, curve.high, curve.count)
+    low, median, high, count = (freeze(values.numpy()) for values in arrays)
+    distance = freeze(torch.arange(len(median)).numpy())
+    return Horizon(block, arch, quantity, distance, low, median, high, count, slope, reach)
+
+
+def attention(model: GraphModel, inputs: Tensor) -> tuple[LayerAttention, ...]:
+    """Return the attention weights of every layer for the first row of `inputs`.
+
+    The weights are computed anew from what each layer received, without dropout; training itself
+    never builds them.
+
+    Args:
+        model: Any; without attention the result is empty.
+        inputs: Ids (B, T) or vectors (B, T, D), on the model's device.
+    """
+    layers = [
+        (node.block, number, layer)
+        for node in model.nodes
+        for number, layer in enumerate(_inside(model.module(node.block), SelfAttention))
+    ]
+    found: dict[SelfAttention, Tensor] = {}
+
+    def keep(layer: SelfAttention, args: tuple[Tensor, ...]) -> None:
+        found[layer] = layer.weights(args[0])[0].float().cpu()
+
+    if not layers:
+        return ()
+    with _at_rest(model), torch.no_grad(), ExitStack() as hooks:
+        for _, _, layer in layers:
+            hooks.enter_context(_removing(layer.register_forward_pre_hook(keep)))
+        model(inputs[:1])
+    return tuple(_record(block, number, layer, found[layer]) for block, number, layer in layers)
+
+
+def _record(block: str, number: int, layer: SelfAttention, weights: Tensor) -> LayerAttention:
+    steps = weights.shape[-1]
+    seen = torch.ones(steps, steps, dtype=torch.bool)
+    if layer.causal:
+        seen = layer.visible(steps, steps, seen.device)
+    return LayerAttention(block, number, freeze(weights.numpy()), freeze((~seen).numpy()))

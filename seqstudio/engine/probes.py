@@ -9,6 +9,7 @@ Shape legend: B rows, T time steps, N units, K loss positions, E input features,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from seqstudio.engine.layers import SelfAttention
 from seqstudio.engine.model import GraphModel, State
 from seqstudio.records.readings import (
     Floats,
+    GradientReading,
     Horizon,
     LayerAttention,
     LayerGradient,
@@ -104,10 +106,10 @@ class StepTap:
             model.losses(outputs, targets).mean().backward()
         tap.collect(rows=4)  # before the optimizer changes the weights
         optimizer.step()
-        layers = tap.layers(scale=targets.numel())
+        reading = tap.reading(step, tokens, scale=targets.numel(), window=inputs.shape[1])
 
     Forward and backward stay on the fused kernels and cost nothing extra; `collect` copies a few
-    rows and the weights; `layers` runs the recursion, whenever there is time for it. When a cell
+    rows and the weights; `reading` runs the recursion, whenever there is time for it. When a cell
     runs several times inside, the last run counts.
     """
 
@@ -116,6 +118,7 @@ class StepTap:
         self._hooks: list[Any] = []
         self._seen: dict[tuple[str, int], _Seen] = {}
         self._slices: list[_Slice] = []
+        self._cost_s = 0.0
 
     def __enter__(self) -> Self:
         for key, cell in self._cells.items():
@@ -153,12 +156,14 @@ class StepTap:
         Call it after backward and before the optimizer's step. A layer that no gradient reached
         is left out.
         """
+        began = time.perf_counter()
         self._slices = [
             self._slice(key, seen, rows)
             for key, seen in self._seen.items()
             if any(part.grad is not None for part in (seen.y, *seen.last))
         ]
         self._seen.clear()
+        self._cost_s = time.perf_counter() - began
 
     def _slice(self, key: tuple[str, int], seen: _Seen, rows: int) -> _Slice:
         weights = CellWeights.from_module(self._cells[key], device="cpu")
@@ -173,14 +178,25 @@ class StepTap:
         run = LayerRun(x, y, h0, c0)
         return _Slice(*key, weights, run, torch.zeros_like(y) if e is None else e, e_h, e_c)
 
-    def layers(self, scale: float) -> tuple[LayerGradient, ...]:
+    def reading(
+        self, step: int, tokens: Sequence[str], scale: float, window: int
+    ) -> GradientReading:
         """Run the recursion over what was collected.
 
         Args:
+            step: Optimizer steps done before the measured one.
+            tokens: Texts of the time steps of the first row.
             scale: Number of terms behind the mean of the loss (B*T for next tokens), divided by
                 the factor of a gradient scaler if there is one.
+            window: Steps of the window.
         """
-        return tuple(_layer_gradient(part, scale) for part in self._slices)
+        began = time.perf_counter()
+        layers = tuple(_layer_gradient(part, scale) for part in self._slices)
+        rows = max((len(part.e) for part in self._slices), default=0)
+        cost_s = self._cost_s + time.perf_counter() - began
+        return GradientReading(
+            step, tuple(tokens), layers, (), rows, window, "training step", cost_s
+        )
 
 
 def _layer_gradient(part: _Slice, scale: float) -> LayerGradient:

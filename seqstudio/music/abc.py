@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from seqstudio.music.abc_reader import Problem, Tune, parse_meter, read_tune
 from seqstudio.music.abc_tokens import tune_starts
 from seqstudio.music.abc_voice import Bar
+from seqstudio.music.abc_writer import transpose, write_tune
 
 __all__ = [
     "Bar",
@@ -20,6 +21,8 @@ __all__ = [
     "parse_meter",
     "read_tune",
     "split_book",
+    "transpose",
+    "write_tune",
 ]
 
 

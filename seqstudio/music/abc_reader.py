@@ -21,6 +21,7 @@ from seqstudio.music.abc_tokens import (
     ending_numbers,
     field_value,
     tune_lines,
+    tune_starts,
     written_length,
     written_letter,
 )
@@ -78,10 +79,11 @@ def read_tune(text: str) -> Tune:
     """Read one tune; whatever the text, return what can be understood of it.
 
     Args:
-        text: A tune, usually from its X: line on. A tune without X: is read as well. Offsets in
-            `Note.source` count from the beginning of this text.
+        text: A tune, usually from its X: line on. A tune without X: is read as well; of several
+            tunes the first. Offsets in `Note.source` count from the beginning of this text.
     """
-    return _Reader(text).read()
+    starts = tune_starts(text)
+    return _Reader(text[: starts[1]] if len(starts) > 1 else text).read()
 
 
 class _Reader:

@@ -221,6 +221,29 @@ def transposed_key(key: Key, fifths: int) -> Key:
     return Key(None, "exp", tuple(sorted(pair for pair in moved if pair[1])))
 
 
+def transposed_key_text(text: str, semitones: int) -> str:
+    """Return the value of a K: field moved, its mode and clef words as they were written."""
+    key, _ = parse_key(text)
+    fifths = fifths_of_transposition(key, semitones)
+    if key.mode == "none":
+        return text
+    if key.tonic is None:
+        rest = [word for word in text.split() if "=" in word and not _EXTRA.fullmatch(word)]
+        return " ".join([transposed_key(key, fifths).name, *rest])
+    match = _TONIC.match(text)
+    assert match is not None
+    words = re.split(r"(\s+)", text[match.end(2) :])
+    moved = "".join(_moved_word(word, fifths) for word in words)
+    return text[: match.start(1)] + name_of(key.tonic + fifths) + moved
+
+
+def _moved_word(word: str, fifths: int) -> str:
+    match = _EXTRA.fullmatch(word)
+    if match is None:
+        return word
+    return _extra_text(_moved(LETTERS.index(match[2].upper()), ALTERS[match[1]], fifths))
+
+
 def _moved(letter: int, alter: int, fifths: int) -> tuple[int, int]:
     new_alter, order = divmod(_FIFTHS[letter] + 7 * alter + fifths + 1, 7)
     return _LETTERS_BY_FIFTHS[order], max(-2, min(2, new_alter))

@@ -170,9 +170,7 @@ class GraphModel(nn.Module):
         """
         if self.pattern == "value":
             return (outputs.float() - targets).square().flatten(1).mean(1)
-        flat = F.cross_entropy(
-            outputs.float().flatten(0, -2), targets.flatten(), reduction="none"
-        )
+        flat = F.cross_entropy(outputs.float().flatten(0, -2), targets.flatten(), reduction="none")
         return flat.view(targets.shape)
 
     def parameter_count(self) -> int:
@@ -180,10 +178,14 @@ class GraphModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def detach(state: Any) -> Any:  # noqa: ANN401  a nest of lists and tuples of tensors
-    """Return a copy of a state that carries no gradient."""
+def detach(state: Any) -> Any:
+    """Return a copy of a state that carries no gradient, in float32.
+
+    A step in half precision returns a state in half precision, which the next step could not
+    take when the precision changes in between.
+    """
     if isinstance(state, Tensor):
-        return state.detach()
+        return state.detach().float()
     if isinstance(state, dict):
         return {key: detach(value) for key, value in state.items()}
     if isinstance(state, (list, tuple)):
@@ -221,4 +223,3 @@ def nest_state(flat: dict[str, Tensor], model: GraphModel) -> State:
 
 def _layer_state(flat: dict[str, Tensor], path: str) -> Tensor | tuple[Tensor, Tensor]:
     return flat[path] if path in flat else (flat[f"{path}/0"], flat[f"{path}/1"])
-

@@ -1,0 +1,165 @@
+"""Writing with a model: one token after another, each fed back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqstudio.core.errors import RunError
+from seqstudio.data.vocabulary import Vocabulary
+from seqstudio.engine.evaluation import measuring
+from seqstudio.engine.model import GraphModel, State
+from seqstudio.records.messages import Write
+from seqstudio.records.readings import Sample, freeze
+
+SHOWN_CHOICES = 8
+
+
+def next_probabilities(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """Turn logits (V,) into the probabilities to choose from.
+
+    Temperature divides the logits (0 takes the likeliest); then only the `top_k` likeliest stay
+    (0 keeps all); then the smallest set of likeliest tokens that reaches `top_p`.
+    """
+    logits = logits.double()
+    if temperature <= 0:
+        return torch.zeros_like(logits).scatter_(0, logits.argmax(0, keepdim=True), 1.0)
+    p = (logits / temperature).softmax(-1)
+    if 0 < top_k < len(p):
+        p = torch.where(p >= p.topk(top_k).values[-1], p, 0.0)
+    if top_p < 1.0:
+        ordered, order = p.sort(descending=True)
+        before = ordered.cumsum(0) - ordered
+        p = torch.zeros_like(p).scatter_(0, order, torch.where(before < top_p, ordered, 0.0))
+    return p / p.sum()
+
+
+class Memory:
+    """A model's state while it writes: recurrent states, or keys and values of the past.
+
+    Keys and values are kept for one window. With rotary positions the oldest ones drop off; a
+    model that knows places by number starts again from the second half of the text instead.
+    """
+
+    def __init__(self, model: GraphModel) -> None:
+        self.model = model
+        self.window = max(model.facts.window, 2)
+        self.state: State = model.writing_state()
+        self.seen: list[int] = []
+
+    def read(self, ids: list[int]) -> Tensor:
+        """Take in tokens and return the logits (V,) of the next one."""
+        device = next(self.model.parameters()).device
+        logits = torch.zeros(0)
+        for start in range(0, len(ids), self.window):
+            part = ids[start : start + self.window]
+            if self._full(len(part)):
+                part = [*self.seen[-self.window // 2 :], *part][-self.window :]
+                self.state, self.seen = self.model.writing_state(), []
+            with measuring(self.model):
+                tokens = torch.tensor([part], dtype=torch.int64, device=device)
+                outputs, self.state = self.model(tokens, self.state)
+            self.seen = [*self.seen, *part][-self.window :]
+            self._forget()
+            logits = outputs[0, -1]
+        return logits
+
+    def _full(self, more: int) -> bool:
+        absolute = self.model.absolute_positions
+        return absolute and len(self.seen) + more > self.window
+
+    def _forget(self) -> None:
+        """Keep the keys and values of one window less the step to come."""
+        for node in self.model.nodes:
+            if node.memory == "cache" and node.block in self.state:
+                entry = self.state[node.block]
+                keep = self.window - 1
+                if isinstance(entry, list):
+                    self.state[node.block] = [_shorten(layer, keep) for layer in entry]
+                else:
+                    self.state[node.block] = _shorten(entry, keep)
+
+
+def _shorten(entry: tuple[object, ...], keep: int) -> tuple[object, ...]:
+    if len(entry) != 3:
+        return entry
+    keys, values, seen = entry
+    if not isinstance(keys, Tensor) or not isinstance(values, Tensor):
+        return entry
+    return keys[:, :, -keep:], values[:, :, -keep:], seen
+
+
+@dataclass
+class _Written:
+    ids: list[int] = field(default_factory=list)
+    probability: list[float] = field(default_factory=list)
+
+
+def prompt_ids(vocabulary: Vocabulary, prompt: str) -> list[int]:
+    """Return the numbers of a prompt; without one, a line break (or the first symbol).
+
+    Raises:
+        DataError: The prompt has characters that the model never saw.
+    """
+    if prompt:
+        return [int(number) for number in vocabulary.encode(prompt)]
+    symbols = vocabulary.symbols
+    return [symbols.index("\n") if "\n" in symbols else 0]
+
+
+def write(
+    model: GraphModel, vocabulary: Vocabulary, request: Write, step: int
+) -> Iterator[Sample]:
+    """Write the text that `request` asks for; yields it as far as it is after every token.
+
+    The same model, request and seed give the same text.
+
+    Raises:
+        RunError: The model does not predict tokens.
+        DataError: The prompt has characters that the model never saw.
+    """
+    if model.pattern != "next token":
+        raise RunError(
+            "This model cannot write", "it does not predict tokens", "Use a Next-token head"
+        )
+    choose = torch.Generator().manual_seed(request.seed)
+    memory, done = Memory(model), _Written()
+    logits = memory.read(prompt_ids(vocabulary, request.prompt))
+    for number in range(request.length):
+        p = next_probabilities(logits, request.temperature, request.top_k, request.top_p).cpu()
+        if not bool(torch.isfinite(p).all()):
+            raise RunError("The model gives no probabilities", "its numbers are not finite")
+        token = int(torch.multinomial(p, 1, generator=choose))
+        done.ids.append(token)
+        done.probability.append(float(p[token]))
+        last = number + 1 == request.length
+        yield _sample(vocabulary, request, step, done, p, last)
+        if not last:
+            logits = memory.read([token])
+
+
+def _sample(
+    vocabulary: Vocabulary, request: Write, step: int, done: _Written, p: Tensor, last: bool
+) -> Sample:
+    best = p.topk(min(SHOWN_CHOICES, len(p)))
+    symbols = vocabulary.symbols
+    choices = tuple(
+        (symbols[int(i)], float(v))
+        for v, i in zip(best.values, best.indices, strict=True)
+        if v > 0
+    )
+    return Sample(
+        request=request.request,
+        step=step,
+        prompt=request.prompt,
+        text="".join(symbols[i] for i in done.ids),
+        probability=freeze(np.array(done.probability, np.float32)),
+        choices=choices,
+        temperature=request.temperature,
+        seed=request.seed,
+        done=last,
+    )

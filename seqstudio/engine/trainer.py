@@ -1,0 +1,672 @@
+"""Training as small steps that the caller drives: pause, stop and commands act between them.
+
+`Trainer.advance` does one optimizer step, or one slice of the work beside it (validation, writing,
+probes), and returns quickly, so whoever calls it decides about pausing and stopping. Everything
+that is worth knowing leaves through `emit` as the frozen records of `seqstudio.records`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seqstudio.blocks.check import title_of
+from seqstudio.core.errors import DataError, DeviceError, RunError, SeqError
+from seqstudio.data.dataset import Dataset
+from seqstudio.data.facts import facts_of
+from seqstudio.data.floor import floor
+from seqstudio.data.sources import open_dataset
+from seqstudio.document.project import Project, parse_project
+from seqstudio.engine import checkpoint as store
+from seqstudio.engine.batches import Batches, Window
+from seqstudio.engine.cadence import Cadence, Setup, Trial
+from seqstudio.engine.evaluation import PART_TOKENS, Score, complete_score, score
+from seqstudio.engine.model import GraphModel, State, detach, flat_state, nest_state
+from seqstudio.engine.probe_text import ProbeText
+from seqstudio.engine.probes import StepTap
+from seqstudio.engine.sampling import write
+from seqstudio.records.messages import (
+    Event,
+    Facts,
+    Failed,
+    LiveChanged,
+    Progress,
+    Saved,
+    Start,
+    Write,
+)
+from seqstudio.records.readings import Metrics, Validation
+
+FLUSH_S = 1 / 30
+SLICE_S = 0.03
+CHECKPOINT_S = 30.0
+AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
+PROBED_ROWS = 4
+_OVER = object()
+
+
+def torch_version() -> str:
+    """Return the version of torch."""
+    return str(torch.__version__)
+
+
+def devices() -> tuple[str, ...]:
+    """Return the devices that can train here, best first."""
+    found = []
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return (*found, "cpu")
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Return the device asked for; "auto" takes CUDA where there is one, else the processor.
+
+    Raises:
+        DeviceError: It is not there.
+    """
+    here = devices()
+    if wanted == "auto":
+        return torch.device("cuda" if "cuda" in here else "cpu")
+    if wanted.split(":", maxsplit=1)[0] not in here:
+        raise DeviceError(
+            f"There is no device {wanted} here", f"found: {', '.join(here)}", "Use --device auto"
+        )
+    try:
+        return torch.zeros(1, device=wanted).device
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(
+            f"There is no device {wanted} here", f"found: {', '.join(here)}", "Use --device auto"
+        ) from error
+
+
+def make_optimizer(model: GraphModel, project: Project) -> torch.optim.Optimizer:
+    """Return the optimizer of the settings; only matrices decay, not biases or norms."""
+    settings = project.training
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate = settings.learning_rate
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=rate, momentum=0.9)
+    if settings.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=rate, alpha=0.95)
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, settings.beta2), fused=True)
+
+
+def rate_factor(step: int, progress: float, warmup: int, schedule: str) -> float:
+    """Return the factor of the learning rate: a linear rise, then a cosine to 3 %, or constant.
+
+    Args:
+        step: Optimizer steps done.
+        progress: Share of the budget that is spent, 0..1.
+        warmup: Steps of the rise.
+        schedule: "cosine" or "constant".
+    """
+    rise = min((step + 1) / warmup, 1.0) if warmup else 1.0
+    if schedule == "constant":
+        return rise
+    return rise * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Work beside the steps: done slice by slice; large products gain from more threads."""
+
+    slices: Iterator[None]
+    large: bool
+
+
+class _Meter:
+    """Collects the numbers of every step and hands them out in batches at screen rate."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._rows: list[tuple[int, float, float, float, float, float, int]] = []
+        self._losses: list[Tensor] = []
+        self._norms: list[Tensor] = []
+        self._last_s = 0.0
+
+    def add(self, loss: Tensor, norm: Tensor, row: tuple[int, float, float, float, int]) -> None:
+        self._losses.append(loss.detach())
+        self._norms.append(norm.detach())
+        step, rate, clip, seconds, tokens = row
+        self._rows.append((step, 0.0, 0.0, rate, clip, seconds, tokens))
+        if time.perf_counter() - self._last_s >= FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._rows:
+            return
+        table = np.array(self._rows, np.float64)
+        # one transfer for the whole batch: a device is not made to wait at every step
+        losses = torch.stack(self._losses).double().cpu().numpy()
+        norms = torch.stack(self._norms).double().cpu().numpy()
+        steps, tokens = table[:, 0].astype(np.int64), table[:, 6].astype(np.int64)
+        arrays = [steps, losses, norms, *(table[:, i].copy() for i in (3, 4, 5)), tokens]
+        for array in arrays:
+            array.setflags(write=False)
+        self._emit(Metrics(*arrays, memory_mb=resident_mb()))  # type: ignore[arg-type]
+        self._rows, self._losses, self._norms = [], [], []
+        self._last_s = time.perf_counter()
+
+
+def resident_mb() -> float:
+    """Return the resident memory of this process, 0 where it cannot be told."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Trainer:
+    """One run.
+
+    Attributes:
+        step: Optimizer steps done.
+        seconds: Time spent on the run, pauses left out.
+        model: What is trained.
+        dataset: What it learns from.
+    """
+
+    def __init__(
+        self, start: Start, project: Project, dataset: Dataset, emit: Callable[[Event], None]
+    ) -> None:
+        settings = project.training
+        torch.manual_seed(settings.seed)
+        self.project = project
+        self.dataset = dataset
+        self.folder = Path(start.folder) if start.folder else None
+        self.device = choose_device(start.device)
+        self.model = GraphModel(project.graph, facts_of(dataset, settings)).to(self.device)
+        self.carry = settings.carry and self.model.recurrent and self.model.pattern == "next token"
+        self.batches = Batches(dataset, settings, self.carry, self.device)
+        self.optimizer = make_optimizer(self.model, project)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        self.step = 0
+        self.seconds = 0.0
+        self.tokens = 0
+        self.state: State | None = None
+        self.rate = settings.learning_rate
+        self.clip = settings.clip
+        self.best = math.inf
+        self.best_step = -1
+        self.probing = start.probes
+        self._emit = emit
+        self._meter = _Meter(emit)
+        self._work: deque[_Work] = deque()
+        self._probe_now = False
+        self._trial = self._make_trial()
+        self._apply(self._trial.current)
+        self._probe_text = ProbeText(self.model, dataset, project.sampling.probe_text)
+        self._validate = Cadence(0.05, first_s=1.0, at_least_s=1.0)
+        self._writing = Cadence(0.03, first_s=0.0, at_least_s=4.0)
+        self._tapping = Cadence(0.02, first_s=0.0, at_least_s=0.1)
+        self._looking = Cadence(0.02, first_s=0.5, at_least_s=0.5)
+        self._saving = Cadence(0.02, first_s=CHECKPOINT_S, at_least_s=CHECKPOINT_S)
+        self._floor: list[Event] = []
+
+    # ------------------------------------------------------------------ opening
+
+    @classmethod
+    def open(cls, start: Start, emit: Callable[[Event], None]) -> Trainer:
+        """Load data, build the model, continue from the last checkpoint if asked to.
+
+        Raises:
+            SeqError: The project, the data, the device or the checkpoint is no good.
+        """
+        project = parse_project(start.project)
+        base = Path(start.base) if start.base else None
+        dataset = open_dataset(project.data, base)
+        trainer = cls(start, project, dataset, emit)
+        if start.resume and trainer.folder is not None:
+            trainer._restore(store.load_latest(trainer.folder))
+        trainer._tell_facts()
+        return trainer
+
+    def _tell_facts(self) -> None:
+        self._emit(self._facts("", math.nan))
+        threading.Thread(target=self._count_floor, name="seqstudio-floor").start()
+
+    def _facts(self, floor_name: str, value: float) -> Facts:
+        return Facts(
+            parameters=self.model.parameter_count(),
+            chance=self.dataset.chance,
+            floor_name=floor_name,
+            floor=value,
+            unit=self.dataset.unit,
+            train_tokens=len(self.dataset.train),
+            valid_tokens=len(self.dataset.valid),
+            device=str(self.device),
+            notes=self.dataset.notes,
+        )
+
+    def _count_floor(self) -> None:
+        """Count n-grams in a thread of its own: seconds of numpy that must not hold up training."""
+        try:
+            found = floor(self.dataset)
+        except (SeqError, OSError, MemoryError, ValueError) as error:
+            self._floor.append(Failed("The floor was not counted", str(error), "", fatal=False))
+            return
+        self._floor.append(self._facts(found.name, found.value))
+
+    def _make_trial(self) -> Trial:
+        settings = self.project.training
+        cores = os.cpu_count() or 1
+        threads = (settings.threads,) if settings.threads else tuple(dict.fromkeys((cores, 1)))
+        precisions = (settings.precision,)
+        if settings.precision == "auto":
+            precisions = ("bfloat16", "float32")
+        if self.device.type != "cpu":
+            threads = threads[:1]
+        if self.device.type == "mps":
+            precisions = ("float32",)
+        return Trial(precisions, threads)
+
+    def _apply(self, setup: Setup) -> None:
+        if self.device.type == "cpu" and torch.get_num_threads() != setup.threads:
+            torch.set_num_threads(setup.threads)
+        self.setup = setup
+
+    @property
+    def detail(self) -> str:
+        """Device, precision and threads in words."""
+        if self.device.type == "cpu":
+            return f"cpu, {self._trial.words()}"
+        return f"{self.device}, {self.setup.precision}"
+
+    # ----------------------------------------------------------------- stepping
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent, 0..1."""
+        settings = self.project.training
+        if settings.budget == "steps":
+            return min(self.step / settings.steps, 1.0)
+        return min(self.seconds / 60 / settings.minutes, 1.0)
+
+    def advance(self) -> bool:
+        """Do one optimizer step, or one slice of the work beside it.
+
+        Returns:
+            False when the budget is spent and nothing is left to do.
+
+        Raises:
+            RunError: The loss or a gradient is not finite; the weights are the last good ones.
+        """
+        began = time.perf_counter()
+        self._pass_on_floor()
+        if not self._work:
+            if self.progress >= 1.0:
+                self.flush()
+                return False
+            self._plan()
+        if self._work:
+            self._slice()
+        else:
+            self._train()
+        self.seconds += time.perf_counter() - began
+        return True
+
+    def idle(self) -> bool:
+        """Do a slice of waiting work while paused; False when nothing is left."""
+        self._pass_on_floor()
+        if self._probe_now and not self._work:
+            self._probe_now = False
+            self._line_up(self._look())
+        if self._work:
+            self._slice()
+        return bool(self._work)
+
+    def _pass_on_floor(self) -> None:
+        while self._floor:
+            self._emit(self._floor.pop())
+
+    def _slice(self) -> None:
+        end = time.perf_counter() + SLICE_S
+        while self._work and time.perf_counter() < end:
+            work = self._work[0]
+            with self._threads(self.setup.threads if work.large else 1):
+                if next(work.slices, _OVER) is _OVER:
+                    self._work.popleft()
+
+    @contextmanager
+    def _threads(self, count: int) -> Iterator[None]:
+        """Use `count` processor threads inside: many small products are slower with more."""
+        before = torch.get_num_threads()
+        if count != before:
+            torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            if count != before:
+                torch.set_num_threads(before)
+
+    def _line_up(self, slices: Iterator[None], large: bool = False) -> None:
+        self._work.append(_Work(slices, large))
+
+    def _plan(self) -> None:
+        """Line up the side work that is due before the next step."""
+        if self._writing.due(self.seconds) and self.model.pattern == "next token":
+            self._line_up(self._write_automatically())
+        if self.probing and self._looking.due(self.seconds):
+            self._line_up(self._look())
+        if self.step and self._validate.due(self.seconds):
+            self._line_up(self._validation(), large=True)
+        if self._saving.due(self.seconds) and self.folder is not None and self.step:
+            self._line_up(self._save_in_passing())
+
+    def _train(self) -> None:
+        began = time.perf_counter()
+        self.model.train()
+        batch = self.batches.next()
+        tapped = self._probe_now or (self.probing and self._tapping.due(self.seconds))
+        tap: AbstractContextManager[StepTap | None] = nullcontext()
+        if tapped and self.model.recurrent:
+            tap = StepTap(self.model)
+        with tap as watched:
+            loss = self._backward(batch)
+        clip = self.clip if self.clip > 0 else math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
+        if self.device.type == "cpu" and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+            self._give_up(loss)
+        if watched is not None:
+            self._tap(watched, batch)
+        rate = self._set_rate()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.tokens += self.batches.tokens_per_batch
+        took = time.perf_counter() - began
+        self._meter.add(loss, norm, (self.step, rate, self.clip, self.seconds + took, self.tokens))
+        self._time_trial(took)
+
+    def _backward(self, batch: Window) -> Tensor:
+        state = None if batch.restart else self.state
+        half = self.setup.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            outputs, after = self.model(batch.inputs, state)
+        loss = self.model.losses(outputs, batch.targets).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.state = detach(after) if self.carry else None
+        return loss
+
+    def _set_rate(self) -> float:
+        settings = self.project.training
+        factor = rate_factor(self.step, self.progress, settings.warmup, settings.schedule)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * factor
+        return self.rate * factor
+
+    def _time_trial(self, took: float) -> None:
+        if not self._trial.over:
+            self._trial.add(took)
+            self._apply(self._trial.current)
+
+    def _give_up(self, loss: Tensor) -> None:
+        """Stop before the bad gradient reaches the weights, and name the block it came from."""
+        name = next(
+            (n for n, p in self.model.named_parameters()
+             if p.grad is not None and not bool(torch.isfinite(p.grad).all())), "",
+        )  # fmt: skip
+        block = next(
+            (n.block for n in self.model.nodes if name.startswith(f"blocks.{n.name}.")), ""
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        self.flush()
+        if self.folder is not None and self.step:
+            self.checkpoint()
+        where = title_of(self.project.graph.blocks[block]) if block else "the loss"
+        raise RunError(
+            f"Training stopped before step {self.step + 1}: numbers are not finite any more",
+            f"loss {float(loss):g}; the first bad gradient is in {where}",
+            "Lower the learning rate or the clip norm, then continue: the last good weights are kept",
+        )
+
+    # ---------------------------------------------------------------- side work
+
+    def _tap(self, watched: StepTap, batch: Window) -> None:
+        watched.collect(PROBED_ROWS)
+        tokens, window = self._words(batch.inputs[0]), batch.inputs.shape[1]
+        reading = watched.reading(self.step, tokens, float(batch.targets.numel()), window)
+        self._emit(reading)
+        self._tapping.done(self.seconds, reading.cost_s)
+        self._probe_now = False
+
+    def _words(self, row: Tensor) -> tuple[str, ...]:
+        if self.dataset.vocabulary is None:
+            return tuple(str(t) for t in range(len(row)))
+        symbols = self.dataset.vocabulary.symbols
+        return tuple(symbols[int(i)] for i in row.cpu())
+
+    def _look(self) -> Iterator[None]:
+        began = time.perf_counter()
+        for reading in self._probe_text.readings(self.step):
+            self._emit(reading)
+            yield
+        self._looking.done(self.seconds, time.perf_counter() - began)
+
+    def _write_automatically(self) -> Iterator[None]:
+        began = time.perf_counter()
+        wish = self.project.sampling
+        seed = self.project.training.seed
+        request = Write(
+            AUTOMATIC, wish.prompt, wish.length, wish.temperature, wish.top_k, wish.top_p, seed
+        )
+        yield from self._written(request)
+        self._writing.done(self.seconds, time.perf_counter() - began)
+
+    def _written(self, request: Write) -> Iterator[None]:
+        if self.dataset.vocabulary is None:
+            self._emit(Failed("This model cannot write", "it reads no tokens", "", fatal=False))
+            return
+        shown = 0.0
+        try:
+            for sample in write(self.model, self.dataset.vocabulary, request, self.step):
+                now = time.perf_counter()
+                if sample.done or now - shown > FLUSH_S:
+                    self._emit(sample)
+                    shown = now
+                yield
+        except SeqError as error:
+            self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+
+    def _validation(self) -> Iterator[None]:
+        began, result = time.perf_counter(), Score()
+        window = self.project.training.window
+        for result in score(self.model, self.dataset, window, self.carry, PART_TOKENS):  # noqa: B007
+            yield
+        best = result.loss < self.best
+        if best:
+            self.best, self.best_step = result.loss, self.step
+            if self.folder is not None:
+                self._save_best(self.folder)
+        complete = self.dataset.generated or len(self.dataset.valid) <= PART_TOKENS + 1
+        self._emit(
+            Validation(self.step, result.loss, result.accuracy, result.count, complete, best)
+        )
+        self._validate.done(self.seconds, time.perf_counter() - began)
+
+    def finish(self) -> None:
+        """Measure the whole held-out part, with the last weights and with the best ones."""
+        self._measure_all(self.step, best=self.best_step in {-1, self.step})
+        if self.folder is not None and self.best_step not in {-1, self.step}:
+            kept = store.model_tensors(self.model)
+            store.load_model(self.model, store.load_checkpoint(self.folder, "best").part("model"))
+            self._measure_all(self.best_step, best=True)
+            store.load_model(self.model, kept)
+        if self.probing:
+            for reading in self._probe_text.readings(self.step):
+                self._emit(reading)
+        if self.model.pattern == "next token":
+            for _ in self._write_automatically():
+                pass
+        self.checkpoint()
+
+    def _measure_all(self, step: int, best: bool) -> None:
+        self._emit(Progress("Measuring the whole held-out part", math.nan))
+        window = self.project.training.window
+        result = complete_score(self.model, self.dataset, window, self.carry)
+        self._emit(Validation(step, result.loss, result.accuracy, result.count, True, best))
+
+    # ----------------------------------------------------------------- commands
+
+    def set_live(self, name: str, value: float) -> None:
+        """Change the learning rate or the clip norm from the next step on.
+
+        Raises:
+            ParamError: The value is out of range.
+        """
+        number = float(self.project.training.param(name).parse(value))
+        if name == "learning_rate":
+            self.rate = number
+        elif name == "clip":
+            self.clip = number
+        else:
+            raise RunError(f"{name} cannot change while a run goes on", "", "Start a new run")
+        self._emit(LiveChanged(self.step, name, number))
+
+    def set_probe_text(self, text: str) -> None:
+        """Look at another text; a reading follows with the next slice of work."""
+        self._probe_text = ProbeText(self.model, self.dataset, text)
+        self._line_up(self._look())
+
+    def probe_next(self) -> None:
+        """Measure the next step whatever the cadence."""
+        self._probe_now = True
+
+    def write(self, request: Write) -> None:
+        """Write a sample, in slices between the steps."""
+        self._line_up(self._written(request))
+
+    def flush(self) -> None:
+        """Emit the numbers that wait."""
+        self._meter.flush()
+
+    # -------------------------------------------------------------- checkpoints
+
+    def _save_in_passing(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            self.checkpoint()
+        except SeqError as error:  # a full disk must not end the training
+            self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+        self._saving.done(self.seconds, time.perf_counter() - began)
+        yield
+
+    def checkpoint(self) -> None:
+        """Write everything that an exact continuation needs.
+
+        Raises:
+            StorageError: It cannot be written; the checkpoint before stays in force.
+        """
+        if self.folder is None:
+            return
+        self.flush()
+        tensors, meta = self._everything()
+        name = f"step-{self.step:09d}"
+        path = store.save_checkpoint(self.folder, name, tensors, meta)
+        store.mark_latest(self.folder, name)
+        self._emit(Saved(self.step, str(path), best=False))
+
+    def _everything(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        moments, numbers = store.optimizer_tensors(self.optimizer)
+        tensors = {f"model/{k}": v for k, v in store.model_tensors(self.model).items()}
+        tensors |= {f"optimizer/{k}": v for k, v in moments.items()}
+        carried = flat_state(self.state or {})
+        tensors |= {f"state/{k}": v.detach().cpu().contiguous() for k, v in carried.items()}
+        tensors["random/torch"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random/cuda"] = torch.cuda.get_rng_state(self.device)
+        return tensors, {**self._numbers(), "optimizer": numbers}
+
+    def _numbers(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "tokens": self.tokens,
+            "rate": self.rate,
+            "clip": self.clip,
+            "best": None if math.isinf(self.best) else self.best,
+            "best_step": self.best_step,
+            "data": self.batches.position(),
+            "data_hash": self.dataset.content_hash,
+            "graph_hash": store.fingerprint(self.project.graph),
+            "precision": self.setup.precision,
+            "threads": self.setup.threads,
+            "trial_over": self._trial.over,
+            "torch": torch_version(),
+        }
+
+    def _save_best(self, folder: Path) -> None:
+        tensors = {f"model/{k}": v for k, v in store.model_tensors(self.model).items()}
+        try:
+            path = store.save_checkpoint(folder, "best", tensors, self._numbers())
+        except SeqError as error:
+            self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+            return
+        self._emit(Saved(self.step, str(path), best=True))
+
+    def _restore(self, saved: store.Checkpoint) -> None:
+        meta = saved.meta
+        if meta["graph_hash"] != store.fingerprint(self.project.graph):
+            raise RunError(
+                "The graph has changed since this run was saved",
+                "its weights belong to another model",
+                "Undo the change, or start a new run",
+            )
+        if meta["data_hash"] != self.dataset.content_hash:
+            raise DataError(
+                "The data have changed since this run was saved",
+                f"{self.dataset.title} is not the same any more",
+                "Put the old data back, or start a new run",
+            )
+        store.load_model(self.model, saved.part("model"))
+        store.restore_optimizer(self.optimizer, saved.part("optimizer"), meta["optimizer"])
+        flat = {k: v.to(self.device) for k, v in saved.part("state").items()}
+        self.state = nest_state(flat, self.model) if flat else None
+        self.batches.seek(meta["data"])
+        torch.set_rng_state(saved.tensors["random/torch"])
+        if self.device.type == "cuda" and "random/cuda" in saved.tensors:
+            torch.cuda.set_rng_state(saved.tensors["random/cuda"], self.device)
+        self.step, self.tokens = saved.step, int(meta["tokens"])
+        self.seconds = float(meta["seconds"])
+        self.rate, self.clip = float(meta["rate"]), float(meta["clip"])
+        self.best = math.inf if meta["best"] is None else float(meta["best"])
+        self.best_step = int(meta["best_step"])
+        if meta["trial_over"]:
+            self._trial = Trial((str(meta["precision"]),), (int(meta["threads"]),))
+            self._apply(self._trial.current)
+
+
+def load_trained(folder: Path, base: Path | None) -> tuple[GraphModel, Dataset, Project, int]:
+    """Load the best model of a run with its data: what evaluate, generate and inspect need.
+
+    Raises:
+        SeqError: The run, its project or its data cannot be read.
+    """
+    from seqstudio.document.project import load_project
+
+    project = load_project(folder / "project.seq")
+    dataset = open_dataset(project.data, base)
+    model = GraphModel(project.graph, facts_of(dataset, project.training))
+    saved = store.load_best(folder)
+    store.load_model(model, saved.part("model"))
+    return model.eval(), dataset, project, saved.step

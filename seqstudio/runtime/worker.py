@@ -1,0 +1,349 @@
+"""The trainer's command loop: what it does with each command, and what it says about itself."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from typing_extensions import override
+
+from seqstudio.core.errors import SeqError, StorageError
+from seqstudio.engine.trainer import Trainer, devices, torch_version
+from seqstudio.records.messages import (
+    Checkpoint,
+    Command,
+    Envelope,
+    Event,
+    Failed,
+    Pause,
+    Ready,
+    Resume,
+    Saved,
+    SetLive,
+    SetProbeText,
+    Start,
+    State,
+    StateChanged,
+    Step,
+    Stop,
+    Write,
+)
+from seqstudio.runtime.channel import Channel, ChannelClosedError
+from seqstudio.runtime.recorder import Recorder, not_recorded
+from seqstudio.runtime.store import RunStore
+
+DETAIL_S = 1.0
+OVER: frozenset[State] = frozenset({"stopped", "finished", "failed"})
+
+
+def serve(channel: Channel) -> None:
+    """Serve commands until the channel closes; a run that is open then is saved first."""
+    worker = _Worker(channel)
+    worker.emit(Ready(devices(), torch_version()))
+    try:
+        while True:
+            worker.turn()
+    except ChannelClosedError:
+        worker.end()
+
+
+def train_here(
+    start: Start, listen: Callable[[Envelope], None], should_stop: Callable[[], bool]
+) -> State:
+    """Train in this thread until the budget is spent; what the command line does.
+
+    Ctrl+C and SIGTERM stop with a checkpoint; a second Ctrl+C interrupts.
+
+    Args:
+        start: The run.
+        listen: Called with every event, in this thread or the one that counts the floor.
+        should_stop: Asked between steps.
+
+    Returns:
+        "finished", "stopped" or "failed"; the failure itself went to `listen`.
+    """
+    channel = _Caller(replace(start, paused=False), listen, should_stop)
+    with _signals_stop(channel):
+        serve(channel)
+    return channel.state
+
+
+class _Caller(Channel):
+    """The channel of a run without a window: one start, then at most one stop."""
+
+    def __init__(
+        self, start: Start, listen: Callable[[Envelope], None], should_stop: Callable[[], bool]
+    ) -> None:
+        super().__init__(self._hear)
+        self.state: State = "starting"
+        self._listen = listen
+        self._should_stop = should_stop
+        self.put(start)
+
+    def _hear(self, envelope: Envelope) -> None:
+        if isinstance(envelope.event, StateChanged):
+            self.state = envelope.event.state
+        self._listen(envelope)
+
+    @override
+    def receive(self, *, block: bool) -> Command | None:
+        if block and self.state in OVER:
+            raise ChannelClosedError
+        if self.state == "running" and self._should_stop():
+            return Stop()
+        return super().receive(block=block)
+
+
+@contextmanager
+def _signals_stop(channel: Channel) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {int(name): signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, before[number])  # the second time counts at once
+        channel.put(Stop())
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Worker:
+    """Serves one run after the other."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._run = ""
+        self._state: State = "stopped"
+        self._trainer: Trainer | None = None
+        self._recorder: Recorder | None = None
+        self._until: int | None = None  # the step at which `Step` has done its work
+        self._waiting = False  # work may be waiting for a paused trainer
+        self._saved_at = -1
+        self._detail = ""
+        self._detail_s = 0.0
+
+    def emit(self, event: Event) -> None:
+        """Send an event to the window and to the record of the run."""
+        if isinstance(event, Saved) and not event.best:
+            self._saved_at = event.step
+        if isinstance(event, StateChanged):
+            self._state = event.state
+        self._channel.emit(Envelope(self._run, event))
+        if self._recorder is not None:
+            self._recorder.append(event)
+
+    def turn(self) -> None:
+        """Obey one command, or else do one step or one slice of waiting work.
+
+        Raises:
+            ChannelClosedError: There will be no more commands, or this process must end.
+        """
+        busy = self._state == "running" or self._waiting
+        command = self._channel.receive(block=not busy)
+        try:
+            if command is not None:
+                self._waiting = True
+                self._obey(command)
+            elif self._trainer is not None:
+                self._work(self._trainer)
+            else:
+                self._waiting = False
+        except ChannelClosedError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a step raises becomes an event
+            self._fail(error)
+
+    def end(self) -> None:
+        """End the run, if there is one: checkpoint, last state, record closed."""
+        if self._trainer is not None:
+            self._save(self._trainer)
+            self._trainer.flush()
+            # A run whose budget is spent stays finished, whoever closes it.
+            state: State = "finished" if self._state == "finished" else "stopped"
+            self.emit(StateChanged(state, self._trainer.step))
+        self._let_go()
+
+    # ------------------------------------------------------------------- commands
+
+    def _obey(self, command: Command) -> None:
+        trainer = self._trainer
+        if isinstance(command, Start):
+            self.end()
+            self._open(command)
+        elif trainer is None:
+            self._refuse(command)
+        elif isinstance(command, Stop):
+            self.end()
+        elif isinstance(command, (Pause, Resume, Step)):
+            self._steer(trainer, command)
+        else:
+            self._ask(trainer, command)
+
+    def _refuse(self, command: Command) -> None:
+        if isinstance(command, Write):
+            why = "no run is open"
+            hint = "Press Play, or resume a run"
+            self.emit(Failed("There is no model to write with", why, hint, fatal=False))
+
+    def _open(self, start: Start) -> None:
+        self._run, self._saved_at = start.run, -1
+        self.emit(StateChanged("starting", 0))
+        self._recorder = self._open_recorder(start)
+        self._trainer = trainer = Trainer.open(start, self.emit)
+        self._saved_at = trainer.step if start.resume else -1
+        self._until = None
+        self._tell("paused" if start.paused else "running", trainer)
+
+    def _open_recorder(self, start: Start) -> Recorder | None:
+        begin = RunStore.resume if start.resume else RunStore.create
+        try:
+            store = begin(Path(start.folder), start.project)
+        except StorageError as error:
+            self.emit(not_recorded(error))
+            return None
+        recorder = Recorder(store, lambda failed: self._channel.emit(Envelope(start.run, failed)))
+        recorder.append(StateChanged("starting", 0))
+        return recorder
+
+    def _steer(self, trainer: Trainer, command: Pause | Resume | Step) -> None:
+        if self._state == "finished":
+            return
+        if isinstance(command, Pause):
+            self._pause(trainer)
+            return
+        self._until = None
+        if isinstance(command, Step):
+            if command.count < 1:
+                return
+            self._until = trainer.step + command.count
+        self._tell("running", trainer)
+
+    def _pause(self, trainer: Trainer) -> None:
+        self._until = None
+        trainer.flush()
+        self._tell("paused", trainer)
+
+    def _ask(self, trainer: Trainer, command: Command) -> None:
+        try:
+            match command:
+                case SetLive():
+                    trainer.set_live(command.name, command.value)
+                    self._saved_at = -1  # the checkpoint has the old value
+                case SetProbeText():
+                    trainer.set_probe_text(command.text)
+                case Write():
+                    trainer.write(command)
+                case Checkpoint():
+                    trainer.checkpoint()
+        except Exception as error:  # noqa: BLE001  a refused wish does not end a run
+            self.emit(replace(failure(error), fatal=False))
+
+    # ----------------------------------------------------------------------- work
+
+    def _work(self, trainer: Trainer) -> None:
+        if self._state != "running":
+            self._waiting = trainer.idle()
+            return
+        if self._until is not None and trainer.step == self._until - 1:
+            trainer.probe_next()
+        if not trainer.advance():
+            self._finish(trainer)
+        elif self._until is not None and trainer.step >= self._until:
+            self._pause(trainer)
+        else:
+            self._tell_detail(trainer)
+
+    def _finish(self, trainer: Trainer) -> None:
+        trainer.flush()
+        try:
+            trainer.finish()
+        except StorageError as error:
+            self.emit(replace(failure(error), fatal=False))
+        self._tell("finished", trainer)
+
+    def _tell(self, state: State, trainer: Trainer) -> None:
+        self._detail, self._detail_s = trainer.detail, time.monotonic()
+        self.emit(StateChanged(state, trainer.step, self._detail))
+
+    def _tell_detail(self, trainer: Trainer) -> None:
+        """Tell what the trial of the first steps chose."""
+        if time.monotonic() - self._detail_s < DETAIL_S:
+            return
+        self._detail_s = time.monotonic()
+        if trainer.detail != self._detail:
+            trainer.flush()
+            self._tell("running", trainer)
+
+    # --------------------------------------------------------------------- endings
+
+    def _save(self, trainer: Trainer) -> None:
+        if self._saved_at == trainer.step:
+            return
+        try:
+            trainer.checkpoint()
+        except Exception as error:  # noqa: BLE001  a run must end even when it cannot be saved
+            self.emit(replace(failure(error), fatal=False))
+
+    def _fail(self, error: Exception) -> None:
+        step = self._trainer.step if self._trainer is not None else 0
+        failed = failure(error)
+        self.emit(failed)
+        self.emit(StateChanged("failed", step, failed.what))
+        self._let_go()
+        if device_is_lost(error):
+            raise ChannelClosedError from error
+
+    def _let_go(self) -> None:
+        if self._recorder is not None:
+            self._recorder.close()
+        self._trainer = self._recorder = None
+        if self._state not in OVER:
+            self._state = "stopped"
+        gc.collect()  # a model is full of cycles; its memory is wanted now
+
+
+def failure(error: Exception) -> Failed:
+    """Say what an exception means to a person."""
+    if isinstance(error, SeqError):
+        return Failed(error.what, error.why, error.hint)
+    trace = "".join(traceback.format_exception(error))
+    first_line = str(error).partition("\n")[0]
+    if _out_of_memory(error):
+        return Failed(
+            "There is not enough memory for this model",
+            first_line or type(error).__name__,
+            "Make batch, window or width smaller, then start again",
+            trace,
+        )
+    return Failed(
+        "Training stopped because of a mistake in the program",
+        f"{type(error).__name__}: {first_line}",
+        "Resume goes on from the last checkpoint; the details help to report it",
+        trace,
+    )
+
+
+def device_is_lost(error: Exception) -> bool:
+    """Tell whether the device refuses all work until this process ends."""
+    return not _out_of_memory(error) and "CUDA error" in str(error)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    )

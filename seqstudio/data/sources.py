@@ -14,6 +14,7 @@ import numpy as np
 
 from seqstudio.core.errors import DataError
 from seqstudio.core.files import read_text
+from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks import CUES, HELLO, RECALL, AddingTask, HelloTask, RecallTask
 from seqstudio.data.vocabulary import Vocabulary
@@ -133,15 +134,13 @@ def _library_text() -> tuple[str, str, str, tuple[str, ...]]:
 
 
 def _open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
-    from seqstudio.data import tunebook
-
     title, origin, text = _book(settings.path, base)
     book = tunebook.split(text, settings.held_out, title)
     train, notes = tunebook.join(book.train), book.notes
     small = len(text) < tunebook.SMALL_BOOK
     if settings.transpose == "on" or (settings.transpose == "auto" and small):
-        train, more = tunebook.in_all_keys(book.train)
-        notes += more
+        train = tunebook.in_all_keys(book.train)
+        notes = ("Training tunes written in all twelve keys", *notes)
     _check_long_enough(title, train)
     tunes = f"Tunes: {len(book.train):,} to learn, {len(book.valid):,} held out"
     text = train + tunebook.join(book.valid)

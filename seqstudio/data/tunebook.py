@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import accumulate
 
-from seqstudio.core.errors import DataError, MusicError
-from seqstudio.music import abc
+from seqstudio.core.errors import DataError
+from seqstudio.music.abc import read_tune, split_book, transpose
 
 KEYS = (0, 1, 2, 3, 4, 5, 6, -5, -4, -3, -2, -1)
 """Semitones of the twelve keys, the tune's own first."""
@@ -47,7 +47,7 @@ def split(text: str, held_out: float, title: str) -> Book:
     Raises:
         DataError: Fewer than two usable tunes; the reasons are named.
     """
-    found = abc.split_book(text)
+    found = split_book(text)
     usable, notes = _usable([tune.text.strip() for tune in found])
     outside = _ink(text) - sum(_ink(tune.text) for tune in found)
     if outside > 0:
@@ -63,26 +63,13 @@ def split(text: str, held_out: float, title: str) -> Book:
     return Book(tuple(usable[:cut]), tuple(usable[cut:]), tuple(notes))
 
 
-def in_all_keys(tunes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def in_all_keys(tunes: tuple[str, ...]) -> str:
     """Write tunes in twelve keys, from five semitones below to six above.
 
     The book is repeated key by key, not tune by tune: a model whose state is carried on must not
     find the same tune a few lines back.
-
-    Returns:
-        The text, and notes about tunes that stay in their own key.
     """
-    parts, stuck = [], set()
-    for semitones in KEYS:
-        for number, tune in enumerate(tunes):
-            try:
-                parts.append(abc.transpose(tune, semitones) if semitones else tune)
-            except MusicError:
-                stuck.add(number)
-    notes = [f"Training tunes written in twelve keys: {len(parts):,} in all"]
-    if stuck:
-        notes.append(f"{len(stuck):,} of {len(tunes):,} training tunes cannot be transposed")
-    return join(parts), tuple(notes)
+    return join([transpose(tune, semitones) for semitones in KEYS for tune in tunes])
 
 
 def join(tunes: list[str] | tuple[str, ...]) -> str:
@@ -95,7 +82,7 @@ def _usable(tunes: list[str]) -> tuple[list[str], list[str]]:
     usable: dict[str, str] = {}
     broken: Counter[str] = Counter()
     for tune in tunes:
-        reason = _broken(tune)
+        reason = read_tune(tune).broken.removeprefix("it has ")
         if not reason and _music(tune) in usable:
             reason = "same music as an earlier tune"
         if reason:
@@ -103,13 +90,6 @@ def _usable(tunes: list[str]) -> tuple[list[str], list[str]]:
         else:
             usable[_music(tune)] = tune
     return list(usable.values()), _skipped(broken, len(tunes))
-
-
-def _broken(tune: str) -> str:
-    try:
-        return abc.read_tune(tune).broken
-    except MusicError as error:
-        return error.what
 
 
 def _skipped(broken: Counter[str], tunes: int) -> list[str]:

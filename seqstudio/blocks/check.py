@@ -143,8 +143,8 @@ class _Checker:
             for key, name in ((wire.source, wire.out), (wire.target, wire.into)):
                 kind = KINDS.get(self.graph.blocks[key].kind)
                 if kind is not None and kind.port(name) is None:
-                    yield Problem(key, name, f"{kind.title} has no port {name!r}",
-                                  "the wire is from another version", "Delete the wire")  # fmt: skip
+                    what = f"{kind.title} has no port {name!r}"
+                    yield Problem(key, name, what, "it is from another version", "Delete the wire")
 
     def _cycle_problem(self, cyclic: list[str]) -> Problem:
         loop = [key for key in cyclic if self._on_loop(key)] or cyclic
@@ -161,15 +161,15 @@ class _Checker:
     def _check_block(self, block: Block, used: set[str]) -> None:
         kind = KINDS.get(block.kind)
         if kind is None:
-            self._add(block.id, "", f"The block {block.kind!r} is not known here",
-                      "the project comes from another version", "Delete or replace it")  # fmt: skip
+            what = f"The block {block.kind!r} is not known here"
+            self._add(block.id, "", what, "it is from another version", "Delete or replace it")
             return
         wires = self.graph.into(block.id)
         missing = [port for port in kind.inputs if port.name not in wires]
         for port in missing:
             if block.id in used:
-                self._add(block.id, port.name, f"{title_of(block)} has nothing at its {port.title}",
-                          "", "Draw a wire to it")  # fmt: skip
+                what = f"{title_of(block)} has nothing at its {port.title}"
+                self._add(block.id, port.name, what, "", "Draw a wire to it")
         keys = {name: (wire.source, wire.out) for name, wire in wires.items()}
         if missing or any(key not in self.shapes for key in keys.values()):
             return  # the cause is reported further up
@@ -205,9 +205,9 @@ class _Checker:
         elif embedding in self.contexts:
             width = self.contexts[embedding].integer("width")
             if width != context.width:
-                self._add(head, "in", f"The tied embedding is {width} wide, {context.width} arrive",
-                          "both use the same matrix",
-                          f"Set the embedding to {context.width}, or switch Tie off")  # fmt: skip
+                what = f"The tied embedding is {width} wide, {context.width} arrive"
+                hint = f"Set the embedding to {context.width}, or switch Tie off"
+                self._add(head, "in", what, "both use the same matrix", hint)
 
     def _idle_notes(self, used: set[str], head: str) -> Iterator[Problem]:
         for block in self.graph:

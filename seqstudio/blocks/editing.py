@@ -28,7 +28,7 @@ def add(graph: Graph, kind: str, x: float, y: float) -> AddBlock:
     return AddBlock(new_block(graph, kind, x, y), (), f"Add {KINDS[kind].title}")
 
 
-def refusal(graph: Graph, wire: Wire) -> str:
+def refusal(graph: Graph, wire: Wire) -> str:  # noqa: PLR0911  one return per reason
     """Return why a wire cannot be drawn, or "" when it can."""
     source, target = graph.blocks.get(wire.source), graph.blocks.get(wire.target)
     if source is None or target is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import dataclass, field
 
 
@@ -93,11 +92,11 @@ class Trial:
         """Return the fastest setup so far."""
         if not self._times:
             return self.current
-        return min(self._times, key=lambda setup: statistics.median(self._times[setup]))
+        return min(self._times, key=lambda setup: min(self._times[setup]))
 
     def words(self) -> str:
         """Return the choice with its measured gain over the slowest."""
         if len(self._times) < 2:
             return self.current.words()
-        times = [statistics.median(times) for times in self._times.values()]
+        times = [min(times) for times in self._times.values()]
         return f"{self.current.words()}, chosen by trial ({max(times) / min(times):.1f}×)"

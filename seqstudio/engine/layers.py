@@ -10,10 +10,15 @@ Shape legend: B rows, T time steps, C features, H heads, D features of a head.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation uses
+
+
+State = tuple[Any, ...] | None
 
 
 def start_recurrent(cell: nn.RNNBase, init: str, radius: float) -> None:
@@ -40,14 +45,16 @@ def start_recurrent(cell: nn.RNNBase, init: str, radius: float) -> None:
 class Recurrent(nn.Module):
     """A stack of single-layer recurrent cells, batch first, with dropout between the layers."""
 
-    def __init__(self, cells: list[nn.RNNBase], init: str, radius: float, dropout: float) -> None:
+    def __init__(
+        self, cells: Sequence[nn.RNNBase], init: str, radius: float, dropout: float
+    ) -> None:
         super().__init__()
         self.cells = nn.ModuleList(cells)
         self.dropout = nn.Dropout(dropout)
         for cell in cells:
             start_recurrent(cell, init, radius)
 
-    def forward(self, x: Tensor, state: list | None = None) -> tuple[Tensor, list]:
+    def forward(self, x: Tensor, state: list[Any] | None = None) -> tuple[Tensor, list[Any]]:
         """Run over x (B, T, C) from `state` (one entry a layer); return output and last state."""
         last = []
         for number, cell in enumerate(self.cells):
@@ -138,7 +145,7 @@ class Positions(nn.Module):
         self.width = width
         self.learned = nn.Embedding(length, width) if kind == "learned" else None
 
-    def forward(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple | None]:
+    def forward(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return x + P; `state` counts the steps that went before (while writing)."""
         start = state[0] if state else 0
         place = torch.arange(start, start + x.shape[1], device=x.device)
@@ -192,7 +199,7 @@ class SelfAttention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return (rotate(q, start), rotate(k, start), v) if self.rotary else (q, k, v)
 
-    def forward(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple | None]:
+    def forward(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Attend within x (B, T, C); while writing, `state` keeps keys and values of the past.
 
         `state` is None in training, () at the start of a text, then (keys, values, steps seen).
@@ -240,7 +247,7 @@ class TransformerBlock(nn.Module):
         self.down = nn.Linear(expansion * width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple | None]:
+    def forward(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Return (B, T, C) and the attention's state."""
         y, state = self.attention(self.norm1(x), state)
         x = x + self.dropout(y)
@@ -276,7 +283,9 @@ class Transformer(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def forward(self, x: Tensor, state: list | None = None) -> tuple[Tensor, list | None]:
+    def forward(
+        self, x: Tensor, state: list[Any] | None = None
+    ) -> tuple[Tensor, list[Any] | None]:
         """Return (B, T, C) and the state of every block (None in training)."""
         last = []
         for number, block in enumerate(self.blocks):

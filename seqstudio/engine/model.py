@@ -60,10 +60,8 @@ def attribute_name(block_id: str) -> str:
 
 def make_module(call: Call) -> nn.Module:
     """Build the module that a declaration asks for."""
-    if call.cls.startswith("nn."):
-        cls = getattr(nn, call.cls[3:])
-    else:
-        cls = getattr(layers, call.cls)
+    home = nn if call.cls.startswith("nn.") else layers
+    cls = getattr(home, call.cls.removeprefix("nn."))
     module: nn.Module = cls(**call.args)
     return module
 

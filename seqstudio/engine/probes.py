@@ -383,22 +383,33 @@ def _cell_horizons(
 def _input_horizon(
     model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
 ) -> Horizon:
-    """Measure |dl_k/d emb_t|: row j of a replicated batch is scored at position k_j only."""
     rows, steps = inputs.shape[:2]
     single = model.pattern != "next token"
     ks = [steps - 1] if single else positions(steps, INPUT_LINES, rows)
+    log10_norm = _connectivity(model, inputs, targets, state, ks).log10().cpu()
+    arch = main_arch(model.graph)
+    block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
+    return _horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks))
+
+
+def _connectivity(
+    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None, ks: Sequence[int]
+) -> Tensor:
+    """Return the norm of dl_k/d emb_t (B, K, T); needs `_at_rest`.
+
+    Every row is repeated for each k and scored at step k only: rows of a batch do not interact,
+    so one backward pass gives all. A loss at the end has one k and is not indexed.
+    """
+    rows, steps = inputs.shape[:2]
     copies = torch.arange(rows, device=inputs.device).repeat_interleave(len(ks))
     losses, leaves = _from_leaves(
         model, inputs[copies], targets[copies], _recurrent_state(model, state, copies)
     )
-    if not single:
+    if losses.dim() == 2:
         losses = losses[torch.arange(len(copies)), torch.tensor(ks).repeat(rows)]
     gradients = torch.autograd.grad(losses.sum(), leaves)
     sizes = torch.stack([norm64(gradient) for gradient in gradients], -1)
-    log10_norm = norm64(sizes).log10().view(rows, len(ks), steps).cpu()
-    arch = main_arch(model.graph)
-    block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
-    return _horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks))
+    return norm64(sizes).view(rows, len(ks), steps)
 
 
 def _arch(model: GraphModel, block: str) -> str:

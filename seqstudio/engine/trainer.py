@@ -47,7 +47,7 @@ from seqstudio.records.messages import (
     Start,
     Write,
 )
-from seqstudio.records.readings import Metrics, Validation
+from seqstudio.records.readings import Metrics, Validation, freeze
 
 FLUSH_S = 1 / 30
 SLICE_S = 0.03
@@ -159,10 +159,19 @@ class _Meter:
         losses = torch.stack(self._losses).double().cpu().numpy()
         norms = torch.stack(self._norms).double().cpu().numpy()
         steps, tokens = table[:, 0].astype(np.int64), table[:, 6].astype(np.int64)
-        arrays = [steps, losses, norms, *(table[:, i].copy() for i in (3, 4, 5)), tokens]
-        for array in arrays:
-            array.setflags(write=False)
-        self._emit(Metrics(*arrays, memory_mb=resident_mb()))  # type: ignore[arg-type]
+        rate, clip, seconds = (freeze(table[:, column]) for column in (3, 4, 5))
+        self._emit(
+            Metrics(
+                freeze(steps),
+                freeze(losses),
+                freeze(norms),
+                rate,
+                clip,
+                seconds,
+                freeze(tokens),
+                resident_mb(),
+            )  # fmt: skip
+        )
         self._rows, self._losses, self._norms = [], [], []
         self._last_s = time.perf_counter()
 
@@ -259,7 +268,7 @@ class Trainer:
         )
 
     def _count_floor(self) -> None:
-        """Count n-grams in a thread of its own: seconds of numpy that must not hold up training."""
+        """Count n-grams, in a thread of its own: seconds of work must not hold up training."""
         try:
             found = floor(self.dataset)
         except (SeqError, OSError, MemoryError, ValueError) as error:
@@ -271,9 +280,8 @@ class Trainer:
         settings = self.project.training
         cores = os.cpu_count() or 1
         threads = (settings.threads,) if settings.threads else tuple(dict.fromkeys((cores, 1)))
-        precisions = (settings.precision,)
-        if settings.precision == "auto":
-            precisions = ("bfloat16", "float32")
+        auto = settings.precision == "auto"
+        precisions = ("bfloat16", "float32") if auto else (settings.precision,)
         if self.device.type != "cpu":
             threads = threads[:1]
         if self.device.type == "mps":
@@ -437,7 +445,7 @@ class Trainer:
         raise RunError(
             f"Training stopped before step {self.step + 1}: numbers are not finite any more",
             f"loss {float(loss):g}; the first bad gradient is in {where}",
-            "Lower the learning rate or the clip norm, then continue: the last good weights are kept",
+            "Lower the learning rate or the clip norm and continue; the last good weights are kept",
         )
 
     # ---------------------------------------------------------------- side work
@@ -499,19 +507,26 @@ class Trainer:
             if self.folder is not None:
                 self._save_best(self.folder)
         complete = self.dataset.generated or len(self.dataset.valid) <= PART_TOKENS + 1
-        self._emit(
-            Validation(self.step, result.loss, result.accuracy, result.count, complete, best)
-        )
+        self._tell(self.step, result, complete, best)
         self._validate.done(self.seconds, time.perf_counter() - began)
 
     def finish(self) -> None:
-        """Measure the whole held-out part, with the last weights and with the best ones."""
-        self._measure_all(self.step, best=self.best_step in {-1, self.step})
-        if self.folder is not None and self.best_step not in {-1, self.step}:
-            kept = store.model_tensors(self.model)
-            store.load_model(self.model, store.load_checkpoint(self.folder, "best").part("model"))
-            self._measure_all(self.best_step, best=True)
-            store.load_model(self.model, kept)
+        """Measure the whole held-out part, with the last weights and with the best ones so far."""
+        self._emit(Progress("Measuring the whole held-out part", math.nan))
+        last, kept = self._measure_all(), self._best_kept()
+        if kept is not None:
+            own = store.model_tensors(self.model)
+            store.load_model(self.model, kept.part("model"))
+            earlier = self._measure_all()
+            store.load_model(self.model, own)
+            won = earlier.loss < last.loss
+            self._tell(kept.step, earlier, complete=True, best=won)
+            self._tell(self.step, last, complete=True, best=not won)
+        else:
+            won = False
+            self._tell(self.step, last, complete=True, best=True)
+        if not won and self.folder is not None:
+            self._save_best(self.folder)
         if self.probing:
             for reading in self._probe_text.readings(self.step):
                 self._emit(reading)
@@ -520,11 +535,17 @@ class Trainer:
                 pass
         self.checkpoint()
 
-    def _measure_all(self, step: int, best: bool) -> None:
-        self._emit(Progress("Measuring the whole held-out part", math.nan))
+    def _best_kept(self) -> store.Checkpoint | None:
+        if self.folder is None or self.best_step in {-1, self.step}:
+            return None
+        return store.load_checkpoint(self.folder, "best")
+
+    def _measure_all(self) -> Score:
         window = self.project.training.window
-        result = complete_score(self.model, self.dataset, window, self.carry)
-        self._emit(Validation(step, result.loss, result.accuracy, result.count, True, best))
+        return complete_score(self.model, self.dataset, window, self.carry)
+
+    def _tell(self, step: int, result: Score, complete: bool, best: bool) -> None:
+        self._emit(Validation(step, result.loss, result.accuracy, result.count, complete, best))
 
     # ----------------------------------------------------------------- commands
 

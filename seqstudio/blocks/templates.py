@@ -275,7 +275,8 @@ def make(template_id: str, data_path: str = "") -> Project:
 
 
 def _graph(template: Template) -> Graph:
-    graph, ids = Graph(), []
+    graph = Graph()
+    ids: list[str] = []
     for index, (kind, settings) in enumerate(template.chain):
         params = KINDS[kind].parse({**KINDS[kind].defaults(), **settings})
         block = Block(graph.new_id(kind), kind, index * STEP_X, 0.0, params)

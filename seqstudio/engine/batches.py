@@ -72,7 +72,7 @@ class Batches:
         if not self.dataset.generated:
             return self.rows * self.window
         batch = self.dataset.fixed_batches(1, 1)[0]
-        return self.rows * batch.inputs.shape[1]
+        return self.rows * int(batch.inputs.shape[1])
 
     def next(self) -> Window:
         """Return the next batch and move on."""

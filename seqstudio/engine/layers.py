@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the name that torch's own documentation uses
 
-
 State = tuple[Any, ...] | None
 
 
@@ -37,7 +36,9 @@ def start_recurrent(cell: nn.RNNBase, init: str, radius: float) -> None:
             else:
                 nn.init.orthogonal_(block, radius if init == "scaled" else 1.0)
         if init == "identity":
-            nn.init.normal_(cell.weight_ih_l0, std=0.001 if cell.mode == "RNN_RELU" else 0.1)
+            nn.init.normal_(
+                cell.get_parameter("weight_ih_l0"), std=0.001 if cell.mode == "RNN_RELU" else 0.1
+            )
             cell.bias_ih_l0.zero_()
             cell.bias_hh_l0.zero_()
 

@@ -160,18 +160,16 @@ class _Meter:
         norms = torch.stack(self._norms).double().cpu().numpy()
         steps, tokens = table[:, 0].astype(np.int64), table[:, 6].astype(np.int64)
         rate, clip, seconds = (freeze(table[:, column]) for column in (3, 4, 5))
-        self._emit(
-            Metrics(
-                freeze(steps),
-                freeze(losses),
-                freeze(norms),
-                rate,
-                clip,
-                seconds,
-                freeze(tokens),
-                resident_mb(),
-            )  # fmt: skip
+        arrays = (
+            freeze(steps),
+            freeze(losses),
+            freeze(norms),
+            rate,
+            clip,
+            seconds,
+            freeze(tokens),
         )
+        self._emit(Metrics(*arrays, resident_mb()))
         self._rows, self._losses, self._norms = [], [], []
         self._last_s = time.perf_counter()
 

@@ -59,7 +59,7 @@ def transpose(text: str, semitones: int) -> str:
     """Return a tune or book moved up by a number of semitones, as good ABC.
 
     K: keeps its mode, chord symbols and grace notes move along, notes are spelled for the new
-    key. Everything else stays as it stands. What is no music in the text is left alone.
+    key. Everything else stays as it stands, but for accidentals that belong to no note.
     """
     if semitones == 0:
         return text
@@ -168,10 +168,13 @@ class _Transposer:
             return self._members(match[0], place, sounding=kind == "chord")
         if kind == "text":
             return _CHORD_SYMBOL.sub(lambda found: _moved_symbol(found, place.fifths), match[0])
-        if kind in ("bar", "ending") and match[0] != ":":
+        if kind in ("bar", "ending") and match["bar_line"] != ":":
             place.next_bar()
         if kind == "tie":
             place.tie(place.last)
+        if kind == "stray" and match[0] in "^_=":
+            # Left in place it would join with the accidental of the next note.
+            return " "
         return match[0]
 
     def _members(self, written: str, place: _Place, *, sounding: bool) -> str:

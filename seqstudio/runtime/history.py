@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
@@ -196,7 +196,7 @@ class RunHistory:
         detail: Device, precision, threads or reason, as last told.
         facts: What the trainer found out at the start.
         curves: Metrics of every step.
-        validations: In order of step.
+        validations: In order of step; the last run through the best model comes late.
         live: Changes of live settings, in order.
         saved: Newest checkpoint, and `best` the newest best one.
         failures: Everything that went wrong, in order.
@@ -289,7 +289,7 @@ class RunHistory:
             case Sample():
                 self._take_sample(event)
             case Validation():
-                self.validations.append(event)
+                insort(self.validations, event, key=lambda each: each.step)
             case StateChanged():
                 self._take_state(event)
             case _:

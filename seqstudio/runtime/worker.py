@@ -172,9 +172,8 @@ class _Worker:
         if self._trainer is not None:
             self._save(self._trainer)
             self._trainer.flush()
-            # A run whose budget is spent stays finished, whoever closes it.
-            state: State = "finished" if self._state == "finished" else "stopped"
-            self.emit(StateChanged(state, self._trainer.step))
+            if self._state != "finished":  # one whose budget is spent stays so
+                self.emit(StateChanged("stopped", self._trainer.step))
         self._let_go()
 
     # ------------------------------------------------------------------- commands

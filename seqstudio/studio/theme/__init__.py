@@ -19,7 +19,7 @@ through the application's palette and style sheet. See `sheet` for the dynamic p
 from seqstudio.studio.theme.colour import contrast, faded, mix, parse_colour
 from seqstudio.studio.theme.equations import EquationError, equation_pixmap, equation_svg
 from seqstudio.studio.theme.icons import icon, icon_names, icon_pixmap
-from seqstudio.studio.theme.manager import ThemeManager, follow_theme, theme, themes
+from seqstudio.studio.theme.manager import ThemeManager, follow_theme, painting_in, theme, themes
 from seqstudio.studio.theme.model import Theme, pen, tokens
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "icon_names",
     "icon_pixmap",
     "mix",
+    "painting_in",
     "parse_colour",
     "pen",
     "theme",

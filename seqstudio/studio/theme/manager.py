@@ -10,6 +10,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -148,6 +150,17 @@ class ThemeManager(QObject):
     def _system_changed(self) -> None:
         if self._mode == "system":
             self.apply()
+
+
+@contextmanager
+def painting_in(other: Theme) -> Iterator[None]:
+    """Make another theme the one in force for one painting, without telling anybody."""
+    before = _InForce.theme
+    _InForce.theme = other
+    try:
+        yield
+    finally:
+        _InForce.theme = before
 
 
 class _Restyled(Protocol):

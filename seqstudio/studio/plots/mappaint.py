@@ -1,0 +1,224 @@
+"""Painting of maps: cells, hatch, ticks, the colour bar and the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPolygonF
+
+from seqstudio.studio.plots.frame import hatch_brush
+from seqstudio.studio.plots.items import resolve
+from seqstudio.studio.plots.maps import Mask, Pooled, rgba_image
+from seqstudio.studio.plots.scale import Scale, power_text, tick_texts, ticks
+from seqstudio.studio.theme import contrast, pen, theme
+from seqstudio.studio.widgets.numbers import format_number
+from seqstudio.studio.widgets.token_lines import shown_text
+
+_TICK = 4.0
+_DOT_LEAST_CELL = 5.0
+_MOST_DOTS = 4000
+
+
+class Cells(Protocol):
+    """What the painters need to know of a map's place."""
+
+    @property
+    def rect(self) -> QRectF: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def cell(self) -> tuple[float, float]: ...
+
+
+def paint_cells(painter: QPainter, rect: QRectF, image: QImage, pooled: Pooled) -> None:
+    """Paint cells (no smoothing), the hatch of masked and the dots of undefined ones."""
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+    painter.drawImage(rect, image)
+    if pooled.masked.any():
+        _paint_masked(painter, rect, pooled.masked)
+    undefined = ~np.isfinite(pooled.values) & ~pooled.masked
+    if undefined.any():
+        _paint_undefined(painter, rect, undefined)
+
+
+def _paint_masked(painter: QPainter, rect: QRectF, masked: Mask) -> None:
+    """Hatch exactly the masked cells: a hatched picture, cut out with the mask."""
+    ratio = painter.device().devicePixelRatioF()
+    size = rect.size() * ratio
+    layer = QImage(size.toSize(), QImage.Format.Format_ARGB32_Premultiplied)
+    layer.setDevicePixelRatio(ratio)
+    layer.fill(0)
+    cut = QPainter(layer)
+    whole = QRectF(0, 0, rect.width(), rect.height())
+    cut.fillRect(whole, hatch_brush(theme().color("gridMajor"), ratio))
+    cut.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+    stencil = np.zeros((*masked.shape, 4), np.uint8)
+    stencil[masked] = 255
+    cut.drawImage(whole, rgba_image(stencil))
+    cut.end()
+    painter.drawImage(rect, layer, QRectF(layer.rect()))
+
+
+def _paint_undefined(painter: QPainter, rect: QRectF, undefined: Mask) -> None:
+    rows, columns = undefined.shape
+    width, height = rect.width() / columns, rect.height() / rows
+    radius = min(1.5, min(width, height) / 4)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("textLow"))
+    places = np.argwhere(undefined)
+    stride = max(1, len(places) // _MOST_DOTS)
+    for row, column in places[::stride]:
+        centre = QPointF(rect.left() + (column + 0.5) * width, rect.top() + (row + 0.5) * height)
+        painter.drawEllipse(centre, radius, radius)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+
+def reduction_text(pooled: Pooled) -> str:
+    """Return what a reduced map says about itself, "" for one that is not."""
+    if pooled.rows == pooled.columns == 1:
+        return ""
+    return f"each cell shows the largest of {pooled.rows} × {pooled.columns}"
+
+
+def paint_note(painter: QPainter, rect: QRectF, note: str) -> None:
+    """Paint a remark under the map at left."""
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textLow"))
+    metrics = painter.fontMetrics()
+    base = rect.bottom() + 8 + 2 * metrics.height() - metrics.descent()
+    painter.drawText(QPointF(rect.left(), base), note)
+
+
+def paint_titles(
+    painter: QPainter, rect: QRectF, titles: tuple[str, str], paints: tuple[str, str]
+) -> None:
+    """Paint the row title above at left, the column title right-aligned under the ticks."""
+    x_title, y_title = titles
+    painter.setFont(theme().font("axis"))
+    metrics = painter.fontMetrics()
+    painter.setPen(_readable(paints[1]))
+    painter.drawText(QPointF(12, metrics.ascent() + 6), y_title)
+    painter.setPen(_readable(paints[0]))
+    base = rect.bottom() + 8 + 2 * metrics.height() - metrics.descent()
+    painter.drawText(QPointF(rect.right() - metrics.horizontalAdvance(x_title), base), x_title)
+
+
+def _readable(paint: str) -> QColor:
+    colour = resolve(paint)
+    keeps = contrast(colour, theme().color("surface0")) >= 4.5
+    return colour if keeps else theme().color("textHi")
+
+
+def paint_row_ticks(painter: QPainter, frame: Cells, labels: Sequence[str], origin: int) -> None:
+    """Paint characters at the rows where they fit, else numbers at round rows."""
+    height = frame.cell[1]
+    mono = bool(labels) and height >= theme().text_px("axis")
+    _tick_font(painter, mono)
+    metrics = painter.fontMetrics()
+    for index, text in _tick_places(labels, frame.rows, origin, mono, frame.rect.height() / 34):
+        y = frame.rect.top() + (index + 0.5) * height
+        x = frame.rect.left() - 8 - metrics.horizontalAdvance(text)
+        painter.drawText(QPointF(x, y + metrics.capHeight() / 2), text)
+
+
+def paint_column_ticks(
+    painter: QPainter, frame: Cells, labels: Sequence[str], origin: int
+) -> None:
+    """Paint characters above the columns where they fit, else numbers below round columns."""
+    width = frame.cell[0]
+    mono = bool(labels) and width >= theme().text_px("axis") * 0.65
+    _tick_font(painter, mono)
+    metrics = painter.fontMetrics()
+    base = frame.rect.top() - 8 if mono else frame.rect.bottom() + 8 + metrics.ascent()
+    for index, text in _tick_places(labels, frame.columns, origin, mono, frame.rect.width() / 60):
+        x = frame.rect.left() + (index + 0.5) * width - metrics.horizontalAdvance(text) / 2
+        painter.drawText(QPointF(x, base), text)
+
+
+def _tick_font(painter: QPainter, mono: bool) -> None:
+    painter.setFont(theme().font("mono" if mono else "axis"))
+    painter.setPen(theme().color("textMid" if mono else "textLow"))
+
+
+def _tick_places(
+    labels: Sequence[str], count: int, origin: int, mono: bool, at_most: float
+) -> list[tuple[int, str]]:
+    """Return (index, text) of the ticks of one side."""
+    if mono:
+        return [(index, _visible(text)) for index, text in enumerate(labels[:count])]
+    if count < 2:
+        return [(0, f"{origin}")] if count else []
+    places = ticks(Scale(origin, origin + count - 1), int(min(6, max(2, at_most))))
+    return [(round(place) - origin, f"{round(place):,}") for place in places if place % 1 == 0]
+
+
+def _visible(text: str) -> str:
+    """Return a label in which a lone space can be seen."""
+    return "␣" if text == " " else shown_text(text)
+
+
+def paint_bar(painter: QPainter, bar: QRectF, table: NDArray[np.uint8]) -> None:
+    """Paint the colour bar, low at the bottom."""
+    column = np.ascontiguousarray(table[::-1][:, np.newaxis, :])
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+    painter.drawImage(bar, rgba_image(column))
+
+
+def paint_bar_ticks(
+    painter: QPainter, bar: QRectF, levels: tuple[float, float], powers: bool
+) -> None:
+    """Paint ticks of 4 px with their values."""
+    scale = Scale(*levels)
+    values = ticks(scale, int(min(5, max(2, bar.height() // 30))))
+    texts = [power_text(10.0**v) for v in values] if powers else tick_texts(values, scale)
+    painter.setFont(theme().font("axis"))
+    metrics = painter.fontMetrics()
+    for value, text in zip(values, texts, strict=True):
+        y = bar.bottom() - float(scale.share(value)) * bar.height()
+        painter.setPen(pen(theme().color("textLow")))
+        painter.drawLine(QPointF(bar.right(), y), QPointF(bar.right() + _TICK, y))
+        base = y + metrics.capHeight() / 2
+        painter.drawText(QPointF(bar.right() + _TICK + 3, base), text)
+
+
+def paint_bar_title(painter: QPainter, bar: QRectF, title: str) -> None:
+    """Paint the quantity above its bar."""
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textMid"))
+    painter.drawText(QPointF(bar.left(), bar.top() - 10), title)
+
+
+def paint_outline(painter: QPainter, rect: QRectF) -> None:
+    """Outline a row or column: white in a black casing, which is seen on every colour."""
+    line, casing = theme().map_cursor()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    around = rect.adjusted(-1, -1, 1, 1)
+    painter.setPen(pen(casing, theme().stroke("cursorCasing")))
+    painter.drawRoundedRect(around, 2, 2)
+    painter.setPen(pen(line, theme().stroke("cursor")))
+    painter.drawRoundedRect(around, 2, 2)
+
+
+def paint_head(painter: QPainter, tip: QPointF) -> None:
+    """Paint the head of the time cursor above the data."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("cursor"))
+    corners = [tip, tip + QPointF(-5, -7), tip + QPointF(5, -7)]
+    painter.drawPolygon(QPolygonF(corners))
+
+
+def cell_text(places: tuple[int, int], value: float | None, powers: bool) -> str:
+    """Return the tool tip of a cell; None is a masked cell."""
+    where = f"row {places[0]:,}, column {places[1]:,}"
+    if value is None:
+        return f"{where}: masked"
+    if np.isnan(value):
+        return f"{where}: undefined"
+    return f"{where}: {format_number(10**value if powers else value)}"

@@ -1,0 +1,160 @@
+"""Painting of curves, bands, grid and axes. Everything is in pixels of the widget."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath
+
+from seqstudio.studio.plots.frame import Frame, path_of
+from seqstudio.studio.plots.items import Curve, resolve
+from seqstudio.studio.plots.scale import tick_texts, ticks
+from seqstudio.studio.plots.series import FloatArray, Reduced
+from seqstudio.studio.theme import faded, pen, theme
+
+_BAND_OPACITY = 0.14
+_MARKER = 2.75
+_MOST_MARKERS = 400
+_MOST_FAULTS = 40
+# Vertical travel per pixel of width above which a line is noise. Wide pens join every corner of
+# it, which is 30 times slower than two thin strokes side by side that look the same.
+_ROUGH = 3.0
+
+
+def paint_grid(painter: QPainter, frame: Frame) -> None:
+    """Paint the grid: value axis stronger than the other, no frame."""
+    rect = frame.rect
+    painter.setPen(pen(theme().color("gridMinor")))
+    for x in frame.px(ticks(frame.x)):
+        painter.drawLine(QPointF(_sharp(x), rect.top()), QPointF(_sharp(x), rect.bottom()))
+    painter.setPen(pen(theme().color("gridMajor")))
+    for y in frame.py(ticks(frame.y, _value_ticks(frame))):
+        painter.drawLine(QPointF(rect.left(), _sharp(y)), QPointF(rect.right(), _sharp(y)))
+
+
+def paint_ticks(painter: QPainter, frame: Frame, gap: float) -> None:
+    """Paint the ticks, which are text only."""
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textLow"))
+    metrics = painter.fontMetrics()
+    values = ticks(frame.y, _value_ticks(frame))
+    for y, text in zip(frame.py(values), tick_texts(values, frame.y), strict=True):
+        right = frame.rect.left() - gap
+        box = QRectF(right - 200, y - 10, 200, 20)
+        painter.drawText(box, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+    values = ticks(frame.x, _other_ticks(frame))
+    top = frame.rect.bottom() + gap + metrics.ascent()
+    for x, text in zip(frame.px(values), tick_texts(values, frame.x), strict=True):
+        painter.drawText(QPointF(x - metrics.horizontalAdvance(text) / 2, top), text)
+
+
+def _value_ticks(frame: Frame) -> int:
+    return int(min(6, max(2, frame.rect.height() // 34)))
+
+
+def _other_ticks(frame: Frame) -> int:
+    return int(min(6, max(2, frame.rect.width() // 70)))
+
+
+def paint_titles(painter: QPainter, frame: Frame, x_title: str, y_title: str, width: int) -> None:
+    """Paint both axis titles: value axis above at left, the other right-aligned under ticks."""
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textMid"))
+    metrics = painter.fontMetrics()
+    elide = Qt.TextElideMode.ElideRight
+    left = 12.0
+    shown = metrics.elidedText(y_title, elide, int(width - left - 8))
+    painter.drawText(QPointF(left, frame.rect.top() - 12), shown)
+    shown = metrics.elidedText(x_title, elide, int(frame.rect.width()))
+    below = frame.rect.bottom() + 8 + 2 * metrics.height() - metrics.descent()
+    painter.drawText(QPointF(frame.rect.right() - metrics.horizontalAdvance(shown), below), shown)
+
+
+def paint_band(painter: QPainter, frame: Frame, curve: Curve) -> None:
+    """Paint the band of a curve at 14 % of its colour."""
+    if curve.band is None or not len(curve.band[0]):
+        return
+    x, low, high = curve.band
+    px = frame.px(x)
+    # Below a logarithmic axis there is no place for 0: the band runs out at the bottom.
+    bottom = np.nan_to_num(frame.py(low), nan=frame.rect.bottom() + 2)
+    top = np.nan_to_num(frame.py(high), nan=frame.rect.bottom() + 2)
+    outline = path_of(np.concatenate([px, px[::-1]]), np.concatenate([top, bottom[::-1]]))
+    outline.closeSubpath()
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(faded(resolve(curve.paint), _BAND_OPACITY))
+    painter.drawPath(outline)
+
+
+def paint_curve(painter: QPainter, frame: Frame, curve: Curve) -> None:
+    """Paint a line reduced to the columns of the frame, and its markers."""
+    if not len(curve.series):
+        return
+    part = curve.series.reduce(frame.x.low, frame.x.high, int(frame.rect.width()))
+    colour = faded(resolve(curve.paint), curve.opacity)
+    if curve.line:
+        _stroke(painter, frame, part, curve, colour)
+    if curve.markers or not curve.line:
+        _paint_markers(painter, frame, part, colour)
+    _paint_faults(painter, frame, curve)
+
+
+def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour: QColor) -> None:
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    x, low, high = frame.px(part.x), frame.py(part.low), frame.py(part.high)
+    travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
+    rough = travel > _ROUGH * frame.rect.width()
+    if curve.dash or part.exact or not rough:
+        # A dash cannot be read on a zigzag: dashed lines follow the middle of their columns.
+        line = path_of(x, low if part.exact else (low + high) / 2)
+    else:
+        line = path_of(*_zigzag(x, low, high))
+    if rough and not curve.dash and curve.width > 1:
+        _stroke_twice(painter, line, colour, curve.width)
+    else:
+        painter.setPen(pen(colour, curve.width, curve.dash))
+        painter.drawPath(line)
+
+
+def _zigzag(x: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return a line through the least and the greatest of every column."""
+    y = np.empty(2 * len(x))
+    y[0::2], y[1::2] = low, high
+    return np.repeat(x, 2), y
+
+
+def _stroke_twice(painter: QPainter, line: QPainterPath, colour: QColor, width: float) -> None:
+    painter.setPen(pen(colour, 1.0))
+    shift = (width - 1) / 2
+    for step in (-shift, shift):
+        painter.translate(step, step)
+        painter.drawPath(line)
+        painter.translate(-step, -step)
+
+
+def _paint_markers(painter: QPainter, frame: Frame, part: Reduced, colour: QColor) -> None:
+    inside = (part.x >= frame.x.low) & (part.x <= frame.x.high) & np.isfinite(part.low)
+    stride = max(1, int(inside.sum()) // _MOST_MARKERS)
+    painter.setPen(pen(colour, 1.25))
+    painter.setBrush(theme().color("surface0"))
+    xs, ys = frame.px(part.x[inside][::stride]), frame.py(part.low[inside][::stride])
+    for x, y in zip(xs, ys, strict=True):
+        painter.drawEllipse(QPointF(x, y), _MARKER, _MARKER)
+
+
+def _paint_faults(painter: QPainter, frame: Frame, curve: Curve) -> None:
+    """Mark at the upper edge where a value is not a number; a gap alone is easily missed."""
+    bad = curve.series.faults
+    bad = bad[(bad >= frame.x.low) & (bad <= frame.x.high)]
+    if not bad.size:
+        return
+    painter.setPen(pen(theme().color("error"), 1.5))
+    top = frame.rect.top() + 4
+    for x in frame.px(bad[:_MOST_FAULTS]):
+        painter.drawLine(QPointF(x - 3, top - 3), QPointF(x + 3, top + 3))
+        painter.drawLine(QPointF(x - 3, top + 3), QPointF(x + 3, top - 3))
+
+
+def _sharp(place: float) -> float:
+    """Return the middle of a pixel, so that a hairline is one pixel wide."""
+    return float(np.floor(place)) + 0.5

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from seqstudio.music.abc_reader import Problem, Tune, parse_meter, read_tune
 from seqstudio.music.abc_tokens import tune_starts
@@ -53,8 +54,7 @@ def split_book(text: str) -> list[TuneText]:
     head = text[: starts[0]] if starts else text
     if head.strip() and (not starts or re.search(r"^K:", head, re.MULTILINE)):
         starts.insert(0, 0)
-    ends = [*starts[1:], len(text)]
-    return [_tune_text(text, start, end) for start, end in zip(starts, ends, strict=True)]
+    return [_tune_text(text, start, end) for start, end in pairwise([*starts, len(text)])]
 
 
 def _tune_text(book: str, start: int, end: int) -> TuneText:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _UNIT_BEATS = Fraction(1, 2)
 _GRIDS = (4, 8, 12, 16, 24, 48)
+_LONGEST_BEATS = 64
 _BARS_A_LINE = 4
 _CHORD_SYMBOL = re.compile(
     r'"([A-G])([#b]?)((?:maj|min|dim|aug|sus|add|m|M|[-+°ø()\d]|[#b](?=\d))*)'
@@ -98,9 +99,8 @@ class _Transposer:
     def __init__(self, text: str, semitones: int) -> None:
         self._text = text
         self._semitones = semitones
-        self._key = NO_KEY
-        self._in_body = False
-        self._voice = ""
+        self._key: Key | None = None
+        self._voice: str | None = None
         self._places: dict[str, _Place] = {}
 
     def text(self) -> str:
@@ -125,38 +125,36 @@ class _Transposer:
 
     def _field(self, letter: str, written: str) -> str:
         value, percent, comment = written.partition("%")
-        if letter == "V" and self._in_body:
+        if letter == "V" and self._key is not None:
             self._voice = (value.split(maxsplit=1) or [""])[0]
         if letter != "K":
             return written
-        key = parse_key(value)[0]
-        if not self._in_body:
-            self._key, self._in_body = key, True
-        else:
-            self._set_key(key)
+        self._set_key(parse_key(value)[0])
         return transposed_key_text(value, self._semitones) + percent + comment
 
     def _set_key(self, key: Key) -> None:
-        # Before any music a second K: is the key of the whole tune.
-        if not self._places and not self._voice:
+        # Before any voice or music a K: is the key of the whole tune, as in the reader.
+        if self._key is None or self._voice is None:
             self._key = key
-            return
-        place = self._place()
-        place.fifths = fifths_of_transposition(key, self._semitones)
-        place.old.set_key(key)
-        place.new.set_key(transposed_key(key, place.fifths))
+        if self._voice is not None:
+            place = self._place()
+            place.fifths = fifths_of_transposition(key, self._semitones)
+            place.old.set_key(key)
+            place.new.set_key(transposed_key(key, place.fifths))
 
     def _place(self) -> _Place:
+        """Return the state of the voice in force; only once music or a voice has begun."""
+        assert self._voice is not None
         if self._voice not in self._places:
-            fifths = fifths_of_transposition(self._key, self._semitones)
-            new_key = transposed_key(self._key, fifths)
-            self._places[self._voice] = _Place(
-                Accidentals(self._key), Accidentals(new_key), fifths
-            )
+            key = self._key or NO_KEY
+            fifths = fifths_of_transposition(key, self._semitones)
+            new_key = transposed_key(key, fifths)
+            self._places[self._voice] = _Place(Accidentals(key), Accidentals(new_key), fifths)
         return self._places[self._voice]
 
     def _token(self, match: re.Match[str]) -> str:
         kind = match.lastgroup
+        self._voice = self._voice or ""
         if kind == "inline":
             return f"[{match[0][1]}:{self._field(match[0][1], match[0][3:-1])}]"
         place = self._place()
@@ -322,24 +320,24 @@ def _music_lines(
 
 
 def _bars(layer: list[_Piece], borders: list[Fraction]) -> Iterator[tuple[Fraction, list[_Piece]]]:
-    """Yield the onset and the pieces of every bar; gaps are rests, notes are cut at bars."""
+    """Yield the onset and the pieces of every bar: gaps are rests, notes are cut at bars."""
     pending = list(reversed(layer))
     for start, end in pairwise(borders):
         pieces: list[_Piece] = []
         at = start
         while at < end:
+            limit = min(end, at + _LONGEST_BEATS)
             piece = pending[-1] if pending else None
-            if piece is None or piece.start >= end:
-                pieces.append(_Piece(at, end, ()))
-                break
-            if piece.start > at:
-                pieces.append(_Piece(at, piece.start, ()))
-            pending.pop()
-            cut = min(piece.end, end)
-            pieces.append(_Piece(piece.start, cut, piece.pitches, goes_on=piece.end > cut))
-            if piece.end > cut:
-                pending.append(_Piece(cut, piece.end, piece.pitches))
-            at = cut
+            if piece is None or piece.start > at:
+                stop = limit if piece is None else min(limit, piece.start)
+                pieces.append(_Piece(at, stop, ()))
+            else:
+                pending.pop()
+                stop = min(limit, piece.end)
+                pieces.append(_Piece(at, stop, piece.pitches, goes_on=piece.end > stop))
+                if piece.end > stop:
+                    pending.append(_Piece(stop, piece.end, piece.pitches))
+            at = stop
         yield start, pieces
 
 

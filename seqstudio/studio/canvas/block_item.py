@@ -1,0 +1,352 @@
+"""One block on the canvas: its body, ports, recurrent loop, rings and badges."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from typing_extensions import override
+
+from seqstudio.studio.canvas.face import Face
+from seqstudio.studio.canvas.geometry import LOOP_REACH, LOOP_RISE, BlockLayout, lay_out, loop_path
+from seqstudio.studio.canvas.pictures import Picture
+from seqstudio.studio.theme import faded, icon_pixmap, pen, theme
+
+LOD_LINES, LOD_TEXT = 0.5, 0.35
+_MARGIN = 16.0
+_MESSAGE_WIDTH = 236.0
+_DIM = 0.45
+
+
+def scene_pen(token_width: float, color: object, dash: tuple[float, ...] = ()) -> QPen:
+    """Return a pen that zooms with the scene."""
+    result = pen(color, token_width, dash)  # type: ignore[arg-type]
+    result.setCosmetic(False)
+    return result
+
+
+class BlockItem(QGraphicsItem):
+    """Paints one block. It holds what is seen for a moment: hover, selection, running, picture.
+
+    Attributes:
+        key: Id of the block.
+        face: What it shows.
+        layout: Its measures.
+        picture: Thumbnail, or None.
+        turn: Angle of the state ring in degrees, or None while it is not running.
+        stale: Edited since the run started.
+        hovered: The pointer is over it.
+        chosen: It is selected.
+        focused: The keyboard is at it.
+        fitting: While a wire is drawn: the ports that it fits. None otherwise.
+    """
+
+    def __init__(self, key: str, face: Face) -> None:
+        super().__init__()
+        self.key = key
+        self.face = face
+        self.picture: Picture | None = None
+        self.layout: BlockLayout = lay_out(face)
+        self.turn: float | None = None
+        self.stale = False
+        self.hovered = False
+        self.chosen = False
+        self.focused = False
+        self.fitting: frozenset[str] | None = None
+        self.setZValue(1.0)
+        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+
+    def show_face(self, face: Face, *, force: bool = False) -> bool:
+        """Take a new face; True when ports or size may have moved."""
+        if face == self.face and not force:
+            return False
+        self.face = face
+        return self._measure()
+
+    def show_picture(self, picture: Picture | None) -> bool:
+        """Take a new thumbnail; True when the size has changed."""
+        self.picture = picture
+        return self._measure()
+
+    def _measure(self) -> bool:
+        layout = lay_out(self.face, self.picture.height if self.picture else 0.0)
+        moved = layout != self.layout
+        if moved:
+            self.prepareGeometryChange()
+            self.layout = layout
+        self.update()
+        return moved
+
+    def set_state(self, name: str, value: object) -> None:
+        """Set one of the attributes of the moment and repaint if it is new."""
+        if getattr(self, name) != value:
+            if name == "chosen":
+                self.prepareGeometryChange()
+            setattr(self, name, value)
+            self.update()
+
+    @property
+    def frame(self) -> QRectF:
+        """The body in scene coordinates."""
+        return self.layout.body.translated(self.pos())
+
+    def port_at(self, name: str, output: bool) -> QPointF | None:
+        """Return the centre of a port in scene coordinates, or None."""
+        place = (self.layout.outputs if output else self.layout.inputs).get(name)
+        return None if place is None else place + self.pos()
+
+    def pill(self) -> QRectF:
+        """Return the pill on the loop, relative to the block; empty without a loop."""
+        if self.layout.state is None:
+            return QRectF()
+        metrics = QFontMetricsF(theme().font("monoSmall"))
+        width = metrics.horizontalAdvance(f"{self.face.loop} t−1 → t") + 24
+        return QRectF((self.layout.width - width) / 2, -LOOP_RISE - 10, width, 20)
+
+    @override
+    def boundingRect(self) -> QRectF:
+        rise = LOOP_RISE + 12 if self.layout.state else 0
+        reach = max(_MARGIN, LOOP_REACH + 4)
+        rect = self.layout.body.adjusted(-reach, -_MARGIN - rise, reach, _MARGIN)
+        return rect.united(self._message_box().adjusted(-4, -4, 4, 4)) if self.chosen else rect
+
+    @override
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.layout.body)
+        return path
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        detail = option.levelOfDetailFromTransform(painter.worldTransform())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.layout.state is not None and detail >= LOD_TEXT:
+            self._draw_loop(painter)
+        self._draw_body(painter, detail)
+        if detail >= LOD_LINES:
+            self._draw_lines(painter)
+        if detail >= LOD_TEXT:
+            self._draw_title(painter)
+            self._draw_ports(painter)
+            self._draw_corner(painter)
+        self._draw_rings(painter)
+        if self.chosen and detail >= LOD_LINES:
+            self._draw_message(painter)
+
+    # Parts
+
+    def _draw_loop(self, painter: QPainter) -> None:
+        style, path = theme(), loop_path(self.layout)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        forward = faded(style.role("forward"), 0.82)
+        painter.setPen(scene_pen(style.stroke("wireStateOuter"), forward))
+        painter.drawPath(path)
+        painter.setPen(scene_pen(style.stroke("wireStateInner"), style.color("canvas")))
+        painter.drawPath(path)
+        self._draw_pill(painter)
+
+    def _draw_pill(self, painter: QPainter) -> None:
+        style, place = theme(), self.pill()
+        painter.setPen(scene_pen(1.0, style.color("border")))
+        painter.setBrush(style.color("surface2"))
+        painter.drawRoundedRect(place, 10, 10)
+        painter.setFont(style.font("monoSmall"))
+        metrics = QFontMetricsF(style.font("monoSmall"))
+        text = place.adjusted(10, 0, -6, 0)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(style.color("textHi"))
+        painter.drawText(text, middle, self.face.loop)
+        painter.setPen(style.color("textMid"))
+        wide = metrics.horizontalAdvance(self.face.loop + " ")
+        painter.drawText(text.adjusted(wide, 0, 0, 0), middle, "t−1 → t")
+
+    def _draw_body(self, painter: QPainter, detail: float) -> None:
+        style, radius = theme(), theme().radius("block")
+        body, header = self.layout.body, float(theme().metric("block", "header"))
+        outline = QPainterPath()
+        outline.addRoundedRect(body, radius, radius)
+        painter.fillPath(outline, style.color("surface2"))
+        top = QPainterPath()
+        reach = body.height() if detail < LOD_TEXT else header
+        top.addRect(QRectF(0, 0, body.width(), reach))
+        fill = style.role_header(self.face.role) if self.face.role else style.color("surface3")
+        painter.fillPath(outline.intersected(top), fill)
+        if detail < LOD_TEXT:
+            side = int(min(body.width(), body.height()) / 2)
+            self._draw_icon(painter, body.center() - QPointF(side / 2, side / 2), side)
+        width = 1.5 if self.hovered else style.block_outline()
+        colour = style.color("textLow" if self.hovered else "border")
+        painter.setPen(scene_pen(width, colour))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(outline)
+
+    def _draw_icon(self, painter: QPainter, at: QPointF, side: int) -> None:
+        colour = theme().role_icon(self.face.role) if self.face.role else theme().color("textHi")
+        ratio = max(1.0, painter.worldTransform().m11()) * painter.device().devicePixelRatioF()
+        pixmap = icon_pixmap(self.face.icon, side, colour, round(ratio * 4) / 4)
+        painter.drawPixmap(QRectF(at.x(), at.y(), side, side), pixmap, QRectF(pixmap.rect()))
+
+    def _draw_title(self, painter: QPainter) -> None:
+        style, header = theme(), float(theme().metric("block", "header"))
+        self._draw_icon(painter, QPointF(8, (header - 16) / 2), 16)
+        font = style.font("blockTitle")
+        painter.setFont(font)
+        painter.setPen(style.color("textHi"))
+        room = self.layout.width - 30 - (30 if self._has_corner() else 8)
+        title = QFontMetricsF(font).elidedText(self.face.title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRectF(30, 0, room, header), Qt.AlignmentFlag.AlignVCenter, title)
+
+    def _draw_lines(self, painter: QPainter) -> None:
+        style, inset = theme(), float(theme().metric("block", "padX"))
+        font = style.font("small")
+        painter.setFont(font)
+        painter.setPen(style.color("textMid"))
+        pitch, metrics = style.metric("block", "line"), QFontMetricsF(font)
+        room = self.layout.width - 2 * inset
+        for row, line in enumerate(self.face.lines):
+            box = QRectF(inset, pitch * (row + 1) + 15, room, pitch)
+            shown = metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
+        if self.picture is not None and self.layout.picture is not None:
+            painter.save()
+            painter.setOpacity(painter.opacity() * (0.5 if self.stale else 1.0))
+            self.picture.draw(painter, self.layout.picture, self.face.role)
+            painter.restore()
+
+    def _draw_ports(self, painter: QPainter) -> None:
+        layout = self.layout
+        for port in self.face.inputs:
+            self._draw_port(painter, port.kind, layout.inputs[port.name], port.name)
+        for port in self.face.outputs:
+            self._draw_port(painter, port.kind, layout.outputs[port.name], port.name)
+        for point in layout.state or ():
+            self._draw_port(painter, "state", point, "")
+
+    def _draw_port(self, painter: QPainter, kind: str, at: QPointF, name: str) -> None:
+        style = theme()
+        painter.save()
+        if self.fitting is not None and name not in self.fitting:
+            painter.setOpacity(painter.opacity() * _DIM)
+        elif self.fitting is not None:
+            painter.setPen(scene_pen(style.stroke("wire"), style.color("accent")))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(at, 10, 10)
+        painter.setPen(scene_pen(style.stroke("wire"), style.color("textMid")))
+        painter.setBrush(style.color("canvas"))
+        draw_glyph(painter, kind, at)
+        painter.restore()
+
+    def _has_corner(self) -> bool:
+        return self.turn is not None or self.stale or bool(self.face.note or self.face.problem)
+
+    def _draw_corner(self, painter: QPainter) -> None:
+        """Draw what stands at the right of the header: ring of work, note or edited dot."""
+        style, at = theme(), QPointF(self.layout.width - 16, style_header() / 2)
+        if self.turn is not None:
+            self._draw_state_ring(painter, at)
+        elif self.stale:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(style.color("warn"))
+            painter.drawEllipse(at, 4, 4)
+        elif self.face.note and not self.face.problem:
+            ratio = max(1.0, painter.worldTransform().m11())
+            pixmap = icon_pixmap("warn", 16, "warn", round(ratio * 4) / 4)
+            painter.drawPixmap(
+                QRectF(at.x() - 8, at.y() - 8, 16, 16), pixmap, QRectF(pixmap.rect())
+            )
+
+    def _draw_state_ring(self, painter: QPainter, at: QPointF) -> None:
+        style, box = theme(), QRectF(at.x() - 6, at.y() - 6, 12, 12)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(scene_pen(2.0, style.color("lineStrong")))
+        painter.drawEllipse(box)
+        arc = scene_pen(2.0, style.color("accent"))
+        arc.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(arc)
+        painter.drawArc(box, round(-(self.turn or 0.0) * 16), 270 * 16)
+
+    def _draw_rings(self, painter: QPainter) -> None:
+        style, off = theme(), theme().raw_metric("block", "ring")
+        ring, radius = (
+            self.layout.body.adjusted(-off, -off, off, off),
+            style.radius("selectionRing"),
+        )
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        if self.face.problem:
+            painter.setPen(scene_pen(2.0, style.color("error")))
+            painter.drawRoundedRect(ring, radius, radius)
+        if self.chosen:
+            outer = ring.adjusted(-3, -3, 3, 3) if self.face.problem else ring
+            painter.setPen(scene_pen(style.stroke("selection"), style.color("accent")))
+            painter.drawRoundedRect(outer, radius, radius)
+        if self.focused:
+            outer = ring.adjusted(-3.5, -3.5, 3.5, 3.5) if self.chosen else ring
+            dash = (4.0, 2.0) if self.chosen else ()
+            painter.setPen(scene_pen(style.stroke("focus"), style.color("focus"), dash))
+            painter.drawRoundedRect(outer, radius + 2, radius + 2)
+        if self.face.problem:
+            self._draw_badge(painter)
+
+    def _draw_badge(self, painter: QPainter) -> None:
+        draw_badge(painter, QPointF(self.layout.width, 0), 20)
+
+    def _message_box(self) -> QRectF:
+        text = self.face.problem or self.face.note
+        if not text:
+            return QRectF()
+        width = max(self.layout.width, _MESSAGE_WIDTH)
+        metrics = QFontMetricsF(theme().font("small"))
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        size = metrics.boundingRect(QRectF(0, 0, width - 20, 400), flags, text)
+        return QRectF(0, self.layout.height + 12, width, size.height() + 14)
+
+    def _draw_message(self, painter: QPainter) -> None:
+        text = self.face.problem or self.face.note
+        if not text:
+            return
+        style, place = theme(), self._message_box()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(style.color("errorSoft" if self.face.problem else "warnSoft"))
+        painter.drawRoundedRect(place, 6, 6)
+        painter.setFont(style.font("small"))
+        painter.setPen(style.color("textHi"))
+        flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        painter.drawText(place.adjusted(10, 7, -10, -5), flags, text)
+
+
+def style_header() -> float:
+    """Return the height of a block's header."""
+    return float(theme().metric("block", "header"))
+
+
+def draw_glyph(painter: QPainter, kind: str, at: QPointF, size: float = 10.0) -> None:
+    """Draw the glyph of a port kind, centred: circle tensor, square ids, diamond state."""
+    half = size / 2
+    if kind == "ids":
+        side = half - 0.5
+        painter.drawRoundedRect(QRectF(at.x() - side, at.y() - side, 2 * side, 2 * side), 1.5, 1.5)
+    elif kind == "state":
+        tip = half + 1
+        corners = ((0, -tip), (tip, 0), (0, tip), (-tip, 0))
+        painter.drawPolygon(QPolygonF([at + QPointF(dx, dy) for dx, dy in corners]))
+    else:
+        painter.drawEllipse(at, half, half)
+
+
+def draw_badge(painter: QPainter, at: QPointF, size: float) -> None:
+    """Draw the round error badge with its exclamation mark."""
+    style = theme()
+    painter.setPen(scene_pen(2.0, style.color("canvas")))
+    painter.setBrush(QBrush(style.color("error")))
+    painter.drawEllipse(at, size / 2, size / 2)
+    painter.setPen(style.color("canvas"))
+    font = style.font("blockTitle")
+    font.setPixelSize(round(size * 0.65))
+    painter.setFont(font)
+    box = QRectF(at.x() - size / 2, at.y() - size / 2, size, size)
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "!")

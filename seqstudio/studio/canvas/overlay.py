@@ -1,0 +1,283 @@
+"""What stands still above the canvas: dimensions, legend, minimap, tools, peek at a wire."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QTransform
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from typing_extensions import override
+
+from seqstudio.blocks.check import Report
+from seqstudio.blocks.declaration import DataFacts, Shape
+from seqstudio.studio.canvas.block_item import draw_glyph
+from seqstudio.studio.canvas.scene import CanvasScene
+from seqstudio.studio.theme import faded, follow_theme, pen, theme
+from seqstudio.studio.widgets import IconButton
+
+MINIMAP_SIZE = QSize(150, 84)
+_LEGEND = (("tensor", "tensor"), ("ids", "ids"), ("state", "state"))
+
+
+class Dimensions(QWidget):
+    """The sizes of the open dimensions, and what the model costs, at the top left."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._words: tuple[tuple[str, str, str], ...] = ()
+        follow_theme(self)
+
+    def tell(self, facts: DataFacts, report: Report) -> None:
+        """Show the sizes of B and T and the number of parameters."""
+        total = (("", f"{report.total:,}", "param."),) if report.total else ()
+        sizes = (("B", f"{facts.batch:,}", ""), ("T", f"{facts.window:,}", ""))
+        self._words = (*sizes, *total)
+        self.setAccessibleName(" ".join(" ".join(part) for part in self._words))
+        self.restyle()
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take font and size from the theme in force."""
+        self.resize(int(self._lay(None)) + 2, theme().line_height("mono"))
+        self.update()
+
+    def _lay(self, painter: QPainter | None) -> float:
+        font = theme().font("mono")
+        metrics, x = QFontMetricsF(font), 0.0
+        for before, number, behind in self._words:
+            parts = ((before, "textLow"), (number, "textHi"), (behind, "textLow"))
+            for text, token in parts:
+                if not text:
+                    continue
+                if painter is not None:
+                    painter.setPen(theme().color(token))
+                    painter.drawText(QPointF(x, metrics.ascent() + 2), text)
+                x += metrics.horizontalAdvance(text + " ")
+            x += metrics.horizontalAdvance(" ")
+        return x
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setFont(theme().font("mono"))
+        self._lay(painter)
+
+
+class PortLegend(QWidget):
+    """The glyphs of ports with their names, at the bottom left."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setAccessibleName("Ports: circle tensor, square ids, diamond state")
+        follow_theme(self)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take font and size from the theme in force."""
+        self.resize(int(self._lay(None)), 20)
+        self.update()
+
+    def _lay(self, painter: QPainter | None) -> float:
+        metrics, x = QFontMetricsF(theme().font("axis")), 8.0
+        for kind, word in _LEGEND:
+            if painter is not None:
+                painter.setPen(pen(theme().color("textMid"), 1.75))
+                draw_glyph(painter, kind, QPointF(x, 10))
+                painter.drawText(QPointF(x + 12, 10 + metrics.capHeight() / 2), word)
+            x += metrics.horizontalAdvance(word) + 36
+        return x
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(theme().font("axis"))
+        self._lay(painter)
+
+
+class Minimap(QWidget):
+    """The whole graph in small, with the part in view and the errors; click or drag to go there.
+
+    Signals:
+        went: Scene point to centre the view on.
+    """
+
+    went = Signal(QPointF)
+
+    def __init__(self, scene: CanvasScene, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._scene = scene
+        self._seen = QRectF()
+        self.setFixedSize(MINIMAP_SIZE)
+        self.setAccessibleName("Minimap")
+        self.setToolTip("Click to go there")
+        follow_theme(self)
+
+    def tell(self, seen: QRectF) -> None:
+        """Show which part of the scene is in view."""
+        self._seen = seen
+        self.update()
+
+    @Slot()
+    def restyle(self) -> None:
+        """Repaint in the theme in force."""
+        self.update()
+
+    def _transform(self) -> QTransform:
+        whole = self._scene.content().adjusted(-24, -24, 24, 24)
+        inner = QRectF(self.rect()).adjusted(6, 6, -6, -6)
+        zoom = min(inner.width() / whole.width(), inner.height() / whole.height())
+        result = QTransform.fromTranslate(inner.center().x(), inner.center().y())
+        result.scale(zoom, zoom)
+        return result.translate(-whole.center().x(), -whole.center().y())
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        style, painter = theme(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen(style.color("lineStrong"), 1.0))
+        painter.setBrush(faded(style.color("surface1"), 0.94))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        painter.setClipRect(self.rect().adjusted(2, 2, -2, -2))
+        transform = self._transform()
+        painter.setPen(Qt.PenStyle.NoPen)
+        for item in self._scene.blocks.values():
+            role = item.face.role
+            plain = style.role(role) if role else style.color("textLow")
+            painter.setBrush(style.color("error") if item.face.problem else plain)
+            painter.drawRoundedRect(transform.mapRect(item.frame), 1.5, 1.5)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(pen(style.color("textMid"), 1.0))
+        bounds = QRectF(self.rect()).adjusted(3.5, 3.5, -3.5, -3.5)
+        painter.drawRoundedRect(transform.mapRect(self._seen).intersected(bounds), 3, 3)
+
+    @override
+    def mousePressEvent(self, event: QMouseEvent, /) -> None:
+        self._go(event.position())
+
+    @override
+    def mouseMoveEvent(self, event: QMouseEvent, /) -> None:
+        self._go(event.position())
+
+    def _go(self, at: QPointF) -> None:
+        inverted, possible = self._transform().inverted()
+        if possible:
+            self.went.emit(inverted.map(at))
+
+
+class CanvasTools(QFrame):
+    """Undo, redo, tidy, fit and zoom at the top right."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.undo = IconButton("undo", "Undo", key="Ctrl+Z", parent=self)
+        self.redo = IconButton("redo", "Redo", key="Ctrl+Shift+Z", parent=self)
+        self.tidy = IconButton("tidy", "Tidy", parent=self)
+        self.fit = IconButton("fit", "Fit everything", key="Home", parent=self)
+        self.smaller = _word_button("−", "Zoom out (−)", self)
+        self.zoom = _word_button("100 %", "Zoom to 100 % (Ctrl+0)", self)
+        self.larger = _word_button("+", "Zoom in (+)", self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 2, 4, 2)
+        row.setSpacing(2)
+        for button in (self.undo, self.redo, self.tidy, self.fit):
+            row.addWidget(button)
+        for words in (self.smaller, self.zoom, self.larger):
+            row.addWidget(words)
+        follow_theme(self)
+
+    def tell_zoom(self, zoom: float) -> None:
+        """Show the zoom as a percentage."""
+        self.zoom.setText(f"{zoom * 100:.0f} %")
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take widths from the theme in force."""
+        metrics = QFontMetricsF(theme().font("body"))
+        self.zoom.setFixedWidth(int(metrics.horizontalAdvance("888 %")) + 20)
+        for button in (self.smaller, self.larger):
+            button.setFixedWidth(24)
+        for button in (self.smaller, self.zoom, self.larger):
+            button.setFixedHeight(24)
+        self.adjustSize()
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen(theme().color("lineStrong"), 1.0))
+        painter.setBrush(faded(theme().color("surface1"), 0.94))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+
+
+def _word_button(text: str, tip: str, parent: QWidget) -> QToolButton:
+    button = QToolButton(parent)
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setAccessibleName(tip.partition(" (")[0])
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
+class Peek(QLabel):
+    """A card beside the pointer that tells what travels on a wire."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._canvas = parent
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setContentsMargins(10, 8, 10, 8)
+        self.hide()
+        follow_theme(self)
+
+    def tell(self, text: str, at: QPoint) -> None:
+        """Show text near a point of the parent, inside its edges."""
+        self.setText(text)
+        self.adjustSize()
+        free = self._canvas.rect()
+        room = free.adjusted(8, 8, -8 - self.width(), -8 - self.height())
+        place = at + QPoint(16, 16)
+        x = max(room.left(), min(place.x(), room.right()))
+        y = max(room.top(), min(place.y(), room.bottom()))
+        self.move(x, y)
+        self.show()
+        self.raise_()
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take the font from the theme in force."""
+        self.setFont(theme().font("monoSmall"))
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen(theme().color("lineStrong"), 1.0))
+        painter.setBrush(theme().color("surface3"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+        painter.end()
+        super().paintEvent(event)
+
+
+def shape_in_full(shape: Shape, facts: DataFacts) -> str:
+    """Return a shape with the sizes of its open dimensions: "B 32·T 128·C 64"."""
+    sizes = {"B": facts.batch, "T": facts.window}
+    parts = [
+        f"{dim} {sizes[dim]}" if isinstance(dim, str) and dim in sizes else f"C {dim}"
+        for dim in shape.dims
+    ]
+    return "·".join(parts)
+
+
+def peek_text(shape: Shape | None, facts: DataFacts, gradient: float | None) -> str:
+    """Return what the peek says about a wire."""
+    lines = ["shape not known yet"]
+    if shape is not None:
+        what = "whole numbers, int64" if shape.kind == "ids" else "float32"
+        lines = [shape_in_full(shape, facts), what]
+    if gradient is not None:
+        lines.append("no gradient" if gradient == float("-inf") else f"gradient 10^{gradient:.1f}")
+    return "\n".join(lines)

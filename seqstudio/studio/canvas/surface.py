@@ -1,0 +1,201 @@
+"""The surface under the graph: dots, zoom, scrolling, and what stands still above it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
+from PySide6.QtGui import QPainter, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
+from typing_extensions import override
+
+from seqstudio.studio.canvas.block_item import scene_pen
+from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
+from seqstudio.studio.canvas.scene import CanvasScene
+from seqstudio.studio.theme import theme
+
+ZOOM_LOW, ZOOM_HIGH = 0.1, 4.0
+_WORLD = QRectF(-1.2e6, -1.2e6, 2.4e6, 2.4e6)
+_GRID, _DOT, _DOTS_FROM = 24, 1.5, 0.5
+_MARGIN = 12
+_OVERLAY_ROOM = 52
+
+
+class CanvasSurface(QGraphicsView):
+    """A view that zooms, pans and fits; it knows the scene and no document.
+
+    Attributes:
+        canvas: The scene.
+        tools: Buttons at the top right.
+        dimensions: Sizes at the top left.
+    """
+
+    def __init__(self, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self.canvas = CanvasScene(self)
+        # True until a person zooms or pans: the view then fits itself to the graph.
+        self.fits_itself = True
+        self._set_up()
+        # Children of the view, not of the viewport: scrolling would move those.
+        self.dimensions = Dimensions(self)
+        self._legend = PortLegend(self)
+        self._minimap = Minimap(self.canvas, self)
+        self.tools = CanvasTools(self)
+        self._minimap_timer = QTimer(self)
+        self._minimap_timer.setSingleShot(True)
+        self._minimap_timer.timeout.connect(self._tell_minimap)
+        self._minimap.went.connect(self.go_to)
+        self.tools.fit.clicked.connect(self.fit)
+        self.tools.zoom.clicked.connect(self.reset_zoom)
+        self.tools.smaller.clicked.connect(self._zoom_out)
+        self.tools.larger.clicked.connect(self._zoom_in)
+
+    def _set_up(self) -> None:
+        self.setScene(self.canvas)
+        self.setSceneRect(_WORLD)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.AnchorViewCenter)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
+        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheBackground)
+        self.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.setMouseTracking(True)
+        self.viewport().setMouseTracking(True)
+        self.setMinimumSize(240, 140)
+
+    # Where the view is
+
+    def zoom(self) -> float:
+        """Return the zoom, 1 for 100 %."""
+        return float(self.transform().m11())
+
+    def place(self) -> QPointF:
+        """Return the scene point in the middle of the view."""
+        return self.mapToScene(self.viewport().rect().center())
+
+    def seen(self) -> QRectF:
+        """Return the part of the scene in view."""
+        return self.mapToScene(self.viewport().rect()).boundingRect()
+
+    def zoom_by(self, factor: float, at: QPoint | None = None) -> None:
+        """Zoom in (factor above 1) or out around a point of the viewport."""
+        centre = at or self.viewport().rect().center()
+        before = self.mapToScene(centre)
+        wanted = max(ZOOM_LOW, min(ZOOM_HIGH, self.zoom() * factor))
+        self.scale(wanted / self.zoom(), wanted / self.zoom())
+        self.shift_by(centre - self.mapFromScene(before))
+
+    def shift_by(self, by: QPoint) -> None:
+        """Move the content by pixels."""
+        self.fits_itself = False
+        bars = self.horizontalScrollBar(), self.verticalScrollBar()
+        bars[0].setValue(bars[0].value() - by.x())
+        bars[1].setValue(bars[1].value() - by.y())
+        self._view_changed()
+
+    @Slot()
+    def _zoom_in(self) -> None:
+        self.zoom_by(1.25)
+
+    @Slot()
+    def _zoom_out(self) -> None:
+        self.zoom_by(0.8)
+
+    @Slot()
+    def reset_zoom(self) -> None:
+        """Zoom to 100 %."""
+        self.zoom_by(1.0 / self.zoom())
+
+    @Slot()
+    def fit(self) -> None:
+        """Bring the whole graph into view, at 100 % at most."""
+        whole = self.canvas.content().adjusted(-_GRID, -_GRID, _GRID, _GRID)
+        room = self.viewport().size()
+        tall = max(40, room.height() - 2 * _OVERLAY_ROOM)
+        zoom = max(ZOOM_LOW, min(1.0, room.width() / whole.width(), tall / whole.height()))
+        self.resetTransform()
+        self.scale(zoom, zoom)
+        self.centerOn(whole.center())
+        self.fits_itself = True
+        self._view_changed()
+
+    @Slot(QPointF)
+    def go_to(self, at: QPointF) -> None:
+        """Centre the view on a scene point."""
+        self.fits_itself = False
+        self.centerOn(at)
+        self._view_changed()
+
+    def reveal(self, ids: Iterable[str]) -> None:
+        """Scroll as little as needed to show these blocks."""
+        rect = QRectF()
+        for key in ids:
+            if key in self.canvas.blocks:
+                rect = rect.united(self.canvas.blocks[key].sceneBoundingRect())
+        if not rect.isEmpty() and not self.seen().contains(rect):
+            self.ensureVisible(rect, 48, 48)
+            self._view_changed()
+
+    def _view_changed(self) -> None:
+        self.tools.tell_zoom(self.zoom())
+        self.refresh_minimap()
+
+    def refresh_minimap(self) -> None:
+        """Redraw the minimap when the events at hand are done."""
+        self._minimap_timer.start(0)
+
+    @Slot()
+    def _tell_minimap(self) -> None:
+        self._minimap.tell(self.seen())
+
+    # Qt
+
+    @Slot()
+    def restyle(self) -> None:
+        """Measure and paint everything in the theme in force."""
+        self.resetCachedContent()
+        self.canvas.restyle()
+        self._place_overlay()
+        self.viewport().update()
+
+    def _place_overlay(self) -> None:
+        right, bottom = self.width() - _MARGIN, self.height() - _MARGIN
+        self.dimensions.move(2 * _MARGIN, _MARGIN + 8)
+        self.tools.adjustSize()
+        self.tools.move(right - self.tools.width(), _MARGIN)
+        self._legend.move(2 * _MARGIN, bottom - self._legend.height())
+        self._minimap.move(right - self._minimap.width(), bottom - self._minimap.height())
+        roomy = self.width() > 2.5 * self._minimap.width() and self.height() > 320
+        self._minimap.setVisible(roomy)
+        self._legend.setVisible(self.height() > 240)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_overlay()
+        if self.fits_itself:
+            self.fit()
+        self.refresh_minimap()
+
+    @override
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.fits_itself:
+            self.fit()
+
+    @override
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        painter.fillRect(rect, theme().color("canvas"))
+        if self.zoom() < _DOTS_FROM:
+            return
+        # A dashed line of round dots is one call a row; a point each would be thousands.
+        dots = scene_pen(_DOT, theme().color("canvasDot"))
+        dots.setCapStyle(Qt.PenCapStyle.RoundCap)
+        dots.setDashPattern([0.001, _GRID / _DOT - 0.001])
+        painter.setPen(dots)
+        left = int(rect.left() // _GRID) * _GRID
+        top = int(rect.top() // _GRID) * _GRID
+        rows = range(top, int(rect.bottom()) + _GRID, _GRID)
+        painter.drawLines([QLineF(left, y, rect.right() + _GRID, y) for y in rows])

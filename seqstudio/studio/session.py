@@ -1,0 +1,565 @@
+"""The session: one open document, the run in view, the shared cursor. What every panel listens to.
+
+It turns the runner's mailbox into Qt signals, at most thirty times a second, from the GUI thread.
+Nothing here blocks: data load in a thread, training runs in its own process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platformdirs import user_data_dir
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from seqstudio.blocks.check import Report, check, main_arch
+from seqstudio.blocks.declaration import DataFacts
+from seqstudio.core.errors import SeqError
+from seqstudio.data.dataset import Dataset
+from seqstudio.data.facts import facts_of
+from seqstudio.data.sources import open_dataset
+from seqstudio.document.document import Change, Document
+from seqstudio.document.edits import SetSetting
+from seqstudio.document.project import Project, load_project, project_text, runs_folder
+from seqstudio.document.settings import DataSettings
+from seqstudio.records.messages import (
+    Command,
+    Facts,
+    Failed,
+    Pause,
+    Resume,
+    SetLive,
+    SetProbeText,
+    Start,
+    StateChanged,
+    Step,
+    Stop,
+    Write,
+)
+from seqstudio.runtime.archive import RunInfo, list_runs, new_run_name, open_run
+from seqstudio.runtime.history import RunHistory
+from seqstudio.runtime.runner import Runner, ThreadRunner
+from seqstudio.runtime.supervisor import ProcessRunner
+
+POLL_MS = 33
+ACTIVE = frozenset({"starting", "running", "paused"})
+ARCH_TITLES = {
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "transformer": "GPT",
+    "custom1": "Model",
+}
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The two clocks and the place, shared by every view.
+
+    Attributes:
+        step: Training clock; None follows the newest step.
+        t: Sequence time within the text or window shown.
+        block: Block looked at, "" for the first that fits.
+        layer: Layer in the block.
+        head: Attention head.
+    """
+
+    step: int | None = None
+    t: int = 0
+    block: str = ""
+    layer: int = 0
+    head: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something to tell the person.
+
+    Attributes:
+        what: What happened.
+        why: The cause.
+        hint: What to do.
+        level: "info", "success", "warn" or "error".
+        details: Traceback or log, for the curious.
+    """
+
+    what: str
+    why: str = ""
+    hint: str = ""
+    level: str = "info"
+    details: str = ""
+
+
+class Session(QObject):
+    """One open document and the run in view.
+
+    Attributes:
+        document: The project with its history.
+        dataset: The data, None while they load or when they are no good.
+        data_error: Why there are none.
+        facts: What the check of the graph rests on.
+        report: Result of the check, None while there are no facts.
+        history: The run in view.
+        others: Runs drawn beside it, by name.
+        cursor: The shared cursor.
+        state: "idle" before the first run, else the state of the run.
+        run_project: The project as the run in view was started with, None without a run.
+    """
+
+    project_changed = Signal(object)
+    facts_changed = Signal()
+    report_changed = Signal()
+    run_changed = Signal()
+    events = Signal(object)
+    state_changed = Signal(str)
+    cursor_changed = Signal(object)
+    notice = Signal(object)
+
+    def __init__(
+        self, document: Document, *, threads: bool = False, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.dataset: Dataset | None = None
+        self.data_error: SeqError | None = None
+        self.facts: DataFacts | None = None
+        self.report: Report | None = None
+        self.history = RunHistory()
+        self.others: dict[str, RunHistory] = {}
+        self.cursor = Cursor()
+        self.state = "idle"
+        self.run_project: Project | None = None
+        self.device = "auto"
+        self._runner: Runner = ThreadRunner() if threads else ProcessRunner()
+        self._loader = ThreadPoolExecutor(1, "seqstudio-data")
+        self._loading: Future[Dataset] | None = None
+        self._loaded: DataSettings | None = None
+        self._request = 0
+        self._resume_after_move: Path | None = None
+        self._closing = False
+        document.changed.connect(self._project_became)
+        self._timer = QTimer(self, interval=POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._timer.start()
+        self._load_data()
+
+    # ----------------------------------------------------------------- project
+
+    @property
+    def project(self) -> Project:
+        """The current project."""
+        return self.document.project
+
+    @property
+    def base(self) -> Path | None:
+        """Folder that relative data paths start from."""
+        return self.document.path.parent if self.document.path else None
+
+    @property
+    def runs_home(self) -> Path:
+        """Folder of this document's runs: beside the project, or kept aside until it is saved."""
+        if self.document.path is not None:
+            return runs_folder(self.document.path)
+        return Path(user_data_dir("seqstudio")) / "unsaved" / f"{os.getpid()}.runs"
+
+    def _project_became(self, change: Change) -> None:
+        if change.before.data != change.after.data or self._loaded is None:
+            self._load_data()
+        elif change.before.training != change.after.training:
+            self._renew_facts()
+        if change.before.graph is not change.after.graph:
+            self._check()
+        self.project_changed.emit(change)
+
+    def _load_data(self) -> None:
+        settings = self.project.data
+        self._loading = self._loader.submit(open_dataset, settings, self.base)
+        self._loaded = settings
+
+    def _take_data(self) -> None:
+        if self._loading is None or not self._loading.done():
+            return
+        future, self._loading = self._loading, None
+        try:
+            self.dataset, self.data_error = future.result(), None
+        except SeqError as error:
+            self.dataset, self.data_error = None, error
+        self._renew_facts()
+
+    def _renew_facts(self) -> None:
+        if self.dataset is None:
+            self.facts = None
+        else:
+            self.facts = facts_of(self.dataset, self.project.training)
+        self.facts_changed.emit()
+        self._check()
+
+    def _check(self) -> None:
+        self.report = None if self.facts is None else check(self.project.graph, self.facts)
+        self.report_changed.emit()
+
+    def new(self, project: Project) -> None:
+        """Start over with a project that has no file yet."""
+        self._leave_run()
+        self.document.reset(project)
+
+    def open(self, path: Path) -> None:
+        """Open a project file, with the run it was saved with.
+
+        Raises:
+            SeqError: It cannot be read; everything stays as it was.
+        """
+        project = load_project(path)
+        self._leave_run()
+        self.document.reset(project, path)
+        if project.run:
+            self.open_run(project.run)
+
+    def save(self, path: Path | None = None) -> None:
+        """Save the project; runs of an unsaved project move beside it.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        old_home = self.runs_home
+        self._name_run()
+        self.document.save(path)
+        new_home = self.runs_home
+        if new_home == old_home or not old_home.exists():
+            return
+        if self.state in ACTIVE:
+            self._resume_after_move = old_home
+            self._send(Stop())
+        else:
+            self._move_runs(old_home)
+
+    def _name_run(self) -> None:
+        if self.history.run != self.project.run and self.history.run:
+            renamed = replace(self.project, run=self.history.run)
+            self.document.apply(_Take(renamed))
+
+    def _move_runs(self, old_home: Path) -> None:
+        new_home = self.runs_home
+        try:
+            new_home.mkdir(parents=True, exist_ok=True)
+            for folder in sorted(old_home.iterdir()):
+                if not (new_home / folder.name).exists():
+                    shutil.move(folder, new_home / folder.name)
+        except OSError as error:
+            self._tell(Notice("The runs were not moved", str(error), f"They stay in {old_home}",
+                              "warn"))  # fmt: skip
+
+    def _after_stop(self) -> None:
+        """Continue a run whose folder had to move with the project."""
+        old_home, self._resume_after_move = self._resume_after_move, None
+        if old_home is not None:
+            self._move_runs(old_home)
+            self._start(self.history.run, resume=True)
+
+    # --------------------------------------------------------------------- run
+
+    @property
+    def edited(self) -> bool:
+        """True when the project differs from what the run in view was started with."""
+        before, now = self.run_project, self.project
+        if before is None:
+            return False
+        same_training = _without_live(before) == _without_live(now)
+        return before.data != now.data or not same_training or not _same_graph(before, now)
+
+    def play(self) -> None:
+        """Train: begin, continue or resume, whichever fits."""
+        if self.state == "running":
+            return
+        if self.state == "paused" and not self.edited:
+            self._send(Resume())
+        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
+            self._start(self.history.run, resume=True)
+        else:
+            self._begin()
+
+    def _can_resume(self) -> bool:
+        folder = self.runs_home / self.history.run
+        return bool(self.history.run) and (folder / "checkpoints" / "latest.json").exists()
+
+    def _begin(self, paused: bool = False) -> None:
+        problem = self.refusal()
+        if problem is not None:
+            self._tell(problem)
+            return
+        arch = {"transformer": "gpt", "custom1": "model"}.get(self.arch(), self.arch())
+        name = new_run_name(self.runs_home, arch)
+        if self.history.run and len(self.history.curves):
+            self.others = {self.history.run: self.history, **self.others}
+        self.history = RunHistory(name)
+        self.run_project = self.project
+        self.move_cursor(step=None)
+        self._start(name, resume=False, paused=paused)
+        self.run_changed.emit()
+
+    def refusal(self) -> Notice | None:
+        """Return why the model cannot train now, or None when it can."""
+        if self.data_error is not None:
+            error = self.data_error
+            return Notice(error.what, error.why, error.hint, "error")
+        if self.report is None:
+            return Notice("The data are still being read", "", "Try again in a moment", "info")
+        for problem in self.report.errors:
+            return Notice(problem.what, problem.why, problem.hint, "error")
+        return None
+
+    def _start(self, run: str, *, resume: bool, paused: bool = False) -> None:
+        project = self.run_project if resume and self.run_project else self.project
+        self._set_state("starting")
+        self._runner.start(
+            Start(
+                run=run,
+                project=project_text(project),
+                base=str(self.base or ""),
+                folder=str(self.runs_home / run),
+                device=self.device,
+                resume=resume,
+                paused=paused,
+            )
+        )
+
+    def pause(self) -> None:
+        """Pause before the next step."""
+        if self.state in {"running", "starting"}:
+            self._send(Pause())
+
+    def step(self, n: int = 1) -> None:
+        """Do exactly n steps, then be paused; begins a run if there is none."""
+        if self.state in {"running", "paused", "starting"} and not self.edited:
+            self._send(Step(n))
+        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
+            self._start(self.history.run, resume=True, paused=True)
+            self._send(Step(n))
+        else:
+            self._begin(paused=True)
+            if self.state == "starting":
+                self._send(Step(n))
+
+    def stop(self) -> None:
+        """Finish the step, write a checkpoint, end the run."""
+        if self.state in ACTIVE:
+            self._send(Stop())
+
+    def set_live(self, name: str, value: float) -> None:
+        """Change the learning rate or clip norm, in the project and in the run that goes on.
+
+        Raises:
+            ParamError: The value is out of range.
+        """
+        edit = SetSetting("training", name, value, f"Change {name.replace('_', ' ')}")
+        self.document.apply(edit, merge=f"live {name}")
+        if self.state in ACTIVE:
+            self._send(SetLive(name, float(value)))
+
+    def write(
+        self,
+        prompt: str,
+        length: int,
+        temperature: float,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+    ) -> int:
+        """Ask the model in the trainer for a text.
+
+        Returns:
+            The number of the request; `Sample` records with it follow. 0 when no model is loaded.
+        """
+        if self.state == "idle":
+            self._tell(Notice("There is no model yet", "no run has begun", "Press Train first"))
+            return 0
+        self._request += 1
+        request = Write(self._request, prompt, length, temperature, top_k, top_p, seed)
+        if self.state not in {*ACTIVE, "finished"} and self._can_resume():
+            self._start(self.history.run, resume=True, paused=True)
+        self._send(request)
+        return self._request
+
+    def set_probe_text(self, text: str) -> None:
+        """Let the attention and gradient probes look at another text."""
+        edit = SetSetting("sampling", "probe_text", text, "Change probe text")
+        self.document.apply(edit, merge="probe text")
+        if self.state in {*ACTIVE, "finished"}:
+            self._send(SetProbeText(text))
+
+    def warm_up(self) -> None:
+        """Load torch in the trainer process, so that Train answers at once."""
+        self._runner.warm_up()
+
+    def _send(self, command: Command) -> None:
+        self._runner.send(command)
+
+    def _leave_run(self) -> None:
+        if self.state in ACTIVE:
+            self._send(Stop())
+        self.history, self.others, self.run_project = RunHistory(), {}, None
+        self.cursor = Cursor()
+        self._set_state("idle")
+        self.run_changed.emit()
+
+    # -------------------------------------------------------------------- runs
+
+    def runs(self) -> list[RunInfo]:
+        """Return the runs of this project, newest first."""
+        try:
+            return list_runs(self.runs_home)
+        except (OSError, SeqError):
+            return []
+
+    def open_run(self, name: str) -> None:
+        """Show another run of the project; Train continues it."""
+        if name == self.history.run:
+            return
+        try:
+            folder = self.runs_home / name
+            history, project = open_run(folder), load_project(folder / "project.seq")
+        except SeqError as error:
+            self._tell(Notice(error.what, error.why, error.hint, "warn"))
+            return
+        if self.state in ACTIVE:
+            self._send(Stop())
+        self.others.pop(name, None)
+        self.history, self.run_project = history, project
+        self.move_cursor(step=None)
+        finished = history.state == "finished"
+        self._set_state("finished" if finished else "stopped")
+        self.run_changed.emit()
+
+    def overlay(self, name: str, on: bool) -> None:
+        """Draw another run beside the one in view, or stop drawing it."""
+        if not on:
+            self.others.pop(name, None)
+        elif name != self.history.run and name not in self.others:
+            try:
+                self.others[name] = open_run(self.runs_home / name)
+            except SeqError as error:
+                self._tell(Notice(error.what, error.why, error.hint, "warn"))
+        self.run_changed.emit()
+
+    def arch(self) -> str:
+        """Return the architecture that colours the run in view."""
+        return main_arch((self.run_project or self.project).graph)
+
+    def run_title(self, name: str = "") -> str:
+        """Return a run in words: "LSTM · lstm-1"."""
+        run = name or self.history.run
+        arch = self.arch()
+        if name and name != self.history.run:
+            arch = {"gpt": "transformer", "model": "custom1"}.get(
+                name.rpartition("-")[0], name.rpartition("-")[0]
+            )
+        title = ARCH_TITLES.get(arch, "Model")
+        return f"{title} · {run}" if run else title
+
+    # ------------------------------------------------------------------ cursor
+
+    @property
+    def step_in_view(self) -> int:
+        """The training step that panels show."""
+        return self.history.step if self.cursor.step is None else self.cursor.step
+
+    def move_cursor(self, **changes: object) -> None:
+        """Move the shared cursor; names are the fields of `Cursor`."""
+        moved = replace(self.cursor, **changes)  # type: ignore[arg-type]
+        if moved != self.cursor:
+            self.cursor = moved
+            self.cursor_changed.emit(moved)
+
+    # ----------------------------------------------------------------- polling
+
+    @Slot()
+    def _poll(self) -> None:
+        self._take_data()
+        envelopes = self._runner.drain()
+        mine = [each.event for each in envelopes if each.run in {"", self.history.run}]
+        if not mine:
+            return
+        seen = self.history.extend(mine)
+        for event in mine:
+            if isinstance(event, StateChanged):
+                self._set_state(event.state)
+            elif isinstance(event, Failed):
+                level = "error" if event.fatal else "warn"
+                self._tell(Notice(event.what, event.why, event.hint, level, event.trace))
+        if Facts in seen:
+            self.run_changed.emit()
+        self.events.emit(seen)
+
+    def _set_state(self, state: str) -> None:
+        if state == self.state:
+            return
+        self.state = state
+        self.state_changed.emit(state)
+        if state == "stopped" and self._resume_after_move is not None:
+            self._after_stop()
+
+    def _tell(self, notice: Notice) -> None:
+        self.notice.emit(notice)
+
+    # ----------------------------------------------------------------- closing
+
+    def begin_close(self) -> None:
+        """Ask the trainer to stop with a checkpoint and end; returns at once."""
+        self._closing = True
+        self._loader.shutdown(wait=False, cancel_futures=True)
+        self._runner.close(0)
+
+    @property
+    def closed(self) -> bool:
+        """True when nothing of ours runs any more."""
+        return self._closing and not self._runner.alive
+
+    def end_close(self, timeout_s: float = 5.0) -> bool:
+        """Wait for the trainer's end and stop polling; True when all has ended."""
+        self._timer.stop()
+        ended = self._runner.close(timeout_s)
+        if self.document.path is None:
+            shutil.rmtree(self.runs_home, ignore_errors=True)
+        return ended
+
+
+@dataclass(frozen=True)
+class _Take:
+    """Remember the run with the project."""
+
+    project: Project
+    label: str = "Remember the run"
+
+    def apply(self, project: Project) -> Project:
+        return self.project if self.project != project else project
+
+
+def _same_graph(first: Project, second: Project) -> bool:
+    """Tell whether two graphs are equal but for places and titles."""
+
+    def meaning(project: Project) -> object:
+        return (
+            {key: (b.kind, dict(b.params)) for key, b in project.graph.blocks.items()},
+            set(project.graph.wires),
+        )
+
+    return meaning(first) == meaning(second)
+
+
+def _without_live(project: Project) -> object:
+    return {
+        key: value
+        for key, value in project.training.as_dict().items()
+        if not project.training.param(key).live
+    }
+
+
+def model_shape(project: Project) -> str:
+    """Return the size of the main block in words: "1 × 512"."""
+    for block in project.graph:
+        if "hidden" in block.params:
+            return f"{block.params.get('layers', 1)} × {block.params['hidden']}"
+    return ""

@@ -1,0 +1,1 @@
+"""Panels: live views of the run in sight, each a `Panel` on a `Session`."""

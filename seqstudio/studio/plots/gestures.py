@@ -15,6 +15,15 @@ from seqstudio.studio.plots.items import Threshold
 from seqstudio.studio.plots.names import threshold_handle
 from seqstudio.studio.plots.scale import Scale
 
+# A click on a well shows what was clicked by itself; the ring is for finding one's way by key.
+KEYBOARD_REASONS = frozenset(
+    {
+        Qt.FocusReason.TabFocusReason,
+        Qt.FocusReason.BacktabFocusReason,
+        Qt.FocusReason.ShortcutFocusReason,
+        Qt.FocusReason.OtherFocusReason,
+    }
+)
 _CLICK_PX = 4.0
 _ZOOM_STEP = 0.8
 _PAN_SHARE = 0.1
@@ -38,6 +47,7 @@ class PlotGestures(QWidget):
         self._touched = {"x": False, "y": False}
         self._thresholds: dict[str, Threshold] = {}
         self._grip: str | None = None
+        self.ring = False
         self._pressed: QPointF | None = None
         self._at_press = dict(self._home)
         self._panning = False
@@ -182,10 +192,12 @@ class PlotGestures(QWidget):
 
     @override
     def focusInEvent(self, event: QFocusEvent, /) -> None:
+        self.ring = event.reason() in KEYBOARD_REASONS
         self.update()
 
     @override
     def focusOutEvent(self, event: QFocusEvent, /) -> None:
+        self.ring = False
         self.update()
 
     @override

@@ -30,6 +30,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.plots import mappaint
+from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
 from seqstudio.studio.plots.maps import Mask, Pooled, Values, coloured, pool
 from seqstudio.studio.plots.plot import blank_image, paint_image_title
 from seqstudio.studio.theme import Theme, follow_theme, painting_in, pen, theme
@@ -122,6 +123,7 @@ class HeatMap(QWidget):
         self._origin = (0, 0)
         self._cursor: tuple[int | None, int | None] = (None, None)
         self._hover: tuple[int, int] | None = None
+        self._ring = False
         self._cached: tuple[object, Pooled, QImage] | None = None
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -237,7 +239,7 @@ class HeatMap(QWidget):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         painter = QPainter(self)
         self._paint(painter, QRectF(self.rect()))
-        if self.hasFocus():
+        if self._ring:
             painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -252,7 +254,8 @@ class HeatMap(QWidget):
             note = mappaint.reduction_text(pooled)
             mappaint.paint_note(painter, frame.rect, note)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        mappaint.paint_titles(painter, frame.rect, (x_title, y_title), self._title_paints)
+        above = mappaint.columns_fit(frame, self._column_labels)
+        mappaint.paint_titles(painter, frame.rect, (x_title, y_title), self._title_paints, above)
         mappaint.paint_row_ticks(painter, frame, self._row_labels, self._origin[0])
         mappaint.paint_column_ticks(painter, frame, self._column_labels, self._origin[1])
         self._paint_bar(painter, frame, bar_title)
@@ -351,8 +354,10 @@ class HeatMap(QWidget):
 
     @override
     def focusInEvent(self, event: QFocusEvent, /) -> None:
+        self._ring = event.reason() in KEYBOARD_REASONS
         self.update()
 
     @override
     def focusOutEvent(self, event: QFocusEvent, /) -> None:
+        self._ring = False
         self.update()

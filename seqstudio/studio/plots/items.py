@@ -51,6 +51,7 @@ class Curve:
         opacity: 0 to 1 (0.38 for a raw trace).
         markers: Hollow discs at the samples, for evaluations.
         line: Whether samples are joined.
+        show_value: Whether the newest value stands beside the name.
         read_out: Whether the cursor box tells its value.
         visible: Whether it is painted.
     """
@@ -65,6 +66,7 @@ class Curve:
     opacity: float = 1.0
     markers: bool = False
     line: bool = True
+    show_value: bool = True
     read_out: bool = True
     visible: bool = True
     series: Series = field(default_factory=Series)

@@ -96,18 +96,33 @@ def paint_note(painter: QPainter, rect: QRectF, note: str) -> None:
     painter.drawText(QPointF(rect.left(), base), note)
 
 
+def columns_fit(frame: Cells, labels: Sequence[str]) -> bool:
+    """Return whether each column has room for its character."""
+    return bool(labels) and frame.cell[0] >= theme().text_px("axis") * 0.65
+
+
 def paint_titles(
-    painter: QPainter, rect: QRectF, titles: tuple[str, str], paints: tuple[str, str]
+    painter: QPainter,
+    rect: QRectF,
+    titles: tuple[str, str],
+    paints: tuple[str, str],
+    columns_above: bool,
 ) -> None:
-    """Paint the row title above at left, the column title right-aligned under the ticks."""
+    """Paint the row title above at left, the column title where the column ticks are."""
     x_title, y_title = titles
     painter.setFont(theme().font("axis"))
     metrics = painter.fontMetrics()
+    top = metrics.ascent() + 6
     painter.setPen(_readable(paints[1]))
-    painter.drawText(QPointF(12, metrics.ascent() + 6), y_title)
-    painter.setPen(_readable(paints[0]))
+    painter.drawText(QPointF(12, top), y_title)
     base = rect.bottom() + 8 + 2 * metrics.height() - metrics.descent()
-    painter.drawText(QPointF(rect.right() - metrics.horizontalAdvance(x_title), base), x_title)
+    place = QPointF(rect.right() - metrics.horizontalAdvance(x_title), base)
+    if columns_above:
+        place = QPointF(12 + metrics.horizontalAdvance(y_title + ", "), top)
+        painter.setPen(theme().color("textMid"))
+        painter.drawText(QPointF(12 + metrics.horizontalAdvance(y_title), top), ", ")
+    painter.setPen(_readable(paints[0]))
+    painter.drawText(place, x_title)
 
 
 def _readable(paint: str) -> QColor:
@@ -133,7 +148,7 @@ def paint_column_ticks(
 ) -> None:
     """Paint characters above the columns where they fit, else numbers below round columns."""
     width = frame.cell[0]
-    mono = bool(labels) and width >= theme().text_px("axis") * 0.65
+    mono = columns_fit(frame, labels)
     _tick_font(painter, mono)
     metrics = painter.fontMetrics()
     base = frame.rect.top() - 8 if mono else frame.rect.bottom() + 8 + metrics.ascent()

@@ -29,17 +29,34 @@ class EndLabel:
 
     name: str
     value: str
+    words: bool
     colour: QColor
     end: QPointF
     at: QPointF
     inside: bool
 
     @property
+    def stacked(self) -> bool:
+        """Whether words stand below the name: at the right end there is no room beside it."""
+        return self.words and not self.inside
+
+    @property
+    def value_font(self) -> QFont:
+        """Words in the font of ticks, numbers in tabular figures."""
+        return theme().font("axis" if self.words else "monoSmall")
+
+    @property
     def text_width(self) -> float:
         """Width of name and value in pixels."""
         name = QFontMetricsF(_semibold()).horizontalAdvance(self.name)
-        value = QFontMetricsF(theme().font("monoSmall")).horizontalAdvance(self.value)
+        value = QFontMetricsF(self.value_font).horizontalAdvance(self.value)
+        if self.stacked:
+            return max(name, value)
         return name + (value + 6 if self.value else 0)
+
+    def box(self) -> QRectF:
+        """Return what the label covers."""
+        return QRectF(self.at.x() - 3, self.at.y() - 9, self.text_width + 6, 18)
 
 
 def end_labels(frame: Frame, curves: Sequence[Curve]) -> list[EndLabel]:
@@ -51,8 +68,9 @@ def end_labels(frame: Frame, curves: Sequence[Curve]) -> list[EndLabel]:
     moved: list[EndLabel] = []
     for inside in (False, True):
         group = [label for label in labels if label.inside == inside]
-        top, bottom = frame.rect.top() + 6, frame.rect.bottom() - 6
-        places = spread([label.at.y() for label in group], _LABEL_PITCH, top, bottom)
+        pitch = _LABEL_PITCH * (2 if any(label.stacked for label in group) else 1)
+        top, bottom = frame.rect.top() + 6, frame.rect.bottom() + 6 - pitch
+        places = spread([label.at.y() for label in group], pitch, top, bottom)
         for label, y in zip(group, places, strict=True):
             moved.append(replace(label, at=QPointF(label.at.x(), y)))
     return moved
@@ -63,14 +81,18 @@ def _end_label(frame: Frame, curve: Curve) -> EndLabel | None:
     if end is None:
         return None
     last = curve.series.last()
-    value = curve.detail or (format_number(last[1], curve.form) if last else "")
-    label = EndLabel(curve.label, value, resolve(curve.paint), end, end, inside=False)
+    number = format_number(last[1], curve.form) if last and curve.show_value else ""
+    words = bool(curve.detail)
+    value = curve.detail or number
+    colour = resolve(curve.paint)
+    label = EndLabel(curve.label, value, words, colour, end, end, inside=False)
     room = frame.rect.right() - end.x()
     if room < 4:
         return replace(label, at=QPointF(frame.rect.right() + LABEL_GAP, end.y()))
     leaves = end.y() > frame.rect.bottom() - 12
-    x = end.x() - label.text_width - 8 if leaves else end.x() + 8
-    x = min(max(x, frame.rect.left() + 4), frame.rect.right() - label.text_width - 4)
+    width = replace(label, inside=True).text_width
+    x = end.x() - width - 8 if leaves else end.x() + 8
+    x = min(max(x, frame.rect.left() + 4), frame.rect.right() - width - 4)
     return replace(label, at=QPointF(x, end.y() - (8 if leaves else 0)), inside=True)
 
 
@@ -98,7 +120,7 @@ def _crossing(frame: Frame, px: FloatArray, py: FloatArray, last: int) -> QPoint
     return QPointF(right, py[last] + share * (py[last + 1] - py[last]))
 
 
-def paint_end_labels(painter: QPainter, frame: Frame, labels: Sequence[EndLabel]) -> None:
+def paint_end_labels(painter: QPainter, labels: Sequence[EndLabel]) -> None:
     """Paint names in their colour with the value beside them, and a leader where moved."""
     for label in labels:
         if abs(label.at.y() - label.end.y()) > 2:
@@ -112,17 +134,17 @@ def _paint_end_label(painter: QPainter, label: EndLabel) -> None:
     metrics = QFontMetricsF(painter.font())
     base = label.at.y() + metrics.capHeight() / 2
     if label.inside:
-        back = QRectF(label.at.x() - 3, label.at.y() - 9, label.text_width + 6, 18)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(faded(theme().color("surface0"), 0.8))
-        painter.drawRoundedRect(back, 4, 4)
+        painter.drawRoundedRect(label.box(), 4, 4)
     readable = contrast(label.colour, theme().color("surface0")) >= 4.5
     painter.setPen(label.colour if readable else theme().color("textHi"))
     painter.drawText(QPointF(label.at.x(), base), label.name)
-    x = label.at.x() + metrics.horizontalAdvance(label.name) + 6
-    painter.setFont(theme().font("monoSmall"))
+    beside = label.at.x() + metrics.horizontalAdvance(label.name) + 6
+    place = QPointF(label.at.x(), base + _LABEL_PITCH) if label.stacked else QPointF(beside, base)
+    painter.setFont(label.value_font)
     painter.setPen(theme().color("textMid"))
-    painter.drawText(QPointF(x, base), label.value)
+    painter.drawText(place, label.value)
 
 
 def paint_legend(painter: QPainter, frame: Frame, curves: Sequence[Curve]) -> None:
@@ -142,8 +164,10 @@ def paint_legend(painter: QPainter, frame: Frame, curves: Sequence[Curve]) -> No
         y += metrics.height() + 2
 
 
-def paint_reference(painter: QPainter, frame: Frame, reference: Reference) -> None:
-    """Paint a floor (round dots, named above its right end) or a zero line."""
+def paint_reference(
+    painter: QPainter, frame: Frame, reference: Reference, taken: Sequence[QRectF] = ()
+) -> None:
+    """Paint a floor (round dots, named where nothing is `taken`) or a zero line."""
     y = float(frame.py(reference.value))
     rect = frame.rect
     if not rect.top() <= y <= rect.bottom():
@@ -154,13 +178,23 @@ def paint_reference(painter: QPainter, frame: Frame, reference: Reference) -> No
     if not reference.label:
         return
     painter.setFont(_medium_small())
-    width = painter.fontMetrics().horizontalAdvance(reference.label)
-    below = y + painter.fontMetrics().ascent() + 3
-    base = below if below < rect.bottom() - 2 else y - 5
-    back = QRectF(rect.right() - width - 8, base - painter.fontMetrics().ascent(), width + 6, 14)
+    width = painter.fontMetrics().horizontalAdvance(reference.label) + 8
+    back = _free_place(rect, y, width, taken)
     painter.fillRect(back, faded(theme().color("surface0"), 0.75))
     painter.setPen(theme().color("textHi"))
-    painter.drawText(QPointF(rect.right() - width - 5, base), reference.label)
+    painter.drawText(back, Qt.AlignmentFlag.AlignCenter, reference.label)
+
+
+def _free_place(rect: QRectF, y: float, width: float, taken: Sequence[QRectF]) -> QRectF:
+    """Return a place at a line for its name: right before left, below before above."""
+    tries = [
+        QRectF(x, top, width, 16.0)
+        for x in (rect.right() - width - 4, rect.left() + 4, rect.center().x() - width / 2)
+        for top in (y + 2, y - 18)
+    ]
+    inside = [place for place in tries if rect.contains(place)]
+    free = [place for place in inside if not any(place.intersects(other) for other in taken)]
+    return (free or inside or tries)[0]
 
 
 def paint_region(painter: QPainter, frame: Frame, region: Region) -> None:
@@ -178,15 +212,16 @@ def _paint_region_words(painter: QPainter, rect: QRectF, words: str) -> None:
     if not words:
         return
     painter.setFont(theme().font("axis"))
-    metrics = painter.fontMetrics()
-    room = int(rect.width() - 20)
-    shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, room)
-    if room < 24:
+    room = rect.adjusted(10, 8, -8, -8)
+    if room.width() < 40:
         return
-    back = QRectF(rect.left() + 6, rect.top() + 6, metrics.horizontalAdvance(shown) + 8, 18)
-    painter.fillRect(back, theme().color("surface0"))
+    wrap = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft
+    back = painter.boundingRect(room, wrap, words)
+    if not room.contains(back):
+        return
+    painter.fillRect(back.adjusted(-4, -2, 4, 2), theme().color("surface0"))
     painter.setPen(theme().color("textMid"))
-    painter.drawText(back, Qt.AlignmentFlag.AlignCenter, shown)
+    painter.drawText(back, wrap, words)
 
 
 def threshold_handle(frame: Frame, threshold: Threshold) -> QRectF:
@@ -275,11 +310,16 @@ def paint_cursor(
     _paint_chip(painter, frame, px, axis_text)
 
 
+def chip_rect(frame: Frame, px: float, text: str) -> QRectF:
+    """Return where the cursor's place is written on the axis."""
+    metrics = QFontMetricsF(theme().font("axis"))
+    width = metrics.horizontalAdvance(text) + 12
+    return QRectF(px - width / 2, frame.rect.bottom() + 4, width, metrics.height() + 4)
+
+
 def _paint_chip(painter: QPainter, frame: Frame, px: float, text: str) -> None:
     painter.setFont(theme().font("axis"))
-    metrics = painter.fontMetrics()
-    width = metrics.horizontalAdvance(text) + 12
-    chip = QRectF(px - width / 2, frame.rect.bottom() + 4, width, metrics.height() + 4)
+    chip = chip_rect(frame, px, text)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("surface3"))
     painter.drawRoundedRect(chip, 4, 4)

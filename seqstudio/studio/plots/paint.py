@@ -10,7 +10,7 @@ from seqstudio.studio.plots.frame import Frame, path_of
 from seqstudio.studio.plots.items import Curve, resolve
 from seqstudio.studio.plots.scale import tick_texts, ticks
 from seqstudio.studio.plots.series import FloatArray, Reduced
-from seqstudio.studio.theme import faded, pen, theme
+from seqstudio.studio.theme import faded, mix, pen, theme
 
 _BAND_OPACITY = 0.14
 _MARKER = 2.75
@@ -32,8 +32,8 @@ def paint_grid(painter: QPainter, frame: Frame) -> None:
         painter.drawLine(QPointF(rect.left(), _sharp(y)), QPointF(rect.right(), _sharp(y)))
 
 
-def paint_ticks(painter: QPainter, frame: Frame, gap: float) -> None:
-    """Paint the ticks, which are text only."""
+def paint_ticks(painter: QPainter, frame: Frame, gap: float, chip: QRectF | None) -> None:
+    """Paint the ticks, which are text only; those under the cursor's chip are left out."""
     painter.setFont(theme().font("axis"))
     painter.setPen(theme().color("textLow"))
     metrics = painter.fontMetrics()
@@ -45,7 +45,9 @@ def paint_ticks(painter: QPainter, frame: Frame, gap: float) -> None:
     values = ticks(frame.x, _other_ticks(frame))
     top = frame.rect.bottom() + gap + metrics.ascent()
     for x, text in zip(frame.px(values), tick_texts(values, frame.x), strict=True):
-        painter.drawText(QPointF(x - metrics.horizontalAdvance(text) / 2, top), text)
+        half = metrics.horizontalAdvance(text) / 2
+        if chip is None or x + half + 2 < chip.left() or x - half - 2 > chip.right():
+            painter.drawText(QPointF(x - half, top), text)
 
 
 def _value_ticks(frame: Frame) -> int:
@@ -91,7 +93,8 @@ def paint_curve(painter: QPainter, frame: Frame, curve: Curve) -> None:
     if not len(curve.series):
         return
     part = curve.series.reduce(frame.x.low, frame.x.high, int(frame.rect.width()))
-    colour = faded(resolve(curve.paint), curve.opacity)
+    # Mixed, not transparent: a zigzag would cover itself and come out opaque.
+    colour = mix(resolve(curve.paint), theme().color("surface0"), curve.opacity)
     if curve.line:
         _stroke(painter, frame, part, curve, colour)
     if curve.markers or not curve.line:

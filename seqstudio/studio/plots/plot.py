@@ -73,6 +73,7 @@ class Plot(PlotGestures):
         self._grows = {"x": True, "y": True}
         self._thumbnail = False
         self._label_room = 0.0
+        self._stale = False
         self.setAccessibleName(name or y_title)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         follow_theme(self)
@@ -131,6 +132,7 @@ class Plot(PlotGestures):
 
     def view(self) -> tuple[Scale, Scale]:
         """Return the ranges that are seen."""
+        self._settle()
         return self._view["x"], self._view["y"]
 
     # Contents
@@ -268,10 +270,14 @@ class Plot(PlotGestures):
         return [curve for curve in self._curves.values() if curve.visible]
 
     def _data_changed(self) -> None:
-        self._grow()
+        self._stale = True
         self.update()
 
-    def _grow(self) -> None:
+    def _settle(self) -> None:
+        """Let the fixed range grow with what came since the last painting."""
+        if not self._stale:
+            return
+        self._stale = False
         for axis in ("x", "y"):
             extent = self._newest(axis) if self._grows[axis] else None
             if extent is None:
@@ -310,6 +316,7 @@ class Plot(PlotGestures):
     @override
     def frame(self) -> Frame:
         """Return the data rectangle of this widget, in its pixels, with the ranges in view."""
+        self._settle()
         return self._frame_in(QRectF(self.rect()))
 
     def _frame_in(self, area: QRectF) -> Frame:
@@ -334,7 +341,7 @@ class Plot(PlotGestures):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         painter = QPainter(self)
         self._paint(painter, QRectF(self.rect()))
-        if self.hasFocus():
+        if self.ring:
             painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
@@ -342,33 +349,34 @@ class Plot(PlotGestures):
     def _paint(self, painter: QPainter, area: QRectF) -> None:
         painter.fillRect(area, theme().color("surface0"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._settle()
         frame = self._frame_in(area)
         labels = [] if self._thumbnail else names.end_labels(frame, self._shown())
-        frame = self._widened(frame, area, labels)
+        if self._widen(frame, area, labels):
+            frame = self._frame_in(area)
+            labels = names.end_labels(frame, self._shown())
         self._paint_under(painter, frame)
         painter.save()
         painter.setClipRect(frame.rect.adjusted(-1, -1, 1, 1))
         for curve in self._shown():
             paint.paint_band(painter, frame, curve)
-        for curve in self._shown():
+        for curve in sorted(self._shown(), key=_depth):
             paint.paint_curve(painter, frame, curve)
         painter.restore()
         if self._thumbnail:
             return
-        self._paint_over(painter, frame, area)
-        names.paint_end_labels(painter, frame, names.end_labels(frame, self._shown()))
+        self._paint_over(painter, frame, area, [label.box() for label in labels if label.inside])
+        names.paint_end_labels(painter, labels)
         self._paint_cursor(painter, frame)
 
-    def _widened(self, frame: Frame, area: QRectF, labels: list[names.EndLabel]) -> Frame:
+    def _widen(self, frame: Frame, area: QRectF, labels: list[names.EndLabel]) -> bool:
         """Give long names at the right end their room; the room only grows, so nothing jumps."""
         widths = [label.text_width + 16 for label in labels if not label.inside]
-        wanted = min(_MOST_LABEL_ROOM, max(widths, default=0.0))
-        if wanted <= frame.rect.width() / 3 and wanted > max(
-            self._label_room, area.right() - frame.rect.right()
-        ):
-            self._label_room = wanted
-            return self._frame_in(area)
-        return frame
+        wanted = min(_MOST_LABEL_ROOM, max(widths, default=0.0), area.width() / 3)
+        if wanted <= max(self._label_room, area.right() - frame.rect.right()):
+            return False
+        self._label_room = wanted
+        return True
 
     def _paint_under(self, painter: QPainter, frame: Frame) -> None:
         if self._thumbnail:
@@ -383,19 +391,27 @@ class Plot(PlotGestures):
             if not reference.floor:
                 names.paint_reference(painter, frame, reference)
 
-    def _paint_over(self, painter: QPainter, frame: Frame, area: QRectF) -> None:
+    def _paint_over(
+        self, painter: QPainter, frame: Frame, area: QRectF, taken: list[QRectF]
+    ) -> None:
         for reference in self._references:
             if reference.floor:
-                names.paint_reference(painter, frame, reference)
+                names.paint_reference(painter, frame, reference, taken)
         for threshold in self._thresholds.values():
             if threshold.axis == "y":
                 names.paint_threshold(painter, frame, threshold, self._is_held(threshold))
         gap = theme().raw_metric("plot", "tickGap")
-        paint.paint_ticks(painter, frame, gap)
+        paint.paint_ticks(painter, frame, gap, self._chip(frame))
         width = int(area.width())
         paint.paint_titles(painter, frame, self._x_title, self._y_title, width)
         names.paint_legend(painter, frame, self._shown())
         self._paint_brush(painter, frame)
+
+    def _chip(self, frame: Frame) -> QRectF | None:
+        if self._cursor is None or not frame.x.low <= self._cursor <= frame.x.high:
+            return None
+        text = format_number(self._cursor, self._x_form)
+        return names.chip_rect(frame, float(frame.px(self._cursor)), text)
 
     def _is_held(self, threshold: Threshold) -> bool:
         return self._grip is not None and self._thresholds.get(self._grip) is threshold
@@ -449,6 +465,11 @@ class Plot(PlotGestures):
             self._paint(painter, QRectF(0, 0, *size))
             painter.end()
         return image
+
+
+def _depth(curve: Curve) -> tuple[float, float]:
+    """Sort raw traces to the back and the current run to the front."""
+    return curve.opacity, curve.width
 
 
 def blank_image(width: int, height: int, ratio: float) -> QImage:

@@ -15,6 +15,9 @@ from PySide6.QtSvg import QSvgRenderer
 from seqstudio.studio.theme.manager import theme
 from seqstudio.studio.theme.model import tokens
 
+# Three dots of 1.5 px are not seen at 16 px.
+_STROKES = {"more": 2.5}
+
 
 def icon_names() -> tuple[str, ...]:
     """Return the names of all icons."""
@@ -28,7 +31,7 @@ def icon_svg(name: str, colour: str, stroke: float | None = None) -> bytes:
         KeyError: No such icon.
     """
     icons = tokens()["icons"]
-    width = icons["stroke"] if stroke is None else stroke
+    width = stroke or _STROKES.get(name) or icons["stroke"]
     paint = (
         f'fill="{colour}"'
         if name in icons["filled"]

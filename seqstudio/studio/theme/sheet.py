@@ -100,7 +100,6 @@ def _choices(theme: Theme, values: dict[str, str]) -> dict[str, str]:
         "segmentLine": values["surface3" if dark else "lineStrong"],
         "menuHover": values["lineStrong" if dark else "accentSoft"],
         "accentText": theme.accent_text("surface1").name(),
-        "dimText": values["textMid"],
         "disabledFill": values["surface2" if dark else "surface3"],
     }
 
@@ -112,7 +111,6 @@ def _lengths(theme: Theme) -> dict[str, str]:
         outer = theme.metric(name)
         result[name] = f"{outer - 2}px"
         result[f"{name}Focus"] = f"{outer - 4}px"
-    result["body"] = f"{theme.text_px('body')}px"
+    result["rowFull"] = f"{theme.metric('row')}px"
     result["small"] = f"{theme.text_px('small')}px"
-    result["axis"] = f"{theme.text_px('axis')}px"
     return result

@@ -130,6 +130,7 @@ class _Cells(QAbstractScrollArea):
         self._columns = 80
         self._advance, self._pitch, self._cell = 7.8, 26, 22
         self._hover = self._pressed = _NONE
+        self._ring = False
         self._brush: tuple[int, int] | None = None
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -304,10 +305,13 @@ class _Cells(QAbstractScrollArea):
 
     @override
     def focusInEvent(self, event: QFocusEvent, /) -> None:
+        # A click shows itself as the cursor; the ring is for finding one's way by key.
+        self._ring = event.reason() != Qt.FocusReason.MouseFocusReason
         self.viewport().update()
 
     @override
     def focusOutEvent(self, event: QFocusEvent, /) -> None:
+        self._ring = False
         self.viewport().update()
 
     # Painting
@@ -323,7 +327,7 @@ class _Cells(QAbstractScrollArea):
         for line in range(first, last):
             self._paint_line(painter, line)
         self._paint_marks(painter)
-        if self.hasFocus():
+        if self._ring:
             painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
             painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
 

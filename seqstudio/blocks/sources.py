@@ -161,6 +161,7 @@ POSITIONS = BlockKind(
         r"y_p = x_p + P_p",
     ),
     source="Vaswani et al. 2017, section 3.5; lecture: position (S74)",
+    memory="cache",
     help="Attention alone cannot tell order: a shuffled sentence gives shuffled results. This "
     "adds a vector that depends on the place only.",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from typing_extensions import override
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Report, check, tied_embedding
 from seqstudio.blocks.declaration import Call, DataFacts
+from seqstudio.blocks.names import attribute_name
 from seqstudio.core.errors import GraphError
 from seqstudio.document.graph import Graph
 from seqstudio.engine import layers
@@ -47,15 +47,8 @@ def plan(graph: Graph, report: Report) -> tuple[Node, ...]:
         block = graph.blocks[key]
         kind, wires = KINDS[block.kind], graph.into(key)
         sources = tuple(wires[port.name].source for port in kind.inputs)
-        memory = "cache" if kind.kind == "positions" else kind.memory
-        nodes.append(Node(key, attribute_name(key), sources, memory, report.call(block)))
+        nodes.append(Node(key, attribute_name(key), sources, kind.memory, report.call(block)))
     return tuple(nodes)
-
-
-def attribute_name(block_id: str) -> str:
-    """Return a name for the block's module that clashes with no attribute of a module."""
-    taken = keyword.iskeyword(block_id) or hasattr(nn.ModuleDict, block_id)
-    return f"{block_id}_" if taken or block_id in {"head", "training"} else block_id
 
 
 def make_module(call: Call) -> nn.Module:

@@ -386,7 +386,7 @@ def _input_horizon(
     rows, steps = inputs.shape[:2]
     single = model.pattern != "next token"
     ks = [steps - 1] if single else positions(steps, INPUT_LINES, rows)
-    log10_norm = _connectivity(model, inputs, targets, state, ks).log10().cpu()
+    log10_norm = _connectivity(model, inputs, targets, state, ks).log10()
     arch = main_arch(model.graph)
     block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
     return _horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks))
@@ -395,7 +395,7 @@ def _input_horizon(
 def _connectivity(
     model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None, ks: Sequence[int]
 ) -> Tensor:
-    """Return the norm of dl_k/d emb_t (B, K, T); needs `_at_rest`.
+    """Return the norm of dl_k/d emb_t (B, K, T) on the CPU; needs `_at_rest`.
 
     Every row is repeated for each k and scored at step k only: rows of a batch do not interact,
     so one backward pass gives all. A loss at the end has one k and is not indexed.
@@ -408,7 +408,7 @@ def _connectivity(
     if losses.dim() == 2:
         losses = losses[torch.arange(len(copies)), torch.tensor(ks).repeat(rows)]
     gradients = torch.autograd.grad(losses.sum(), leaves)
-    sizes = torch.stack([norm64(gradient) for gradient in gradients], -1)
+    sizes = torch.stack([norm64(gradient.cpu()) for gradient in gradients], -1)
     return norm64(sizes).view(rows, len(ks), steps)
 
 

@@ -87,7 +87,7 @@ def model_code(graph: Graph, facts: DataFacts, vocabulary: tuple[str, ...] = ())
     model, marks = _model_class(graph, report)
     body = [*_layer_sources(_classes(graph, report)), "\n".join(model)]
     if vocabulary:
-        body.insert(0, f"VOCABULARY = {vocabulary!r}\nWINDOW = {facts.window}")
+        body.insert(0, f"{_vocabulary_lines(vocabulary)}\nWINDOW = {facts.window}")
     body.append(_LOADER.strip().replace("TIED", _tied_weights(graph, report)))
     if vocabulary and facts.pattern == "next token":
         body.append(_WRITER.strip())
@@ -98,13 +98,18 @@ def model_code(graph: Graph, facts: DataFacts, vocabulary: tuple[str, ...] = ())
     return Code(header + text, lines)
 
 
+def _vocabulary_lines(vocabulary: tuple[str, ...]) -> str:
+    pieces = ["".join(vocabulary[i : i + 40]) for i in range(0, len(vocabulary), 40)]
+    return "\n".join(["VOCABULARY = list(", *(f"    {json.dumps(p)}" for p in pieces), ")"])
+
+
 def _header(facts: DataFacts, text: str) -> str:
     used = [line for name, line in _IMPORTS if re.search(rf"\b{name}\b", text)]
     torch_lines = ["import torch", "from torch import Tensor, nn"]
     if "F." in text:
         torch_lines.append("from torch.nn import functional as F")
     head = f'"""A sequence model for {facts.title}, made with SeqStudio. Needs only torch."""'
-    return "\n".join([head, "", *used, "", *torch_lines]) + "\n\n\n"
+    return "\n".join([head, "", *used, "", *torch_lines]) + "\n\n"
 
 
 def _model_class(graph: Graph, report: Report) -> tuple[list[str], dict[str, tuple[int, ...]]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from dataclasses import replace
 
 from typing_extensions import override
 
 from seqstudio.records.messages import (
     Command,
     Envelope,
+    Event,
     Failed,
     Saved,
     Start,
@@ -41,6 +43,8 @@ class Runner(ABC):
         self.step = 0
         self.saved_step: int | None = None
         self._resuming = False
+        self._starts = 0
+        self._token = ""
         self._mailbox = Mailbox()
         self._closing = threading.Event()
 
@@ -54,7 +58,10 @@ class Runner(ABC):
         self.run, self.state, self.step = start.run, "starting", 0
         self.saved_step = self.saved_step if same else None
         self._resuming = start.resume
-        self.send(start)
+        # Two projects may both have a run "lstm-1": the trainer gets a name that comes only once.
+        self._starts += 1
+        self._token = f"{start.run} #{self._starts}"
+        self.send(replace(start, run=self._token))
 
     @abstractmethod
     def send(self, command: Command) -> None:
@@ -62,7 +69,11 @@ class Runner(ABC):
 
     def drain(self) -> list[Envelope]:
         """Take the events that came since the last call, in order."""
-        return [each for each in self._mailbox.drain() if each.run in {"", self.run}]
+        return [
+            replace(each, run=self.run if each.run else "")
+            for each in self._mailbox.drain()
+            if each.run in {"", self._token}
+        ]
 
     @property
     @abstractmethod
@@ -80,8 +91,12 @@ class Runner(ABC):
             True when everything has ended.
         """
 
+    def _say(self, event: Event) -> None:
+        """Say something about the run that its trainer cannot say any more."""
+        self._receive(Envelope(self._token, event))
+
     def _receive(self, envelope: Envelope) -> None:
-        if envelope.run not in {"", self.run}:
+        if envelope.run not in {"", self._token}:
             return
         event = envelope.event
         if isinstance(event, StateChanged):
@@ -142,7 +157,7 @@ class ThreadRunner(Runner):
         except Exception as error:  # noqa: BLE001  a thread's exception would go unseen
             self._receive(Envelope("", not_loaded(error)))
             if self.state not in OVER:
-                self._receive(Envelope(self.run, StateChanged("failed", self.step)))
+                self._say(StateChanged("failed", self.step))
 
 
 def unexpected_end(why: str, saved_step: int | None) -> Failed:

@@ -20,6 +20,8 @@ def join(batches: Sequence[Metrics]) -> Metrics:
     columns = {
         name: np.concatenate([getattr(batch, name) for batch in batches]) for name in COLUMNS
     }
+    for column in columns.values():
+        column.setflags(write=False)
     return Metrics(**columns, memory_mb=batches[-1].memory_mb)
 
 

@@ -20,7 +20,6 @@ from typing_extensions import override
 from seqstudio.records.messages import (
     Command,
     Envelope,
-    Event,
     Failed,
     Ready,
     Start,
@@ -291,7 +290,7 @@ class ProcessRunner(Runner):
 
     def _explain(self, trainer: _Trainer, how: str) -> None:
         """Say what the end of the active trainer means for the run."""
-        if trainer.start is None or trainer.start.run != self.run:
+        if trainer.start is None or trainer.start.run != self._token:
             self._explain_no_start(trainer, how)
         elif self.state not in OVER and trainer.asked:
             self._say(StateChanged("stopped", self.step, "It did not answer and was ended"))
@@ -309,9 +308,6 @@ class ProcessRunner(Runner):
             self._say(Failed("The trainer did not start", how, NO_START_HINT))
         if self.state == "starting":
             self._say(StateChanged("failed", 0, how))
-
-    def _say(self, event: Event) -> None:
-        self._receive(Envelope(self.run, event))
 
     def _pass_on_commands(self) -> None:
         while self._commands:

@@ -59,8 +59,14 @@ class Dimensions(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         painter = QPainter(self)
+        _draw_backing(painter, self)
         painter.setFont(theme().font("mono"))
         self._lay(painter)
+
+
+def _draw_backing(painter: QPainter, widget: QWidget) -> None:
+    """Keep words readable where a block lies under them."""
+    painter.fillRect(widget.rect(), faded(theme().color("canvas"), 0.85))
 
 
 class PortLegend(QWidget):
@@ -92,6 +98,7 @@ class PortLegend(QWidget):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        _draw_backing(painter, self)
         painter.setFont(theme().font("axis"))
         self._lay(painter)
 

@@ -46,7 +46,7 @@ class GhostItem(Transient):
         style = theme()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(scene_pen(style.stroke("selection"), style.color("accent"), (4.0, 3.0)))
-        painter.setBrush(faded(style.color("surface2"), 0.6))
+        painter.setBrush(faded(style.color("surface2"), 0.3))
         for frame in self._frames:
             painter.drawRoundedRect(frame, style.radius("block"), style.radius("block"))
 

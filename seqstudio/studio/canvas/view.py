@@ -120,7 +120,7 @@ class CanvasView(CanvasSurface):
         self.editor.select(self.editor.graph.blocks)
 
     def add_kind(self, kind: str, pos: QPointF | None = None) -> str:
-        """Add a block: on the selected wire if it fits there, at `pos`, or where the middle is free.
+        """Add a block: on the selected wire if it fits, at `pos`, or near the middle.
 
         Returns:
             The id of the new block.
@@ -316,7 +316,7 @@ class CanvasView(CanvasSurface):
         return self.mapFromScene(item.frame.topRight() + QPointF(12, 0))
 
     def open_add_menu(self, at: QPoint | None = None) -> None:
-        """Open the search menu of blocks at the pointer; for a selected wire, of those that fit."""
+        """Open the menu of blocks at the pointer; for a selected wire, of those that fit."""
         wire, graph = self.editor.wire, self.editor.graph
         kinds = [k for k in KINDS if wire is None or editing.can_insert(graph, k, wire)]
         under = self.viewport().mapFromGlobal(QCursor.pos())

@@ -218,6 +218,8 @@ class Panel(QWidget):
             height: In logical pixels.
             ratio: Device pixels per logical pixel.
         """
+        if not self.isVisible():
+            self.resize(width, height)  # rendering lays hidden windows out by their own size
         self.refresh()
         image = blank_image(width, height, ratio)
         painter = QPainter(image)
@@ -314,7 +316,7 @@ class _EmptyCard(QWidget):
         follow_theme(self)
 
     def set_cover(self, cover: bool) -> None:
-        self._veil = 1.0 if cover else 0.72
+        self._veil = 1.0 if cover else 0.4
         self.update()
 
     def action(self, text: str, icon: str) -> Button:

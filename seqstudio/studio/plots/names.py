@@ -299,7 +299,8 @@ def paint_cursor(
         return
     paint_cursor_line(painter, QPointF(px, rect.top()), QPointF(px, rect.bottom()))
     for curve in curves:
-        value = curve.series.at(x) if curve.visible and curve.line else float("nan")
+        told = curve.visible and curve.line and curve.read_out
+        value = curve.series.at(x) if told else float("nan")
         last = curve.series.last()
         py = float(frame.py(value))
         if last is None or x > last[0] or not rect.top() <= py <= rect.bottom():

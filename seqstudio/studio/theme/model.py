@@ -217,16 +217,15 @@ class Theme:
 
 
 def pen(colour: QColor, width: float = 1.0, dash: Sequence[float] = ()) -> QPen:
-    """Return a cosmetic pen; `dash` is in pixels, as in the tokens.
+    """Return a pen in logical pixels; `dash` is in pixels, as in the tokens.
 
     Qt wants dashes as multiples of the pen width. Marks shorter than the pen are round dots.
     """
     result = QPen(colour, width)
-    result.setCosmetic(True)
     result.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     result.setCapStyle(Qt.PenCapStyle.FlatCap)
     if dash:
-        result.setDashPattern([length / max(width, 1.0) for length in dash])
+        result.setDashPattern([length / width for length in dash])
         if dash[0] < width:
             result.setCapStyle(Qt.PenCapStyle.RoundCap)
     return result

@@ -51,6 +51,7 @@ class _Trainer:
         ready: Torch is loaded.
         start: The run it was last given.
         state: State of that run.
+        answered: It has said something about that run.
         gone: The line is broken or the process has ended.
         excused: It said itself why it cannot go on.
     """
@@ -72,6 +73,7 @@ class _Trainer:
         self.ready = False
         self.start: Start | None = None
         self.state: State | None = None
+        self.answered = False
         self.gone = False
         self.excused = False
         self._asked_s: float | None = None
@@ -95,7 +97,8 @@ class _Trainer:
         except OSError:
             self.gone = True
         if isinstance(command, Start):
-            self.start, self.state, self._asked_s = command, "starting", None
+            self.start, self.state, self.answered = command, "starting", False
+            self._asked_s = None
         elif isinstance(command, Stop) and self.state not in OVER:
             self._ask()
 
@@ -145,11 +148,13 @@ class _Trainer:
 
     def _note(self, envelope: Envelope) -> None:
         event = envelope.event
+        mine = self.start is not None and envelope.run == self.start.run
+        self.answered = self.answered or mine
         if isinstance(event, Ready):
             self.ready = True
         elif isinstance(event, Failed) and envelope.run == "":
             self.excused = True
-        elif isinstance(event, StateChanged) and self.start and envelope.run == self.start.run:
+        elif isinstance(event, StateChanged) and mine:
             self.state = event.state
             if event.state in OVER:
                 self._asked_s = None
@@ -167,6 +172,8 @@ class ProcessRunner(Runner):
         super().__init__()
         self._standby_wanted = standby
         self._standby_due_s = math.inf
+        self._warm_wanted = False
+        self._sent_again = ""  # token of the start that went to a second process
         self._commands: deque[Command] = deque()
         self._active: _Trainer | None = None
         self._standby: _Trainer | None = None
@@ -179,7 +186,7 @@ class ProcessRunner(Runner):
 
     @override
     def warm_up(self) -> None:
-        self._standby_due_s = 0.0
+        self._warm_wanted = True
         self._wake()
 
     @override
@@ -292,6 +299,11 @@ class ProcessRunner(Runner):
         """Say what the end of the active trainer means for the run."""
         if trainer.start is None or trainer.start.run != self._token:
             self._explain_no_start(trainer, how)
+        elif not trainer.answered and self._sent_again != self._token:
+            # It was about to end when the start reached it. Once more, but only once: a start
+            # that ends every process that gets it has to be said.
+            self._sent_again = self._token
+            self._commands.appendleft(trainer.start)
         elif self.state not in OVER and trainer.asked:
             self._say(StateChanged("stopped", self.step, "It did not answer and was ended"))
         elif self.state not in OVER:
@@ -331,11 +343,12 @@ class ProcessRunner(Runner):
         return True
 
     def _keep_standby(self) -> None:
-        if self._standby is not None or time.monotonic() < self._standby_due_s:
-            return
-        first = self._active is None
-        self._standby_due_s = math.inf
-        if first or self._wants_standby():
+        first = self._warm_wanted and not self._trainers()
+        self._warm_wanted = False
+        second = time.monotonic() >= self._standby_due_s and self._standby is None
+        if second:
+            self._standby_due_s = math.inf
+        if first or (second and self._wants_standby()):
             with suppress(OSError):  # nobody asked for it; the next start says why
                 self._standby = _Trainer()
 

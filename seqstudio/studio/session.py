@@ -501,6 +501,10 @@ class Session(QObject):
         if state == "stopped" and self._resume_after_move is not None:
             self._after_stop()
 
+    def tell(self, error: SeqError) -> None:
+        """Show a failure to the person."""
+        self._tell(Notice(error.what, error.why, error.hint, "error"))
+
     def _tell(self, notice: Notice) -> None:
         self.notice.emit(notice)
 

@@ -1,0 +1,582 @@
+"""The inspector: everything about the selected block, or about the project when none is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from seqstudio.blocks import editing
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import Problem, Report, check, title_of
+from seqstudio.blocks.declaration import BlockKind, DataFacts, Shape
+from seqstudio.blocks.templates import TEMPLATES
+from seqstudio.core.errors import SeqError
+from seqstudio.document.document import Change, Document
+from seqstudio.document.edits import Edit, SetSetting
+from seqstudio.document.graph import Block
+from seqstudio.document.param import Value
+from seqstudio.document.project import Project
+from seqstudio.document.settings import DataSettings, Settings, TrainingSettings
+from seqstudio.studio.canvas.edits import insert_with_room
+from seqstudio.studio.canvas.face import loop_text
+from seqstudio.studio.forms import Form
+from seqstudio.studio.theme import follow_theme, icon_pixmap, theme
+from seqstudio.studio.widgets import (
+    Button,
+    ElidedLabel,
+    EquationView,
+    InlineError,
+    Label,
+    PanelHeader,
+    ProgressBar,
+    Segments,
+)
+
+_FILE_KINDS = frozenset({"text", "abc"})
+_GENERATED = frozenset({"adding", "recall"})
+
+
+class Inspector(QWidget):
+    """Shows and changes what is selected on the canvas.
+
+    Signals:
+        opened: Id of the block whose Open button was pressed.
+        action: "duplicate", "copy", "delete" or "tidy", for the canvas to do with its selection.
+        message: One line for the person.
+    """
+
+    opened = Signal(str)
+    action = Signal(str)
+    message = Signal(str)
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Inspector")
+        self._document = document
+        self._ids: tuple[str, ...] = ()
+        self._report = check(document.project.graph, DataFacts())
+        self._live: dict[str, dict[str, str]] = {}
+        self._page: Page | None = None
+        self._header = PanelHeader("Inspector", side=True, parent=self)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._header)
+        column.addWidget(self._scroll, 1)
+        self.destroyed.connect(document.changed.connect(self._on_change))
+        self._refresh()
+        follow_theme(self)
+
+    @property
+    def page(self) -> Page:
+        """The page shown: of a block, of several, or of the project."""
+        assert self._page is not None
+        return self._page
+
+    def set_selection(self, ids: Iterable[str]) -> None:
+        """Show these blocks; none shows the project."""
+        self._ids = tuple(ids)
+        self._refresh()
+
+    def set_report(self, report: object) -> None:
+        """Take the newest check: shapes, counts and problems."""
+        if isinstance(report, Report):
+            self._report = report
+            self._refresh()
+
+    def set_live(self, block_id: str, values: Mapping[str, str]) -> None:
+        """Show what is measured of a block right now, by name; {} takes it away."""
+        self._live[block_id] = dict(values)
+        if isinstance(self._page, BlockPage) and self._page.block_id == block_id:
+            self._page.show_live(values)
+
+    def _on_change(self, change: Change) -> None:
+        del change
+        self._refresh()
+
+    def _refresh(self) -> None:
+        project = self._document.project
+        ids = tuple(key for key in self._ids if key in project.graph.blocks)
+        wanted = self._wanted(project, ids)
+        if self._page is None or self._page.identity != wanted:
+            self._show_page(self._make(project, ids))
+        self.page.refresh(project, self._report)
+
+    @staticmethod
+    def _wanted(project: Project, ids: tuple[str, ...]) -> tuple[str, ...]:
+        if len(ids) == 1:
+            return (ids[0], project.graph.blocks[ids[0]].kind)
+        return ("several",) if ids else ("project",)
+
+    def _make(self, project: Project, ids: tuple[str, ...]) -> Page:
+        if len(ids) == 1:
+            page = BlockPage(project.graph.blocks[ids[0]], self)
+            page.show_live(self._live.get(ids[0], {}))
+            return page
+        return SeveralPage(self, lambda: self._ids) if ids else ProjectPage(self)
+
+    def _show_page(self, page: Page) -> None:
+        self._page = page
+        self._scroll.setWidget(page)  # deletes the one before
+
+    # What pages do
+
+    def do(self, edit: Edit, merge: str = "") -> None:
+        """Apply an edit.
+
+        Raises:
+            SeqError: It is refused; nothing has changed.
+        """
+        self._document.apply(edit, merge)
+
+    def project(self) -> Project:
+        """Return the project in force."""
+        return self._document.project
+
+    @Slot()
+    def restyle(self) -> None:
+        """Repaint in the theme in force."""
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        QPainter(self).fillRect(self.rect(), theme().color("surface1"))
+
+
+class Page(QWidget):
+    """One content of the inspector: sections under each other.
+
+    Attributes:
+        identity: Changes when another page is needed.
+    """
+
+    def __init__(self, inspector: Inspector, identity: tuple[str, ...]) -> None:
+        super().__init__(inspector)
+        self.setProperty("kind", "page")
+        self.inspector = inspector
+        self.identity = identity
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(12, 4, 12, 16)
+        self.column.setSpacing(0)
+
+    def section(self, title: str, *parts: QWidget) -> QWidget:
+        """Add a section with a hairline and a title above its parts; return it."""
+        whole = QWidget(self)
+        inner = QVBoxLayout(whole)
+        inner.setContentsMargins(0, 12, 0, 0)
+        inner.setSpacing(6)
+        line = QFrame(whole)
+        line.setProperty("kind", "hairline")
+        line.setFixedHeight(1)
+        inner.addWidget(line)
+        name = Label(title, "panelTitle", "textHi", parent=whole)
+        name.setMinimumHeight(26)
+        inner.addWidget(name)
+        for part in parts:
+            inner.addWidget(part)
+        self.column.addWidget(whole)
+        return whole
+
+    def refresh(self, project: Project, report: Report) -> None:
+        """Show the state of the project and of its check."""
+        raise NotImplementedError
+
+
+class BlockPage(Page):
+    """One block: heading, kind, settings, equations, shapes, right now, problems, help."""
+
+    def __init__(self, block: Block, inspector: Inspector) -> None:
+        super().__init__(inspector, (block.id, block.kind))
+        self.block_id = block.id
+        self.kind = KINDS.get(block.kind)
+        self._title = ElidedLabel(title_of(block), "title", "textHi", self)
+        self.column.addLayout(self._heading())
+        self.switch: Segments | None = self._add_switch()
+        self.problems = _Problems(self)
+        self.column.addWidget(self.problems)
+        self.form: Form | None = None
+        self.shapes = _Table(self)
+        self._live = _Live(self)
+        if self.kind is None:
+            self.column.addWidget(Label("This block comes from another version.", parent=self))
+        else:
+            self._build(block, self.kind)
+        self.column.addStretch(1)
+
+    def _heading(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 4, 0, 10)
+        row.setSpacing(10)
+        row.addWidget(_Emblem(self.kind, self))
+        row.addWidget(self._title, 1)
+        button = Button("Open", icon="composite", key="Enter", parent=self)
+        button.clicked.connect(self._open)
+        row.addWidget(button)
+        return row
+
+    @Slot()
+    def _open(self) -> None:
+        self.inspector.opened.emit(self.block_id)
+
+    def _add_switch(self) -> Segments | None:
+        if self.kind is None or self.kind.memory != "state":
+            return None
+        cells = [(kind.kind, kind.title) for kind in KINDS.values() if kind.memory == "state"]
+        switch = Segments(cells, self.kind.kind, name="Kind of cell", parent=self)
+        switch.value_changed.connect(self._switch_kind)
+        self.column.addWidget(switch)
+        self.column.addSpacing(8)
+        return switch
+
+    @Slot(str)
+    def _switch_kind(self, kind: str) -> None:
+        graph = self.inspector.project().graph
+        self.inspector.do(editing.switch_kind(graph, self.block_id, kind))
+
+    def _build(self, block: Block, kind: BlockKind) -> None:
+        if kind.params:
+            self.form = Form(kind.params, block.params, self._set_param, self)
+            self.column.addWidget(self.form)
+        if kind.equations:
+            self.section("Equations", EquationView(kind.equations, parent=self))
+        self.section("Shapes", self.shapes)
+        self._right_now = self.section("Right now", self._live)
+        self._right_now.hide()
+        source = Label(kind.source, "small", "textLow", wrap=True, parent=self)
+        self.section("Help", Label(kind.help, "body", "textMid", wrap=True, parent=self), source)
+
+    def _set_param(self, name: str, value: Value) -> None:
+        graph = self.inspector.project().graph
+        gesture = self.form.gesture if self.form else 0
+        merge = f"{self.block_id}.{name} {gesture}"
+        self.inspector.do(editing.set_param(graph, self.block_id, name, value), merge)
+
+    @override
+    def refresh(self, project: Project, report: Report) -> None:
+        block = project.graph.blocks[self.block_id]
+        self._title.setText(title_of(block))
+        mine = [problem for problem in report.problems if problem.block == self.block_id]
+        self.problems.tell(mine, project)
+        if self.kind is None:
+            return
+        if self.form is not None:
+            self.form.set_values(block.params)
+            scaled = block.params.get("init") == "scaled"
+            self.form.set_hidden(() if scaled else ("radius",))
+        self.shapes.fill(self._shape_rows(block, self.kind, project, report))
+
+    def _shape_rows(
+        self, block: Block, kind: BlockKind, project: Project, report: Report
+    ) -> list[tuple[str, str, str]]:
+        wires = project.graph.into(block.id)
+        rows = []
+        for port in kind.inputs:
+            wire = wires.get(port.name)
+            shape = report.shapes.get((wire.source, wire.out)) if wire else None
+            rows.append((port.title, *_shape_words(shape, wired=wire is not None)))
+        for port in kind.outputs:
+            rows.append((port.title, *_shape_words(report.shapes.get((block.id, port.name)))))
+        if kind.memory == "state":
+            layers, hidden = (block.params.get(name, "?") for name in ("layers", "hidden"))
+            kept = "carried" if project.training.carry else "starts at 0"
+            rows.append((f"state {loop_text(kind)}", f"{layers}·B·{hidden}", kept))
+        if block.id in report.counts:
+            rows.append(("parameters", f"{report.counts[block.id]:,}", ""))
+        return rows
+
+    def show_live(self, values: Mapping[str, str]) -> None:
+        """Show what is measured right now; nothing hides the section."""
+        if self.kind is not None:
+            self._live.tell(values)
+            self._right_now.setVisible(bool(values))
+
+
+class SeveralPage(Page):
+    """Several blocks: how many, what they cost, what can be done with all of them."""
+
+    ACTIONS = (
+        ("duplicate", "Duplicate", "copy"),
+        ("copy", "Copy", "copy"),
+        ("tidy", "Tidy", "tidy"),
+        ("delete", "Delete", "trash"),
+    )
+
+    def __init__(self, inspector: Inspector, ids: Callable[[], tuple[str, ...]]) -> None:
+        super().__init__(inspector, ("several",))
+        self._ids = ids
+        self.count = Label("", "title", "textHi", parent=self)
+        self._cost = Label("", "body", "textMid", parent=self)
+        self.column.addSpacing(6)
+        self.column.addWidget(self.count)
+        self.column.addSpacing(4)
+        self.column.addWidget(self._cost)
+        self.column.addSpacing(12)
+        self.buttons: dict[str, Button] = {}
+        for key, words, icon_name in self.ACTIONS:
+            button = Button(words, icon=icon_name, parent=self)
+            button.clicked.connect(partial(inspector.action.emit, key))
+            self.buttons[key] = button
+            self.column.addWidget(button)
+            self.column.addSpacing(6)
+        self.column.addStretch(1)
+
+    @override
+    def refresh(self, project: Project, report: Report) -> None:
+        ids = [key for key in self._ids() if key in project.graph.blocks]
+        self.count.setText(f"{len(ids)} blocks")
+        total = sum(report.counts.get(key, 0) for key in ids)
+        self._cost.setText(f"{total:,} parameters together")
+
+
+class ProjectPage(Page):
+    """The project: template, size, problems, data and training settings."""
+
+    def __init__(self, inspector: Inspector) -> None:
+        super().__init__(inspector, ("project",))
+        project = inspector.project()
+        self._title = Label("", "title", "textHi", parent=self)
+        self._sentence = Label("", "body", "textMid", wrap=True, parent=self)
+        self.facts = _Table(self)
+        self.problems = _Problems(self)
+        self.column.addSpacing(6)
+        for part in (self._title, self._sentence):
+            self.column.addWidget(part)
+            self.column.addSpacing(6)
+        self.column.addWidget(self.facts)
+        self.column.addSpacing(6)
+        self.column.addWidget(self.problems)
+        self.data = self._form("data", project.data)
+        self.training = self._form("training", project.training)
+        self.section("Data", self.data)
+        self.section("Training", self.training)
+        self.column.addStretch(1)
+
+    def _form(self, group: str, settings: Settings) -> Form:
+        change = partial(self._set, group)
+        return Form(settings.PARAMS, settings.as_dict(), change, self)
+
+    def _set(self, group: str, name: str, value: Value) -> None:
+        form = self.data if group == "data" else self.training
+        kind: type[Settings] = DataSettings if group == "data" else TrainingSettings
+        label = f"Change {kind.param(name).title.lower()}"
+        merge = f"{group}.{name} {form.gesture}"
+        self.inspector.do(SetSetting(group, name, value, label), merge)
+
+    @override
+    def refresh(self, project: Project, report: Report) -> None:
+        template = TEMPLATES.get(project.template)
+        self._title.setText(template.title if template else "Your model")
+        words = template.sentence if template else "Select a block to see and change its settings."
+        self._sentence.setText(words)
+        blocks = len(project.graph.blocks)
+        self.facts.fill([
+            ("parameters", f"{report.total:,}", ""),
+            ("blocks", f"{blocks:,}", ""),
+        ])  # fmt: skip
+        self.problems.tell(report.problems, project)
+        self.data.set_values(project.data.as_dict())
+        self.data.set_hidden(_idle_data(project.data))
+        self.training.set_values(project.training.as_dict())
+        self.training.set_hidden(_idle_training(project.training))
+
+
+def _idle_data(data: DataSettings) -> set[str]:
+    """Return the data settings that have no effect for this kind of data."""
+    idle = set()
+    if data.kind not in _FILE_KINDS:
+        idle |= {"path", "held_out"}
+    if data.kind != "abc":
+        idle.add("transpose")
+    if data.kind not in _GENERATED:
+        idle.add("length")
+    return idle
+
+
+def _idle_training(training: TrainingSettings) -> set[str]:
+    """Return the training settings that have no effect with the others."""
+    idle = {"steps"} if training.budget == "minutes" else {"minutes"}
+    if training.optimizer != "adamw":
+        idle.add("beta2")
+    return idle
+
+
+def _shape_words(shape: Shape | None, wired: bool = True) -> tuple[str, str]:
+    if shape is None:
+        return ("unknown" if wired else "not wired", "")
+    return str(shape), "int64" if shape.kind == "ids" else "float32"
+
+
+class _Emblem(QWidget):
+    """The icon of a block, 28, on the tint of its role."""
+
+    def __init__(self, kind: BlockKind | None, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._kind = kind
+        self.setFixedSize(28, 28)
+        follow_theme(self)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Repaint in the theme in force."""
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        style, painter = theme(), QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        kind = self._kind
+        painter.setBrush(style.role_header(kind.role) if kind else style.color("surface3"))
+        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
+        colour = style.role_icon(kind.role) if kind else style.color("textHi")
+        painter.drawPixmap(5, 5, icon_pixmap(kind.icon if kind else "help", 18, colour))
+
+
+class _Table(QWidget):
+    """Rows of name, value in the fixed font, and a word at the right."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[tuple[str, str, str]] = []
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setVerticalSpacing(6)
+        self._grid.setColumnStretch(1, 1)
+
+    def fill(self, rows: list[tuple[str, str, str]]) -> None:
+        """Show other rows."""
+        if rows == self.rows:
+            return
+        self.rows = rows
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for index, (name, value, word) in enumerate(rows):
+            self._grid.addWidget(Label(name, "body", "textMid", parent=self), index, 0)
+            self._grid.addWidget(Label(value, "mono", "textHi", parent=self), index, 1)
+            last = Label(word, "small", "textLow", parent=self)
+            self._grid.addWidget(last, index, 2, Qt.AlignmentFlag.AlignRight)
+        self._grid.setColumnMinimumWidth(0, theme().metric("formLabel"))
+
+
+class _Live(QWidget):
+    """Values of this moment with bars of 4 px where a value is a share."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(1, 1)
+        self._rows: dict[str, tuple[ProgressBar, Label]] = {}
+        self._names: tuple[str, ...] = ()
+
+    def tell(self, values: Mapping[str, str]) -> None:
+        """Show values; other names lay the rows out anew, other numbers do not."""
+        if tuple(values) != self._names:
+            self._lay_out(tuple(values))
+        for name, text in values.items():
+            bar, label = self._rows[name]
+            share = share_of(text)
+            bar.setVisible(share is not None)
+            bar.set_fraction(share or 0.0)
+            label.setText(text)
+
+    def _lay_out(self, names: tuple[str, ...]) -> None:
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._names, self._rows = names, {}
+        for row, name in enumerate(names):
+            bar, value = ProgressBar("textMid", name=name, parent=self), Label("", "mono")
+            value.setParent(self)
+            self._rows[name] = (bar, value)
+            self._grid.addWidget(Label(name, "body", "textMid", parent=self), row, 0)
+            self._grid.addWidget(bar, row, 1, Qt.AlignmentFlag.AlignVCenter)
+            self._grid.addWidget(value, row, 2, Qt.AlignmentFlag.AlignRight)
+
+
+def share_of(text: str) -> float | None:
+    """Return a live value as a share of 1: "31 %" is 0.31, "0.87" itself; None for others."""
+    number, percent = text.strip(), False
+    if number.endswith("%"):
+        number, percent = number[:-1].strip(), True
+    try:
+        value = float(number) / (100.0 if percent else 1.0)
+    except ValueError:
+        return None
+    return value if 0.0 <= value <= 1.0 else None
+
+
+class _Problems(QWidget):
+    """Problems in words, each with a button that mends it where one block would."""
+
+    def __init__(self, page: Page) -> None:
+        super().__init__(page)
+        self._page = page
+        self._shown: tuple[Problem, ...] = ()
+        self.cards: list[InlineError] = []
+        self.remedies: list[Button] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
+        self.hide()
+
+    def tell(self, problems: Iterable[Problem], project: Project) -> None:
+        """Show these problems."""
+        new = tuple(problems)
+        self.setVisible(bool(new))
+        if new == self._shown:
+            return
+        self._shown = new
+        for old in self.cards:
+            old.hide()
+            self._column.removeWidget(old)
+            old.deleteLater()
+        self.cards, self.remedies = [], []
+        for problem in new:
+            card = InlineError(
+                problem.what,
+                problem.why,
+                hint=problem.hint,
+                severity="error" if problem.error else "warn",
+                parent=self,
+            )
+            self._add_remedy(card, problem, project)
+            self._column.addWidget(card)
+            self.cards.append(card)
+
+    def _add_remedy(self, card: InlineError, problem: Problem, project: Project) -> None:
+        wired = problem.block in project.graph.blocks
+        wire = project.graph.into(problem.block).get(problem.port) if wired else None
+        if not problem.remedy or wire is None:
+            return
+        if not editing.can_insert(project.graph, problem.remedy, wire):
+            return
+        button = card.add_action(f"Insert {KINDS[problem.remedy].title}")
+        button.clicked.connect(partial(self._mend, problem))
+        self.remedies.append(button)
+
+    def _mend(self, problem: Problem) -> None:
+        inspector = self._page.inspector
+        graph = inspector.project().graph
+        wire = graph.into(problem.block).get(problem.port)
+        if wire is None:
+            return
+        try:
+            edit, _ = insert_with_room(graph, problem.remedy, wire)
+            inspector.do(edit)
+        except SeqError as error:
+            inspector.message.emit(error.sentence())

@@ -1,0 +1,68 @@
+"""A page of the window: an arrangement of docks that a person may change and reset."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, Qt, Slot
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
+
+from seqstudio.studio.panels.base import Panel
+
+STATE_VERSION = 1
+Area = Qt.DockWidgetArea
+
+
+class Page(QMainWindow):
+    """Docks around an optional centre. A dock is moved by its panel's own header.
+
+    Args:
+        name: Key of the saved arrangement.
+        centre: Widget in the middle, None when the docks fill the page.
+    """
+
+    def __init__(self, name: str, centre: QWidget | None = None) -> None:
+        super().__init__()
+        self.setObjectName(f"page-{name}")
+        self.setWindowFlag(Qt.WindowType.Window, False)
+        self.name = name
+        options = QMainWindow.DockOption
+        self.setDockOptions(options.AllowNestedDocks | options.AllowTabbedDocks)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        if centre is None:
+            centre = QWidget(self)
+            centre.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+            centre.setMaximumSize(0, 0)
+        self.setCentralWidget(centre)
+        self._first: QByteArray | None = None
+
+    def add(self, widget: QWidget, area: Area, *, title: str = "") -> QDockWidget:
+        """Put a panel or side widget into an area."""
+        words = widget.title if isinstance(widget, Panel) else title
+        dock = QDockWidget(words, self)
+        dock.setObjectName(f"{self.name}-{words.lower().replace(' ', '-')}")
+        features = QDockWidget.DockWidgetFeature
+        dock.setFeatures(features.DockWidgetMovable | features.DockWidgetFloatable)
+        if isinstance(widget, Panel):
+            dock.setTitleBarWidget(widget.header)
+        else:
+            dock.setTitleBarWidget(QWidget(dock))  # these bring a heading of their own
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def settle(self) -> None:
+        """Remember the arrangement as the one that `reset` comes back to."""
+        self._first = self.saveState(STATE_VERSION)
+
+    @Slot()
+    def reset(self) -> None:
+        """Put all docks back to where they were at first."""
+        if self._first is not None:
+            self.restoreState(self._first, STATE_VERSION)
+
+    def arrangement(self) -> QByteArray:
+        """Return the arrangement as bytes for the settings."""
+        return self.saveState(STATE_VERSION)
+
+    def arrange(self, state: QByteArray) -> bool:
+        """Restore an arrangement; False leaves the page as it is."""
+        return bool(self.restoreState(state, STATE_VERSION))

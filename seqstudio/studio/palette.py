@@ -1,0 +1,240 @@
+"""The palette: all blocks by family, to search, to drag onto the canvas, to add with Enter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QDrag, QKeyEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from seqstudio.blocks.catalogue import KINDS, families
+from seqstudio.blocks.declaration import BlockKind
+from seqstudio.studio.canvas import BLOCK_MIME
+from seqstudio.studio.canvas.menus import block_entries, rank
+from seqstudio.studio.theme import faded, follow_theme, icon, icon_pixmap, pen, theme
+from seqstudio.studio.widgets import Label, PanelHeader, SearchField
+
+_KIND = Qt.ItemDataRole.UserRole
+_RAIL_WIDTH = 44
+
+
+class Palette(QWidget):
+    """Blocks by family.
+
+    Signals:
+        chosen: Kind that was double-clicked, or taken with Enter.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Blocks")
+        self._header = PanelHeader("Blocks", side=True, parent=self)
+        self.search = SearchField("Search blocks", key="Space", parent=self)
+        self.tree = _Tree(self)
+        self._nothing = Label(
+            "No block has that name.", "small", "textMid", wrap=True, parent=self
+        )
+        self._nothing.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._header)
+        self._inner = QVBoxLayout()
+        self._inner.setContentsMargins(12, 4, 12, 0)
+        self._inner.setSpacing(8)
+        self._inner.addWidget(self.search)
+        self._inner.addWidget(self._nothing)
+        column.addLayout(self._inner)
+        column.addSpacing(6)
+        column.addWidget(self.tree, 1)
+        self.search.textChanged.connect(self._filter)
+        self.search.installEventFilter(self)
+        self.tree.itemActivated.connect(self._activated)
+        follow_theme(self)
+
+    def kinds_shown(self) -> list[str]:
+        """Return the kinds that the search leaves, in palette order."""
+        return [kind for kind, item in self.tree.blocks.items() if not item.isHidden()]
+
+    def set_rail(self, narrow: bool) -> None:
+        """Become a rail of icons for a narrow window, or a full list again."""
+        self._header.setVisible(not narrow)
+        self.search.setVisible(not narrow)
+        self.tree.set_rail(narrow)
+        self.setMaximumWidth(_RAIL_WIDTH if narrow else 16_777_215)
+
+    @Slot(str)
+    def _filter(self, text: str) -> None:
+        scores = {entry.key: rank(entry, text) for entry in block_entries()}
+        found = [kind for kind, score in scores.items() if score is not None]
+        best = min(found, key=lambda kind: scores[kind] or 0, default="")
+        self.tree.show_only(set(found), best if text.strip() else "")
+        self._nothing.setVisible(not found)
+
+    @Slot(QTreeWidgetItem)
+    def _activated(self, item: QTreeWidgetItem) -> None:
+        kind = item.data(0, _KIND)
+        if kind:
+            self.chosen.emit(str(kind))
+        else:
+            item.setExpanded(not item.isExpanded())
+
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent, /) -> bool:
+        """Let arrows and Enter in the search field work on the list."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                current = self.tree.currentItem()
+                if current is not None and not current.isHidden():
+                    self._activated(current)
+                return True
+            if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Up):
+                self.tree.step(1 if event.key() == Qt.Key.Key_Down else -1)
+                return True
+        return False
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take icons and sizes from the theme in force."""
+        self.tree.restyle()
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        QPainter(self).fillRect(self.rect(), theme().color("surface1"))
+
+
+class _Tree(QTreeWidget):
+    """Families and their blocks; a block can be dragged out.
+
+    Attributes:
+        blocks: The item of each kind.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.blocks: dict[str, QTreeWidgetItem] = {}
+        self.setHeaderHidden(True)
+        self.setIndentation(16)
+        self.setUniformRowHeights(True)
+        self.setExpandsOnDoubleClick(False)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setAccessibleName("Blocks by family")
+        for family, kinds in families().items():
+            self._add_family(family, kinds)
+        self.expandAll()
+
+    def _add_family(self, family: str, kinds: Sequence[BlockKind]) -> None:
+        heading = QTreeWidgetItem(self, [family])
+        heading.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+        for kind in kinds:
+            item = QTreeWidgetItem(heading, [kind.title])
+            item.setData(0, _KIND, kind.kind)
+            item.setToolTip(0, f"{kind.title}\n{kind.help}\nDrag it onto the canvas or a wire.")
+            item.setFlags(
+                Qt.ItemFlag.ItemIsEnabled
+                | Qt.ItemFlag.ItemIsSelectable
+                | Qt.ItemFlag.ItemIsDragEnabled
+            )
+            self.blocks[kind.kind] = item
+
+    def set_rail(self, narrow: bool) -> None:
+        """Show icons alone, without words and families."""
+        for kind, item in self.blocks.items():
+            item.setText(0, "" if narrow else KINDS[kind].title)
+        for row in range(self.topLevelItemCount()):
+            self.topLevelItem(row).setText(0, "" if narrow else list(families())[row])
+        self.setRootIsDecorated(not narrow)
+        self.setIndentation(0 if narrow else 16)
+        if narrow:
+            self.expandAll()
+
+    def show_only(self, kinds: set[str], current: str) -> None:
+        """Hide the other blocks and families; make `current` the one that Enter takes."""
+        for kind, item in self.blocks.items():
+            item.setHidden(kind not in kinds)
+        for row in range(self.topLevelItemCount()):
+            family = self.topLevelItem(row)
+            some = any(not family.child(i).isHidden() for i in range(family.childCount()))
+            family.setHidden(not some)
+            if current:
+                family.setExpanded(True)
+        if current:
+            self.setCurrentItem(self.blocks[current])
+
+    def step(self, by: int) -> None:
+        """Go to the next block that is shown."""
+        shown = [item for item in self.blocks.values() if not item.isHidden()]
+        if not shown:
+            return
+        current = self.currentItem()
+        at = shown.index(current) if current in shown else (-1 if by > 0 else len(shown))
+        self.setCurrentItem(shown[max(0, min(len(shown) - 1, at + by))])
+
+    def restyle(self) -> None:
+        """Take icons in role colours and the row height from the theme in force."""
+        style = theme()
+        back = style.color("surface1").name()
+        self.setStyleSheet(f"QTreeView {{ background: {back}; }}")
+        self.setIconSize(QSize(16, 16))
+        for kind, item in self.blocks.items():
+            colour = style.role(KINDS[kind].role)
+            item.setIcon(0, icon(KINDS[kind].icon, 16, colour, on=colour))
+            item.setForeground(0, style.color("textHi"))
+            item.setSizeHint(0, QSize(0, style.metric("row")))
+        for row in range(self.topLevelItemCount()):
+            self.topLevelItem(row).setForeground(0, style.color("textMid"))
+
+    @override
+    def mimeData(self, items: Sequence[QTreeWidgetItem], /) -> QMimeData:
+        """Return the block that is dragged, for the canvas."""
+        data = QMimeData()
+        for item in items:
+            kind = item.data(0, _KIND)
+            if kind:
+                data.setData(BLOCK_MIME, str(kind).encode())
+        return data
+
+    @override
+    def startDrag(self, supported: Qt.DropAction, /) -> None:
+        """Drag with a picture of the block's header under the pointer."""
+        item = self.currentItem()
+        kind = item.data(0, _KIND) if item else None
+        if not kind:
+            return
+        drag = QDrag(self)
+        drag.setMimeData(self.mimeData([item]))
+        drag.setPixmap(header_picture(KINDS[str(kind)], self.devicePixelRatioF()))
+        drag.exec(Qt.DropAction.CopyAction)
+
+
+def header_picture(kind: BlockKind, ratio: float) -> QPixmap:
+    """Return the header of a block, 156 x 28, as it hangs under the pointer while dragging."""
+    style = theme()
+    size = QSize(156, style.metric("block", "header"))
+    pixmap = QPixmap(size * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(pen(style.color("border"), 1.0))
+    painter.setBrush(faded(style.role_header(kind.role), 0.92))
+    painter.drawRoundedRect(0, 0, size.width() - 1, size.height() - 1, 8, 8)
+    painter.drawPixmap(8, 6, icon_pixmap(kind.icon, 16, style.role_icon(kind.role), ratio))
+    painter.setPen(style.color("textHi"))
+    painter.setFont(style.font("blockTitle"))
+    painter.drawText(30, 0, 120, size.height(), Qt.AlignmentFlag.AlignVCenter, kind.title)
+    painter.end()
+    return pixmap

@@ -1,0 +1,250 @@
+"""The transport: train, step, stop, the live controls and the numbers that stand still."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from typing_extensions import override
+
+from seqstudio.core.errors import SeqError
+from seqstudio.document.settings import TrainingSettings
+from seqstudio.studio.session import ACTIVE, Session
+from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, SliderField, StatValue
+
+NUMBERS_MS = 250
+NARROW = 1400
+CLIP_LOW = 0.01
+
+
+class Transport(QWidget):
+    """A row that is always visible.
+
+    Signals:
+        run_chosen(str): the person chose another run.
+        gallery_wanted(): the person wants to start from a template.
+    """
+
+    run_chosen = Signal(str)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.play = Button("Train", kind="primary", icon="play", key="P", parent=self)
+        self.play.setAccessibleName("Train or pause")
+        self.step = IconButton("step", "Do one training step", key=".", size=32, glyph=20)
+        self.stop = IconButton(
+            "stop", "Stop and keep a checkpoint", key="Shift+P", size=32, glyph=20
+        )
+        self.run = ComboField((), name="Run", parent=self)
+        self.device = ComboField(
+            (("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda"), ("mps", "mps")),
+            "auto",
+            name="Device",
+            parent=self,
+        )
+        training = session.project.training
+        rate, clip = TrainingSettings.param("learning_rate"), TrainingSettings.param("clip")
+        self.rate = SliderField(
+            training.learning_rate, rate.low, 0.1, form="sci", log=True, name="Learning rate"
+        )
+        self.clip = SliderField(
+            max(training.clip, CLIP_LOW), CLIP_LOW, 100.0, form=".2f", log=True, name="Clip norm"
+        )
+        self.clip.setToolTip(clip.help)
+        self.rate.setToolTip(rate.help)
+        self.numbers = {
+            "step": StatValue("step", "888,888", self),
+            "speed": StatValue("tokens/s", "888.8 k", self),
+            "memory": StatValue("memory", "88.8 GB", self),
+            "left": StatValue("left", "88 min 88 s", self),
+        }
+        self._lay_out()
+        self._connect()
+        follow_theme(self)
+        self._show_state(session.state)
+        self._show_settings()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 12, 0)
+        row.setSpacing(8)
+        for widget in (self.play, self.step, self.stop):
+            row.addWidget(widget)
+        row.addWidget(_rule(self))
+        row.addWidget(Label("Run", "body", "textMid", parent=self))
+        row.addWidget(self.run)
+        row.addWidget(_rule(self))
+        row.addWidget(Label("Device", "body", "textMid", parent=self))
+        row.addWidget(self.device)
+        row.addWidget(_rule(self))
+        for words, field in (("Learning rate", self.rate), ("Clip norm", self.clip)):
+            row.addWidget(Label(words, "body", "textMid", parent=self))
+            row.addWidget(field)
+        row.addStretch(1)
+        for number in self.numbers.values():
+            row.addWidget(number)
+            row.addSpacing(8)
+        self.run.setFixedWidth(150)
+        self.device.setFixedWidth(92)
+
+    def _connect(self) -> None:
+        self.play.clicked.connect(self.toggle)
+        self.step.clicked.connect(self._step)
+        self.stop.clicked.connect(self._stop)
+        self.rate.value_changed.connect(self._set_rate)
+        self.clip.value_changed.connect(self._set_clip)
+        self.run.value_changed.connect(self._choose_run)
+        self.device.value_changed.connect(self._choose_device)
+        self.session.state_changed.connect(self._show_state)
+        self.session.project_changed.connect(self._project_changed)
+        self.session.run_changed.connect(self._show_runs)
+        self._timer = QTimer(self, interval=NUMBERS_MS)
+        self._timer.timeout.connect(self._show_numbers)
+        self._timer.start()
+        self._show_runs()
+
+    # --------------------------------------------------------------------- acts
+
+    @Slot()
+    def toggle(self) -> None:
+        """Train, or pause what trains."""
+        if self.session.state in {"running", "starting"}:
+            self.session.pause()
+        else:
+            self.session.play()
+
+    @Slot()
+    def _step(self) -> None:
+        self.session.step(1)
+
+    @Slot()
+    def _stop(self) -> None:
+        self.session.stop()
+
+    @Slot(object)
+    def _set_rate(self, value: object) -> None:
+        self._set_live("learning_rate", value)
+
+    @Slot(object)
+    def _set_clip(self, value: object) -> None:
+        self._set_live("clip", value)
+
+    def _set_live(self, name: str, value: object) -> None:
+        try:
+            self.session.set_live(name, float(str(value)))
+        except SeqError:
+            return  # the field shows the range by itself
+
+    @Slot(object)
+    def _choose_run(self, name: object) -> None:
+        self.run_chosen.emit(str(name))
+
+    @Slot(object)
+    def _choose_device(self, name: object) -> None:
+        self.session.device = str(name)
+
+    # -------------------------------------------------------------------- shows
+
+    @Slot(str)
+    def _show_state(self, state: str) -> None:
+        running = state in {"running", "starting"}
+        first = state == "idle"
+        self.play.set_icon("pause" if running else "play")
+        self.play.setText("Train" if first else "")
+        self.play.setToolTip("Pause (P)" if running else "Train (P)")
+        self.play.setFixedSize(112 if first else 44, 32)
+        self.stop.setEnabled(state in ACTIVE)
+        self.device.setEnabled(state not in ACTIVE)
+        self._show_runs()
+        self._show_numbers()
+
+    @Slot(object)
+    def _project_changed(self, _change: object) -> None:
+        self._show_settings()
+
+    def _show_settings(self) -> None:
+        training = self.session.project.training
+        if not math.isclose(self.rate.value(), training.learning_rate):
+            self.rate.set_value(training.learning_rate)
+        if training.clip and not math.isclose(self.clip.value(), training.clip):
+            self.clip.set_value(training.clip)
+
+    @Slot()
+    def _show_runs(self) -> None:
+        current = self.session.history.run
+        names = [info.name for info in self.session.runs()]
+        if current and current not in names:
+            names.insert(0, current)
+        options = [(name, name) for name in names] or [("", "none yet")]
+        self.run.set_options(options)
+        self.run.set_value(current if current else options[0][0])
+        self.run.setEnabled(bool(names))
+
+    @Slot()
+    def _show_numbers(self) -> None:
+        history = self.session.history
+        self.numbers["step"].set_value(f"{history.step:,}")
+        curves = history.curves
+        speed = curves.tokens_per_second() if self.session.state == "running" else math.nan
+        self.numbers["speed"].set_value(speed_words(speed))
+        memory = curves.memory_mb
+        self.numbers["memory"].set_value(f"{memory / 1000:.1f} GB" if memory else "–")
+        self.numbers["left"].set_value(self._left())
+
+    def _left(self) -> str:
+        training, curves = self.session.project.training, self.session.history.curves
+        if not len(curves) or self.session.state not in ACTIVE:
+            return "–"
+        seconds = float(curves.seconds[-1])
+        if training.budget == "minutes":
+            return time_words(training.minutes * 60 - seconds)
+        pace = seconds / max(int(curves.steps[-1]), 1)
+        return time_words((training.steps - int(curves.steps[-1])) * pace)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Hide the tracks where the window is narrow; the numbers can be dragged."""
+        narrow = event.size().width() < NARROW
+        self.rate.set_compact(narrow)
+        self.clip.set_compact(narrow)
+        self.numbers["memory"].setVisible(event.size().width() >= 1320)
+        super().resizeEvent(event)
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        """Draw the hairline below."""
+        painter = QPainter(self)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, theme().color("line"))
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take the measures of the theme in force."""
+        self.setFixedHeight(theme().metric("transport"))
+        self.update()
+
+
+def _rule(parent: QWidget) -> QFrame:
+    rule = QFrame(parent)
+    rule.setFrameShape(QFrame.Shape.VLine)
+    rule.setProperty("role", "rule")
+    rule.setFixedSize(9, 24)
+    return rule
+
+
+def speed_words(speed: float) -> str:
+    """Return tokens per second in words: "412 k", "–" when unknown."""
+    if not math.isfinite(speed):
+        return "–"
+    return f"{speed / 1000:.1f} k" if speed >= 1000 else f"{speed:.0f}"
+
+
+def time_words(seconds: float) -> str:
+    """Return a duration in words: "3 min 10 s"."""
+    whole = max(round(seconds), 0)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{whole} s"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks import editing
@@ -25,15 +25,14 @@ from seqstudio.document.settings import DataSettings, Settings, TrainingSettings
 from seqstudio.studio.canvas.edits import insert_with_room
 from seqstudio.studio.canvas.face import loop_text
 from seqstudio.studio.forms import Form
-from seqstudio.studio.theme import follow_theme, icon_pixmap, theme
+from seqstudio.studio.inspector_parts import Emblem, LiveValues, Problems, Table
+from seqstudio.studio.theme import follow_theme, theme
 from seqstudio.studio.widgets import (
     Button,
     ElidedLabel,
     EquationView,
-    InlineError,
     Label,
     PanelHeader,
-    ProgressBar,
     Segments,
 )
 
@@ -186,6 +185,18 @@ class Page(QWidget):
         self.column.addWidget(whole)
         return whole
 
+    def mend(self, problem: Problem) -> None:
+        """Put the block that a problem names on the wire concerned."""
+        graph = self.inspector.project().graph
+        wire = graph.into(problem.block).get(problem.port)
+        if wire is None:
+            return
+        try:
+            edit, _ = insert_with_room(graph, problem.remedy, wire)
+            self.inspector.do(edit)
+        except SeqError as error:
+            self.inspector.message.emit(error.sentence())
+
     def refresh(self, project: Project, report: Report) -> None:
         """Show the state of the project and of its check."""
         raise NotImplementedError
@@ -201,11 +212,11 @@ class BlockPage(Page):
         self._title = ElidedLabel(title_of(block), "title", "textHi", self)
         self.column.addLayout(self._heading())
         self.switch: Segments | None = self._add_switch()
-        self.problems = _Problems(self)
+        self.problems = Problems(self, self.mend)
         self.column.addWidget(self.problems)
         self.form: Form | None = None
-        self.shapes = _Table(self)
-        self._live = _Live(self)
+        self.shapes = Table(self)
+        self._live = LiveValues(self)
         if self.kind is None:
             self.column.addWidget(Label("This block comes from another version.", parent=self))
         else:
@@ -216,7 +227,7 @@ class BlockPage(Page):
         row = QHBoxLayout()
         row.setContentsMargins(0, 4, 0, 10)
         row.setSpacing(10)
-        row.addWidget(_Emblem(self.kind, self))
+        row.addWidget(Emblem(self.kind, self))
         row.addWidget(self._title, 1)
         button = Button("Open", icon="composite", key="Enter", parent=self)
         button.clicked.connect(self._open)
@@ -283,8 +294,10 @@ class BlockPage(Page):
             wire = wires.get(port.name)
             shape = report.shapes.get((wire.source, wire.out)) if wire else None
             rows.append((port.title, *_shape_words(shape, wired=wire is not None)))
-        for port in kind.outputs:
-            rows.append((port.title, *_shape_words(report.shapes.get((block.id, port.name)))))
+        rows += [
+            (port.title, *_shape_words(report.shapes.get((block.id, port.name))))
+            for port in kind.outputs
+        ]
         if kind.memory == "state":
             layers, hidden = (block.params.get(name, "?") for name in ("layers", "hidden"))
             kept = "carried" if project.training.carry else "starts at 0"
@@ -304,7 +317,7 @@ class SeveralPage(Page):
     """Several blocks: how many, what they cost, what can be done with all of them."""
 
     ACTIONS = (
-        ("duplicate", "Duplicate", "copy"),
+        ("duplicate", "Duplicate", "plus"),
         ("copy", "Copy", "copy"),
         ("tidy", "Tidy", "tidy"),
         ("delete", "Delete", "trash"),
@@ -345,8 +358,8 @@ class ProjectPage(Page):
         project = inspector.project()
         self._title = Label("", "title", "textHi", parent=self)
         self._sentence = Label("", "body", "textMid", wrap=True, parent=self)
-        self.facts = _Table(self)
-        self.problems = _Problems(self)
+        self.facts = Table(self)
+        self.problems = Problems(self, self.mend)
         self.column.addSpacing(6)
         for part in (self._title, self._sentence):
             self.column.addWidget(part)
@@ -413,170 +426,3 @@ def _shape_words(shape: Shape | None, wired: bool = True) -> tuple[str, str]:
     if shape is None:
         return ("unknown" if wired else "not wired", "")
     return str(shape), "int64" if shape.kind == "ids" else "float32"
-
-
-class _Emblem(QWidget):
-    """The icon of a block, 28, on the tint of its role."""
-
-    def __init__(self, kind: BlockKind | None, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._kind = kind
-        self.setFixedSize(28, 28)
-        follow_theme(self)
-
-    @Slot()
-    def restyle(self) -> None:
-        """Repaint in the theme in force."""
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        style, painter = theme(), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        kind = self._kind
-        painter.setBrush(style.role_header(kind.role) if kind else style.color("surface3"))
-        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
-        colour = style.role_icon(kind.role) if kind else style.color("textHi")
-        painter.drawPixmap(5, 5, icon_pixmap(kind.icon if kind else "help", 18, colour))
-
-
-class _Table(QWidget):
-    """Rows of name, value in the fixed font, and a word at the right."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.rows: list[tuple[str, str, str]] = []
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setVerticalSpacing(6)
-        self._grid.setColumnStretch(1, 1)
-
-    def fill(self, rows: list[tuple[str, str, str]]) -> None:
-        """Show other rows."""
-        if rows == self.rows:
-            return
-        self.rows = rows
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        for index, (name, value, word) in enumerate(rows):
-            self._grid.addWidget(Label(name, "body", "textMid", parent=self), index, 0)
-            self._grid.addWidget(Label(value, "mono", "textHi", parent=self), index, 1)
-            last = Label(word, "small", "textLow", parent=self)
-            self._grid.addWidget(last, index, 2, Qt.AlignmentFlag.AlignRight)
-        self._grid.setColumnMinimumWidth(0, theme().metric("formLabel"))
-
-
-class _Live(QWidget):
-    """Values of this moment with bars of 4 px where a value is a share."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setColumnStretch(1, 1)
-        self._rows: dict[str, tuple[ProgressBar, Label]] = {}
-        self._names: tuple[str, ...] = ()
-
-    def tell(self, values: Mapping[str, str]) -> None:
-        """Show values; other names lay the rows out anew, other numbers do not."""
-        if tuple(values) != self._names:
-            self._lay_out(tuple(values))
-        for name, text in values.items():
-            bar, label = self._rows[name]
-            share = share_of(text)
-            bar.setVisible(share is not None)
-            bar.set_fraction(share or 0.0)
-            label.setText(text)
-
-    def _lay_out(self, names: tuple[str, ...]) -> None:
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
-        self._names, self._rows = names, {}
-        for row, name in enumerate(names):
-            bar, value = ProgressBar("textMid", name=name, parent=self), Label("", "mono")
-            value.setParent(self)
-            self._rows[name] = (bar, value)
-            self._grid.addWidget(Label(name, "body", "textMid", parent=self), row, 0)
-            self._grid.addWidget(bar, row, 1, Qt.AlignmentFlag.AlignVCenter)
-            self._grid.addWidget(value, row, 2, Qt.AlignmentFlag.AlignRight)
-
-
-def share_of(text: str) -> float | None:
-    """Return a live value as a share of 1: "31 %" is 0.31, "0.87" itself; None for others."""
-    number, percent = text.strip(), False
-    if number.endswith("%"):
-        number, percent = number[:-1].strip(), True
-    try:
-        value = float(number) / (100.0 if percent else 1.0)
-    except ValueError:
-        return None
-    return value if 0.0 <= value <= 1.0 else None
-
-
-class _Problems(QWidget):
-    """Problems in words, each with a button that mends it where one block would."""
-
-    def __init__(self, page: Page) -> None:
-        super().__init__(page)
-        self._page = page
-        self._shown: tuple[Problem, ...] = ()
-        self.cards: list[InlineError] = []
-        self.remedies: list[Button] = []
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(8)
-        self.hide()
-
-    def tell(self, problems: Iterable[Problem], project: Project) -> None:
-        """Show these problems."""
-        new = tuple(problems)
-        self.setVisible(bool(new))
-        if new == self._shown:
-            return
-        self._shown = new
-        for old in self.cards:
-            old.hide()
-            self._column.removeWidget(old)
-            old.deleteLater()
-        self.cards, self.remedies = [], []
-        for problem in new:
-            card = InlineError(
-                problem.what,
-                problem.why,
-                hint=problem.hint,
-                severity="error" if problem.error else "warn",
-                parent=self,
-            )
-            self._add_remedy(card, problem, project)
-            self._column.addWidget(card)
-            self.cards.append(card)
-
-    def _add_remedy(self, card: InlineError, problem: Problem, project: Project) -> None:
-        wired = problem.block in project.graph.blocks
-        wire = project.graph.into(problem.block).get(problem.port) if wired else None
-        if not problem.remedy or wire is None:
-            return
-        if not editing.can_insert(project.graph, problem.remedy, wire):
-            return
-        button = card.add_action(f"Insert {KINDS[problem.remedy].title}")
-        button.clicked.connect(partial(self._mend, problem))
-        self.remedies.append(button)
-
-    def _mend(self, problem: Problem) -> None:
-        inspector = self._page.inspector
-        graph = inspector.project().graph
-        wire = graph.into(problem.block).get(problem.port)
-        if wire is None:
-            return
-        try:
-            edit, _ = insert_with_room(graph, problem.remedy, wire)
-            inspector.do(edit)
-        except SeqError as error:
-            inspector.message.emit(error.sentence())

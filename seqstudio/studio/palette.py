@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QDrag, QKeyEvent, QPainter, QPaintEvent, QPixmap
@@ -41,9 +41,7 @@ class Palette(QWidget):
         self._header = PanelHeader("Blocks", side=True, parent=self)
         self.search = SearchField("Search blocks", key="Space", parent=self)
         self.tree = _Tree(self)
-        self._nothing = Label(
-            "No block has that name.", "small", "textMid", wrap=True, parent=self
-        )
+        self._nothing = Label("No block has that name", "small", "textMid", parent=self)
         self._nothing.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -124,6 +122,7 @@ class _Tree(QTreeWidget):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.blocks: dict[str, QTreeWidgetItem] = {}
+        self._families: dict[str, QTreeWidgetItem] = {}
         self.setHeaderHidden(True)
         self.setIndentation(16)
         self.setUniformRowHeights(True)
@@ -138,6 +137,7 @@ class _Tree(QTreeWidget):
 
     def _add_family(self, family: str, kinds: Sequence[BlockKind]) -> None:
         heading = QTreeWidgetItem(self, [family])
+        self._families[family] = heading
         heading.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         for kind in kinds:
             item = QTreeWidgetItem(heading, [kind.title])
@@ -154,8 +154,8 @@ class _Tree(QTreeWidget):
         """Show icons alone, without words and families."""
         for kind, item in self.blocks.items():
             item.setText(0, "" if narrow else KINDS[kind].title)
-        for row in range(self.topLevelItemCount()):
-            self.topLevelItem(row).setText(0, "" if narrow else list(families())[row])
+        for name, family in self._families.items():
+            family.setText(0, "" if narrow else name)
         self.setRootIsDecorated(not narrow)
         self.setIndentation(0 if narrow else 16)
         if narrow:
@@ -165,8 +165,7 @@ class _Tree(QTreeWidget):
         """Hide the other blocks and families; make `current` the one that Enter takes."""
         for kind, item in self.blocks.items():
             item.setHidden(kind not in kinds)
-        for row in range(self.topLevelItemCount()):
-            family = self.topLevelItem(row)
+        for family in self._families.values():
             some = any(not family.child(i).isHidden() for i in range(family.childCount()))
             family.setHidden(not some)
             if current:
@@ -194,11 +193,11 @@ class _Tree(QTreeWidget):
             item.setIcon(0, icon(KINDS[kind].icon, 16, colour, on=colour))
             item.setForeground(0, style.color("textHi"))
             item.setSizeHint(0, QSize(0, style.metric("row")))
-        for row in range(self.topLevelItemCount()):
-            self.topLevelItem(row).setForeground(0, style.color("textMid"))
+        for family in self._families.values():
+            family.setForeground(0, style.color("textMid"))
 
     @override
-    def mimeData(self, items: Sequence[QTreeWidgetItem], /) -> QMimeData:
+    def mimeData(self, items: Iterable[QTreeWidgetItem], /) -> QMimeData:
         """Return the block that is dragged, for the canvas."""
         data = QMimeData()
         for item in items:

@@ -97,7 +97,9 @@ class CanvasEditor(QObject):
             return
         self._check()
         wire = self._wire if self._wire in self.graph.wires else None
-        self.select((key for key in self._selection if key in self.graph.blocks), wire)
+        renamed = renamed_blocks(change.before.graph, change.after.graph)
+        kept = (renamed.get(key, key) for key in self._selection)
+        self.select((key for key in kept if key in self.graph.blocks), wire)
 
     def select(self, ids: Iterable[str], wire: Wire | None = None) -> None:
         """Select blocks, or a wire; the keyboard's place follows a single block."""
@@ -270,3 +272,11 @@ class CanvasEditor(QObject):
         """Move all blocks to tidy places."""
         if not self.do(Together((MoveBlocks(dict(places)),), "Tidy")):
             self.message.emit("Everything is in its place")
+
+
+def renamed_blocks(before: Graph, after: Graph) -> dict[str, str]:
+    """Return the new id of a block that was replaced in its place, as a change of kind does."""
+    if len(before.blocks) != len(after.blocks):
+        return {}
+    pairs = zip(before.blocks, after.blocks, strict=True)
+    return {old: new for old, new in pairs if old != new and old not in after.blocks}

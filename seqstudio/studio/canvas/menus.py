@@ -34,7 +34,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
 from seqstudio.studio.widgets import SearchField, TextField
 
-WIDTH, ROW, GROUP_ROW, ROWS_SEEN = 340, 44, 28, 8
+WIDTH, ROW, GROUP_ROW, ROWS_SEEN = 400, 44, 28, 8
 _ENTRY = Qt.ItemDataRole.UserRole
 
 

@@ -1,4 +1,4 @@
-"""Lines and tokens of ABC text, shared by the reader and the transposer.
+"""Tunes, lines and tokens of ABC text, shared by the reader and the transposer.
 
 Every pattern has a bounded reach, so that splitting any text takes time linear in its length.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from seqstudio.music.keys import ALTERS, LETTERS
@@ -25,7 +26,7 @@ TOKEN = re.compile(
   | (?P<ending>\[(?P<ending_numbers>\d[\d,\-]{{0,15}}))
   | (?P<bar>(?P<bar_line>\[\|[|:\]]*|\.?\|[|:\]]*|:+(?:\|[|:\]]*)?)
             (?P<bar_numbers>\d[\d,\-]{{0,15}})?)
-  | (?P<bare>[ML]:[ ]?(?:\d{{1,3}}/\d{{1,3}}|C\|?))
+  | (?P<bare>[ML]:[ ]?\d{{1,3}}/\d{{1,3}})
   | (?P<chord>\[(?P<members>[^\]|\[]{{1,200}})\](?P<chord_length>{_LENGTH}))
   | (?P<note>(?P<accidental>\^\^?|__?|=)?(?P<letter>[A-Ga-g])(?P<marks>[,']*)
              (?P<length>{_LENGTH}))
@@ -120,6 +121,45 @@ def _field_lines(text: str, start: int, end: int, in_body: bool) -> Iterator[Lin
 def tune_starts(text: str) -> list[int]:
     """Return the offsets of the lines that begin with X:."""
     return [match.start() for match in _TUNE.finditer(text)]
+
+
+@dataclass(frozen=True, slots=True)
+class TuneText:
+    """The text of one tune of a book.
+
+    Attributes:
+        text: From its X: line up to the next one.
+        offset: Where it begins in the book, in characters.
+        number: Value of X:, None if that is no number.
+        title: First T: value, or "".
+    """
+
+    text: str
+    offset: int
+    number: int | None
+    title: str
+
+
+def split_book(text: str) -> list[TuneText]:
+    """Split a book at its X: lines.
+
+    Text before the first X: is left out unless it has a K: line of its own. A text without any
+    X: is one tune. An empty text has none.
+    """
+    starts = tune_starts(text)
+    head = text[: starts[0]] if starts else text
+    if head.strip() and (not starts or re.search(r"^K:", head, re.MULTILINE)):
+        starts.insert(0, 0)
+    return [_tune_text(text, start, end) for start, end in pairwise([*starts, len(text)])]
+
+
+def _tune_text(book: str, start: int, end: int) -> TuneText:
+    text = book[start:end]
+    number = re.match(r"X:\s*(\d{1,9})\b", text)
+    title = re.search(r"^T:(.*)$", text, re.MULTILINE)
+    return TuneText(
+        text, start, int(number[1]) if number else None, title[1].strip() if title else ""
+    )
 
 
 def field_value(text: str, line: Line) -> str:

@@ -12,8 +12,8 @@ from seqstudio.music.abc_tokens import (
     MEMBER,
     TOKEN,
     Line,
+    split_book,
     tune_lines,
-    tune_starts,
     written_letter,
 )
 from seqstudio.music.keys import (
@@ -64,10 +64,12 @@ def transpose(text: str, semitones: int) -> str:
     """
     if semitones == 0:
         return text
-    starts = sorted({0, *tune_starts(text), len(text)})
-    return "".join(
-        _Transposer(text[start:end], semitones).text() for start, end in pairwise(starts)
-    )
+    parts: list[str] = []
+    done = 0
+    for tune in split_book(text):
+        parts += [text[done : tune.offset], _Transposer(tune.text, semitones).text()]
+        done = tune.offset + len(tune.text)
+    return "".join(parts) + text[done:]
 
 
 @dataclass(slots=True)

@@ -229,7 +229,8 @@ def transposed_key_text(text: str, semitones: int) -> str:
         return text
     if key.tonic is None:
         rest = [word for word in text.split() if "=" in word and not _EXTRA.fullmatch(word)]
-        return " ".join([transposed_key(key, fifths).name, *rest])
+        end = text[len(text.rstrip()) :]
+        return " ".join([transposed_key(key, fifths).name, *rest]) + end
     match = _TONIC.match(text)
     assert match is not None
     words = re.split(r"(\s+)", text[match.end(2) :])

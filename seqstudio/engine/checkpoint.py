@@ -21,7 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from seqstudio.core.errors import RunError, SeqError
-from seqstudio.core.files import read_bytes, write_atomic
+from seqstudio.core.files import read_bytes, storage_error, write_atomic
 from seqstudio.document.graph import Graph
 from seqstudio.engine.model import GraphModel
 
@@ -98,7 +98,10 @@ def save_checkpoint(
         StorageError: It cannot be written; the checkpoint before stays in force.
     """
     home = folder / FOLDER
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(home, error) from error
     path = home / f"{name}.safetensors"
     data = save_tensors({key: value.contiguous() for key, value in tensors.items()})
     write_atomic(path, data)

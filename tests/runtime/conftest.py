@@ -63,8 +63,9 @@ class Desk:
             assert time.monotonic() < end, f"never saw: {what}; {self.events[-5:]}"
             time.sleep(0.005)
 
-    def until_state(self, *states: State) -> StateChanged:
-        self.until(lambda: self.last_state() in states, f"state {states}")
+    def until_state(self, wanted: State) -> StateChanged:
+        self.until(lambda: self.last_state() in {wanted, "failed"}, wanted)
+        assert self.last_state() == wanted, self.failed()
         return [each for each in self.events if isinstance(each, StateChanged)][-1]
 
     def until_event(self, kind: type, count: int = 1) -> None:
@@ -105,6 +106,12 @@ def shared_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
 def desk(shared_runner: Runner, tmp_path: pathlib.Path) -> Desk:
     shared_runner.drain()
     return Desk(shared_runner, tmp_path)
+
+
+@pytest.fixture
+def desk_of() -> type[Desk]:
+    """The class of desks, for tests that bring their own runner."""
+    return Desk
 
 
 @pytest.fixture

@@ -189,10 +189,10 @@ def test_a_program_that_does_not_close_its_runner_ends(
 
 @posix_only
 def test_a_standby_takes_over(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, process_desk: Desk
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, desk_of: Any
 ) -> None:
     monkeypatch.setattr(supervisor, "STANDBY_DELAY_S", 0.0)
-    desk = type(process_desk)(ProcessRunner(standby=True), tmp_path)
+    desk = desk_of(ProcessRunner(standby=True), tmp_path)
     desk.start()
     desk.until(lambda: len(desk.runner.pids) == 2 and len(desk.seen(Ready)) == 2, "a standby")
     active, standby = desk.runner.pids

@@ -238,10 +238,14 @@ def test_watching_does_not_change_the_step(make_model):
 def test_a_tap_is_gone_after_the_step_and_after_an_error(make_model):
     model = make_model("tokens", EMBEDDING, BODIES["gru"], "next_token")
     before = restored(model)
-    with pytest.raises(KeyboardInterrupt), StepTap(model) as tap:
+
+    def stopped_step():
         model(batch()[0])[0].sum().backward()
-        model.zero_grad()
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), StepTap(model) as tap:
+        stopped_step()
+    model.zero_grad()
     assert same(before, restored(model))
     tap.collect()
     assert tap.reading(0, (), 1.0, 4).layers == ()

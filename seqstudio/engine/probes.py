@@ -30,6 +30,7 @@ from seqstudio.engine.gradflow import (
     itemised_map,
     norm64,
     state_gradients,
+    time_curve,
 )
 from seqstudio.engine.layers import SelfAttention
 from seqstudio.engine.model import GraphModel, State
@@ -205,7 +206,7 @@ def _layer_gradient(part: _Slice, scale: float) -> LayerGradient:
     )
 
     def curve(gradient: Tensor) -> Floats:
-        return freeze((norm64(gradient).mean(0) * scale).numpy())
+        return freeze(time_curve(gradient, scale).mean_of_norms.numpy())
 
     return LayerGradient(
         part.block,

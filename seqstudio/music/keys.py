@@ -167,7 +167,7 @@ def parse_key(text: str) -> tuple[Key, str]:
 def _tonic_key(match: re.Match[str], text: str) -> tuple[Key, str]:
     letter, sign, gap, word = match.groups()
     tonic = _FIFTHS[LETTERS.index(letter.upper())] + {"#": 7, "b": -7, "": 0}[sign]
-    extras = _extras(text[match.end() :])
+    extras = _extras(text[match.end(2) :])
     mode = "minor" if word.lower() == "m" else _MODES.get(word[:3].lower(), ("", 0))[0]
     if mode:
         return Key(tonic, mode, extras), ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PEAK = 0.98
-_WET = 0.22
+_WET = 0.16
 _ROOM_S = 0.9
 _LIMIT_BLOCK_S = 0.005
 
@@ -46,9 +46,13 @@ def _room(rate: int) -> tuple[int, int, NDArray[np.complex64]]:
     dark = np.apply_along_axis(np.convolve, 1, noise, np.full(16, 1 / 4.0), "same")
     response = 0.5 * noise * np.exp(-6.9 * time_s / 0.35) + dark * np.exp(-6.9 * time_s / _ROOM_S)
     response *= np.clip(time_s / 0.012, 0, 1) * np.clip((time_s[-1] - time_s) / 0.05, 0, 1)
-    response /= np.sqrt((response**2).sum(axis=1, keepdims=True))
     size = 1 << (2 * length - 1).bit_length()
-    spectra = np.fft.rfft(response.astype(np.float32), size, axis=1)
+    spectra = np.fft.rfft(response, size, axis=1)
+    hz = np.fft.rfftfreq(size, 1 / rate)
+    # A room does not boom: little below 200 Hz, and unit gain where melodies lie.
+    spectra *= hz**2 / (hz**2 + 200.0**2)
+    melody = (hz > 250) & (hz < 2000)
+    spectra /= np.sqrt((np.abs(spectra[:, melody]) ** 2).mean(axis=1, keepdims=True))
     return size, size - length + 1, spectra.astype(np.complex64)
 
 

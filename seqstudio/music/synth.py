@@ -77,12 +77,12 @@ def _flute(hz: float, frames: int, rate: int) -> NDArray[np.float32]:
 
 
 def _organ(hz: float, frames: int, rate: int) -> NDArray[np.float32]:
-    """Pipes at octaves and twelfth; a second rank a little sharp beats with the first."""
+    """Pipes at octaves and twelfth; a second rank, 1 Hz sharp, beats with the first."""
     ratios = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
     levels = (1.0, 0.6, 0.3, 0.3, 0.1, 0.08)
     first_n = _partials(hz, frames, rate, ratios, levels)
-    second_n = _partials(hz * 1.0008, frames, rate, ratios[:3], levels[:3])
-    return np.float32(0.75) * first_n + np.float32(0.35) * second_n
+    second_n = _partials(hz + 1.0, frames, rate, ratios[:3], levels[:3])
+    return np.float32(0.9) * first_n + np.float32(0.2) * second_n
 
 
 def _piano(hz: float, frames: int, rate: int) -> NDArray[np.float32]:
@@ -107,10 +107,10 @@ def _piano(hz: float, frames: int, rate: int) -> NDArray[np.float32]:
 
 
 _BY_NAME = {
-    "flute": _Instrument(_flute, attack_s=0.045, release_s=0.09, gain=0.25),
+    "flute": _Instrument(_flute, attack_s=0.045, release_s=0.09, gain=0.30),
     "plucked string": _Instrument(plucked_string, attack_s=0.001, release_s=0.12, gain=0.62),
-    "piano": _Instrument(_piano, attack_s=0.003, release_s=0.14, gain=0.40),
-    "organ": _Instrument(_organ, attack_s=0.015, release_s=0.08, gain=0.26),
+    "piano": _Instrument(_piano, attack_s=0.003, release_s=0.14, gain=0.48),
+    "organ": _Instrument(_organ, attack_s=0.015, release_s=0.08, gain=0.34),
 }
 
 #: Names that `render` takes.

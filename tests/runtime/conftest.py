@@ -98,6 +98,7 @@ RUNNERS: dict[str, Callable[[], Runner]] = {
 def shared_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """One runner for all tests of a module: it has to serve one run after the other anyway."""
     runner = RUNNERS[request.param]()
+    runner.warm_up()
     yield runner
     assert runner.close(PATIENCE_S)
 

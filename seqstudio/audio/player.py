@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Player:
     """Plays one loaded sound; every time is in seconds from its beginning.
 
-    All calls belong to one thread and return at once.
+    All calls belong to one thread and return at once. Where the device has gone away, every
+    call that starts or moves the sound raises DeviceError.
 
     Args:
         output: Where the sound goes; the player closes it in `close`.

@@ -12,7 +12,7 @@ from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, 
 
 from seqstudio.studio.plots.scale import Scale
 from seqstudio.studio.plots.series import FloatArray
-from seqstudio.studio.theme import pen, theme
+from seqstudio.studio.theme import painting, pen, theme
 
 _HATCH_PITCH = 5
 _FAR = 1e5
@@ -72,13 +72,17 @@ def _hatch_tile(rgba: int, ratio: float) -> QImage:
     side = round(_HATCH_PITCH * 2**0.5 * ratio)
     tile = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(0)
-    painter = QPainter(tile)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(pen(QColor.fromRgba(rgba), ratio))
-    for shift in (-side, 0, side):
-        painter.drawLine(QPointF(shift - 1, side + 1), QPointF(shift + side + 1, -1))
-    painter.end()
+    with painting(tile) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen(QColor.fromRgba(rgba), ratio))
+        for shift in (-side, 0, side):
+            painter.drawLine(QPointF(shift - 1, side + 1), QPointF(shift + side + 1, -1))
     return tile
+
+
+def sharp(place: float) -> float:
+    """Return the middle of a pixel, so that a straight line is not smeared over two."""
+    return float(np.floor(place)) + 0.5
 
 
 def hairline(painter: QPainter, colour: QColor) -> QPen:

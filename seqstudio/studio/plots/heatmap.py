@@ -33,7 +33,7 @@ from seqstudio.studio.plots import mappaint
 from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
 from seqstudio.studio.plots.maps import Mask, Pooled, Values, coloured, pool
 from seqstudio.studio.plots.plot import blank_image, paint_image_title
-from seqstudio.studio.theme import Theme, follow_theme, painting_in, pen, theme
+from seqstudio.studio.theme import Theme, follow_theme, painting, painting_in, pen, theme
 from seqstudio.studio.theme.model import Quantity
 
 _BAR = 10.0
@@ -237,12 +237,12 @@ class HeatMap(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        self._paint(painter, QRectF(self.rect()))
-        if self._ring:
-            painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+        with painting(self) as painter:
+            self._paint(painter, QRectF(self.rect()))
+            if self._ring:
+                painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     def _paint(self, painter: QPainter, area: QRectF) -> None:
         painter.fillRect(area, theme().color("surface0"))
@@ -298,12 +298,11 @@ class HeatMap(QWidget):
         """Return the picture at a size in logical pixels, in another theme if wanted."""
         head = 36 if title else 0
         image = blank_image(size[0], size[1] + head, ratio)
-        with nullcontext() if theme is None else painting_in(theme):
-            painter = QPainter(image)
+        look = nullcontext() if theme is None else painting_in(theme)
+        with look, painting(image) as painter:
             paint_image_title(painter, QRectF(0, 0, size[0], head), title)
             painter.translate(0, head)
             self._paint(painter, QRectF(0, 0, *size))
-            painter.end()
         return image
 
     # Pointer and keys

@@ -14,7 +14,7 @@ from seqstudio.studio.plots.frame import hatch_brush
 from seqstudio.studio.plots.items import resolve
 from seqstudio.studio.plots.maps import Mask, Pooled, rgba_image
 from seqstudio.studio.plots.scale import Scale, power_text, tick_texts, ticks
-from seqstudio.studio.theme import contrast, pen, theme
+from seqstudio.studio.theme import contrast, painting, pen, theme
 from seqstudio.studio.widgets.numbers import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
@@ -54,14 +54,13 @@ def _paint_masked(painter: QPainter, rect: QRectF, masked: Mask) -> None:
     layer = QImage(size.toSize(), QImage.Format.Format_ARGB32_Premultiplied)
     layer.setDevicePixelRatio(ratio)
     layer.fill(0)
-    cut = QPainter(layer)
-    whole = QRectF(0, 0, rect.width(), rect.height())
-    cut.fillRect(whole, hatch_brush(theme().color("gridMajor"), ratio))
-    cut.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
-    stencil = np.zeros((*masked.shape, 4), np.uint8)
-    stencil[masked] = 255
-    cut.drawImage(whole, rgba_image(stencil))
-    cut.end()
+    with painting(layer) as cut:
+        whole = QRectF(0, 0, rect.width(), rect.height())
+        cut.fillRect(whole, hatch_brush(theme().color("gridMajor"), ratio))
+        cut.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
+        stencil = np.zeros((*masked.shape, 4), np.uint8)
+        stencil[masked] = 255
+        cut.drawImage(whole, rgba_image(stencil))
     painter.drawImage(rect, layer, QRectF(layer.rect()))
 
 

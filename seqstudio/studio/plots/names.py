@@ -9,7 +9,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
-from seqstudio.studio.plots.frame import Frame, paint_cursor_line, paint_hatch
+from seqstudio.studio.plots.frame import Frame, paint_cursor_line, paint_hatch, sharp
 from seqstudio.studio.plots.items import Curve, Reference, Region, Threshold, resolve
 from seqstudio.studio.plots.scale import spread
 from seqstudio.studio.plots.series import FloatArray
@@ -168,7 +168,7 @@ def paint_reference(
     painter: QPainter, frame: Frame, reference: Reference, taken: Sequence[QRectF] = ()
 ) -> None:
     """Paint a floor (round dots, named where nothing is `taken`) or a zero line."""
-    y = float(frame.py(reference.value))
+    y = sharp(float(frame.py(reference.value)))
     rect = frame.rect
     if not rect.top() <= y <= rect.bottom():
         return
@@ -293,7 +293,7 @@ def paint_cursor(
     painter: QPainter, frame: Frame, x: float, curves: Sequence[Curve], axis_text: str
 ) -> None:
     """Paint the cursor, a disc on every line that it crosses, and the chip on the axis."""
-    px = float(frame.px(x))
+    px = sharp(float(frame.px(x)))
     rect = frame.rect
     if not rect.left() - 0.5 <= px <= rect.right() + 0.5:
         return

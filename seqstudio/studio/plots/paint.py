@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter
 
-from seqstudio.studio.plots.frame import Frame, hairline, path_of, stroke_thin
+from seqstudio.studio.plots.frame import Frame, hairline, path_of, sharp, stroke_thin
 from seqstudio.studio.plots.items import Curve, resolve
 from seqstudio.studio.plots.scale import tick_texts, ticks
 from seqstudio.studio.plots.series import FloatArray, Reduced
@@ -25,10 +25,10 @@ def paint_grid(painter: QPainter, frame: Frame) -> None:
     rect = frame.rect
     painter.setPen(hairline(painter, theme().color("gridMinor")))
     for x in frame.px(ticks(frame.x)):
-        painter.drawLine(QPointF(_sharp(x), rect.top()), QPointF(_sharp(x), rect.bottom()))
+        painter.drawLine(QPointF(sharp(x), rect.top()), QPointF(sharp(x), rect.bottom()))
     painter.setPen(hairline(painter, theme().color("gridMajor")))
     for y in frame.py(ticks(frame.y, _value_ticks(frame))):
-        painter.drawLine(QPointF(rect.left(), _sharp(y)), QPointF(rect.right(), _sharp(y)))
+        painter.drawLine(QPointF(rect.left(), sharp(y)), QPointF(rect.right(), sharp(y)))
 
 
 def paint_ticks(painter: QPainter, frame: Frame, gap: float, chip: QRectF | None) -> None:
@@ -106,9 +106,10 @@ def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour
     x, low, high = frame.px(part.x), frame.py(part.low), frame.py(part.high)
     travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
     rough = travel > _ROUGH * frame.rect.width()
-    if curve.dash or part.exact or not rough:
-        # A dash cannot be read on a zigzag: dashed lines follow the middle of their columns.
-        line = path_of(x, low if part.exact else (low + high) / 2)
+    if part.exact:
+        line = path_of(x, low)
+    elif curve.dash and rough:
+        line = path_of(x, (low + high) / 2)  # dashes cannot be read on a zigzag
     else:
         line = path_of(*_zigzag(x, low, high))
     if rough and not curve.dash:
@@ -119,10 +120,10 @@ def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour
 
 
 def _zigzag(x: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return a line through the least and the greatest of every column."""
-    y = np.empty(2 * len(x))
-    y[0::2], y[1::2] = low, high
-    return np.repeat(x, 2), y
+    """Return a line through the least and the greatest of every column, up and down in turn."""
+    y = np.stack([low, high], axis=1)
+    y[1::2] = y[1::2, ::-1]
+    return np.repeat(x, 2), y.ravel()
 
 
 def _paint_markers(painter: QPainter, frame: Frame, part: Reduced, colour: QColor) -> None:
@@ -146,8 +147,3 @@ def _paint_faults(painter: QPainter, frame: Frame, curve: Curve) -> None:
     for x in frame.px(bad[:_MOST_FAULTS]):
         painter.drawLine(QPointF(x - 3, top - 3), QPointF(x + 3, top + 3))
         painter.drawLine(QPointF(x - 3, top + 3), QPointF(x + 3, top - 3))
-
-
-def _sharp(place: float) -> float:
-    """Return the middle of a pixel, so that a hairline is one pixel wide."""
-    return float(np.floor(place)) + 0.5

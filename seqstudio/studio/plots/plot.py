@@ -32,7 +32,7 @@ from seqstudio.studio.plots.gestures import PlotGestures
 from seqstudio.studio.plots.items import Axis, Curve, Reference, Region, Threshold
 from seqstudio.studio.plots.names import ReadOut
 from seqstudio.studio.plots.scale import Scale, around, grown
-from seqstudio.studio.theme import Theme, faded, follow_theme, painting_in, pen, theme
+from seqstudio.studio.theme import Theme, faded, follow_theme, painting, painting_in, pen, theme
 from seqstudio.studio.widgets.numbers import format_number
 
 _WIDE, _CURRENT, _THIN = "plot", "plotCurrent", "plotThin"
@@ -339,12 +339,12 @@ class Plot(PlotGestures):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        self._paint(painter, QRectF(self.rect()))
-        if self.ring:
-            painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+        with painting(self) as painter:
+            self._paint(painter, QRectF(self.rect()))
+            if self.ring:
+                painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     def _paint(self, painter: QPainter, area: QRectF) -> None:
         painter.fillRect(area, theme().color("surface0"))
@@ -458,12 +458,11 @@ class Plot(PlotGestures):
         """Return the picture at a size in logical pixels, in another theme if wanted."""
         head = 36 if title else 0
         image = blank_image(size[0], size[1] + head, ratio)
-        with nullcontext() if theme is None else painting_in(theme):
-            painter = QPainter(image)
+        look = nullcontext() if theme is None else painting_in(theme)
+        with look, painting(image) as painter:
             paint_image_title(painter, QRectF(0, 0, size[0], head), title)
             painter.translate(0, head)
             self._paint(painter, QRectF(0, 0, *size))
-            painter.end()
         return image
 
 

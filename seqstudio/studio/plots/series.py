@@ -40,7 +40,7 @@ class Reduced:
 
     Attributes:
         x: Abscissa of each column or sample, ascending.
-        low: Least value in it.
+        low: Least value in it; NaN where there is no finite one.
         high: Greatest value in it; equal to `low` where there is one sample.
         exact: Every sample is there, nothing was merged.
     """
@@ -138,7 +138,7 @@ class Series:
         last = min(len(self), int(np.searchsorted(self.x, x1, side="right")) + 1)
         level = self._level_for(last - first, columns)
         if level == 0:
-            x, y = self.x[first:last], self.y[first:last]
+            x, y = self.x[first:last], _finite(self.y[first:last])
             return Reduced(x, y, y, exact=True)
         return self._merged(first, last, level)
 

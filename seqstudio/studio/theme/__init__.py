@@ -7,6 +7,7 @@ r"""Theme of the studio: one frozen `Theme`, one `ThemeManager`, icons and equat
     theme().role("cell"), theme().arch("lstm"), theme().font("panelTitle")
     theme().metric("formRow"), theme().radius("card"), theme().motion("normal")
     theme().lookup("attention")         # colour map, uint8 array (256, 4)
+    with painting(self) as painter: ...   # in paintEvent: ends the painter whatever happens
     pen(theme().role("loss"), 1.75, theme().dash("validation"))   # dashes are pixels
     icon("play", 16, "textMid")         # QIcon; icon_pixmap(...) for painting
     equation_pixmap(r"h_t = \tanh(W h_{t-1})")
@@ -21,6 +22,7 @@ from seqstudio.studio.theme.equations import EquationError, equation_pixmap, equ
 from seqstudio.studio.theme.icons import icon, icon_names, icon_pixmap
 from seqstudio.studio.theme.manager import ThemeManager, follow_theme, painting_in, theme, themes
 from seqstudio.studio.theme.model import Theme, pen, tokens
+from seqstudio.studio.theme.painting import painting
 
 __all__ = [
     "EquationError",
@@ -35,6 +37,7 @@ __all__ = [
     "icon_names",
     "icon_pixmap",
     "mix",
+    "painting",
     "painting_in",
     "parse_colour",
     "pen",

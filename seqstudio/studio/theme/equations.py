@@ -10,10 +10,11 @@ from functools import lru_cache
 from threading import Lock
 
 from PySide6.QtCore import QByteArray, QRectF, QSize
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from seqstudio.studio.theme.manager import theme
+from seqstudio.studio.theme.painting import painting
 
 # ziamath keeps counters and fonts in module globals.
 _ONE_AT_A_TIME = Lock()
@@ -71,9 +72,8 @@ def equation_pixmap(latex: str, px: float = 0.0, color: str | QColor = "textHi")
     size = equation_size(svg)
     image = QImage(size * ratio, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
-    painter = QPainter(image)
-    QSvgRenderer(QByteArray(svg)).render(painter, QRectF(image.rect()))
-    painter.end()
+    with painting(image) as painter:
+        QSvgRenderer(QByteArray(svg)).render(painter, QRectF(image.rect()))
     pixmap = QPixmap.fromImage(image)
     pixmap.setDevicePixelRatio(ratio)
     return pixmap

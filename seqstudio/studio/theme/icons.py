@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRectF
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QImage, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QImage, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from seqstudio.studio.theme.manager import theme
 from seqstudio.studio.theme.model import tokens
+from seqstudio.studio.theme.painting import painting
 
 # Three dots of 1.5 px are not seen at 16 px.
 _STROKES = {"more": 2.5}
@@ -81,9 +82,8 @@ def _rendered(name: str, size: int, rgba: int, ratio: float) -> QImage:
     side = max(1, round(size * ratio))
     image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
-    painter = QPainter(image)
-    painter.setOpacity(colour.alphaF())
-    renderer = QSvgRenderer(QByteArray(icon_svg(name, colour.name())))
-    renderer.render(painter, QRectF(0, 0, side, side))
-    painter.end()
+    with painting(image) as painter:
+        painter.setOpacity(colour.alphaF())
+        renderer = QSvgRenderer(QByteArray(icon_svg(name, colour.name())))
+        renderer.render(painter, QRectF(0, 0, side, side))
     return image

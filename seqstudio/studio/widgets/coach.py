@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPolygonF, QShowEven
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets.buttons import Button
 from seqstudio.studio.widgets.labels import Label, repolish
 
@@ -111,17 +111,19 @@ class CoachMark(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color("accent"))
-        half, height = _ARROW[0] / 2, _ARROW[1]
-        card = QRectF(self.rect())
-        card = card.adjusted(0, height, 0, 0) if self._below else card.adjusted(0, 0, 0, -height)
-        radius = theme().radius("card")
-        painter.drawRoundedRect(card, radius, radius)
-        base = card.top() if self._below else card.bottom()
-        tip = base - height if self._below else base + height
-        x = self._tip_x
-        corners = [QPointF(x - half, base), QPointF(x, tip), QPointF(x + half, base)]
-        painter.drawPolygon(QPolygonF(corners))
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("accent"))
+            half, height = _ARROW[0] / 2, _ARROW[1]
+            card = QRectF(self.rect())
+            card = (
+                card.adjusted(0, height, 0, 0) if self._below else card.adjusted(0, 0, 0, -height)
+            )
+            radius = theme().radius("card")
+            painter.drawRoundedRect(card, radius, radius)
+            base = card.top() if self._below else card.bottom()
+            tip = base - height if self._below else base + height
+            x = self._tip_x
+            corners = [QPointF(x - half, base), QPointF(x, tip), QPointF(x + half, base)]
+            painter.drawPolygon(QPolygonF(corners))

@@ -26,7 +26,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import EquationError, equation_svg, follow_theme, theme
+from seqstudio.studio.theme import EquationError, equation_svg, follow_theme, painting, theme
 
 _INSET = 12
 _LINE_GAP = 8
@@ -124,16 +124,16 @@ class EquationView(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color("surface0"))
-        radius = theme().radius("button")
-        painter.drawRoundedRect(self.rect(), radius, radius)
-        top = float(_INSET)
-        for latex, size in zip(self._latex, self._line_sizes(), strict=True):
-            self._paint_line(painter, latex, size, top)
-            top += size.height() + _LINE_GAP
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("surface0"))
+            radius = theme().radius("button")
+            painter.drawRoundedRect(self.rect(), radius, radius)
+            top = float(_INSET)
+            for latex, size in zip(self._latex, self._line_sizes(), strict=True):
+                self._paint_line(painter, latex, size, top)
+                top += size.height() + _LINE_GAP
 
     def _paint_line(self, painter: QPainter, latex: str, size: QSize, top: float) -> None:
         svg = self._drawn.get(self._key(latex))

@@ -7,11 +7,11 @@ stat = StatValue("tokens/s", sample="888 k"); stat.set_value("412 k")
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 
 
 class Label(QLabel):
@@ -76,13 +76,13 @@ class ElidedLabel(Label):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        token = self.property("tone") if self.isEnabled() else "textDisabled"
-        painter.setPen(theme().color(token))
-        metrics = self.fontMetrics()
-        shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), self.alignment(), shown)
-        self.setToolTip(self.text() if shown != self.text() else "")
+        with painting(self) as painter:
+            token = self.property("tone") if self.isEnabled() else "textDisabled"
+            painter.setPen(theme().color(token))
+            metrics = self.fontMetrics()
+            shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(self.rect(), self.alignment(), shown)
+            self.setToolTip(self.text() if shown != self.text() else "")
 
 
 class StatValue(QWidget):

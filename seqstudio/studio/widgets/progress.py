@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QProgressBar, QSizePolicy, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 
 _STEPS = 10_000
 _HEIGHT = 4.0
@@ -62,17 +62,18 @@ class ProgressBar(QProgressBar):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        top = (self.height() - _HEIGHT) / 2
-        radius = theme().radius("bar")
-        painter.setBrush(theme().color("surface3"))
-        painter.drawRoundedRect(QRectF(0, top, self.width(), _HEIGHT), radius, radius)
-        painter.setBrush(self._color or theme().color(self._token))
-        filled = self.width() * self.value() / _STEPS
-        if filled:
-            painter.drawRoundedRect(QRectF(0, top, max(filled, _HEIGHT), _HEIGHT), radius, radius)
-        if self._tick is not None:
-            x = min(self.width() - 1.5, max(0.0, self.width() * self._tick - 0.75))
-            painter.fillRect(QRectF(x, top - 3, 1.5, _HEIGHT + 6), theme().color("textHi"))
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            top = (self.height() - _HEIGHT) / 2
+            radius = theme().radius("bar")
+            painter.setBrush(theme().color("surface3"))
+            painter.drawRoundedRect(QRectF(0, top, self.width(), _HEIGHT), radius, radius)
+            painter.setBrush(self._color or theme().color(self._token))
+            filled = self.width() * self.value() / _STEPS
+            if filled:
+                bar = QRectF(0, top, max(filled, _HEIGHT), _HEIGHT)
+                painter.drawRoundedRect(bar, radius, radius)
+            if self._tick is not None:
+                x = min(self.width() - 1.5, max(0.0, self.width() * self._tick - 0.75))
+                painter.fillRect(QRectF(x, top - 3, 1.5, _HEIGHT + 6), theme().color("textHi"))

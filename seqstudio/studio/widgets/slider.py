@@ -10,7 +10,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelE
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSlider, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, pen, theme
+from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets.number_field import Check, NumberField
 
 _STEPS = 1000
@@ -101,16 +101,16 @@ class Track(QSlider):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        left, right = self._span()
-        middle = self.height() / 2
-        x = left + (right - left) * self.value() / _STEPS
-        enabled = self.isEnabled()
-        self._paint_bar(painter, left, right, "lineStrong" if theme().is_dark else "border")
-        self._paint_bar(painter, left, x, "accent" if enabled else "textDisabled")
-        self._paint_marks(painter)
-        self._paint_handle(painter, QPointF(x, middle))
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            left, right = self._span()
+            middle = self.height() / 2
+            x = left + (right - left) * self.value() / _STEPS
+            enabled = self.isEnabled()
+            self._paint_bar(painter, left, right, "lineStrong" if theme().is_dark else "border")
+            self._paint_bar(painter, left, x, "accent" if enabled else "textDisabled")
+            self._paint_marks(painter)
+            self._paint_handle(painter, QPointF(x, middle))
 
     def _paint_bar(self, painter: QPainter, start: float, end: float, token: str) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

@@ -23,7 +23,7 @@ from PySide6.QtGui import QEnterEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets.buttons import Button, IconButton
 from seqstudio.studio.widgets.labels import Label
 from seqstudio.studio.widgets.shadow import SHADOW_MARGIN, paint_shadow
@@ -112,15 +112,15 @@ class Toast(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        margin = SHADOW_MARGIN
-        card = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
-        radius = theme().radius("card")
-        paint_shadow(painter, card, radius)
-        painter.setBrush(theme().color("surface3" if theme().is_dark else "surface2"))
-        painter.setPen(pen(theme().color("lineStrong")))
-        painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            margin = SHADOW_MARGIN
+            card = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
+            radius = theme().radius("card")
+            paint_shadow(painter, card, radius)
+            painter.setBrush(theme().color("surface3" if theme().is_dark else "surface2"))
+            painter.setPen(pen(theme().color("lineStrong")))
+            painter.drawRoundedRect(card.adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
 
 
 class ToastStack(QObject):

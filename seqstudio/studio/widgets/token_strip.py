@@ -31,7 +31,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import faded, follow_theme, pen, theme
+from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets.numbers import MINUS, format_number
 from seqstudio.studio.widgets.token_lines import TokenLines, break_lines
 
@@ -318,18 +318,18 @@ class _Cells(QAbstractScrollArea):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self.viewport())
-        painter.fillRect(self.viewport().rect(), theme().color("surface0"))
-        painter.setFont(theme().font("mono"))
-        scroll = self.verticalScrollBar().value()
-        first = max(0, (scroll - _INSET) // self._pitch)
-        last = min(self._lines.lines, (scroll + self.viewport().height()) // self._pitch + 1)
-        for line in range(first, last):
-            self._paint_line(painter, line)
-        self._paint_marks(painter)
-        if self._ring:
-            painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
-            painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
+        with painting(self.viewport()) as painter:
+            painter.fillRect(self.viewport().rect(), theme().color("surface0"))
+            painter.setFont(theme().font("mono"))
+            scroll = self.verticalScrollBar().value()
+            first = max(0, (scroll - _INSET) // self._pitch)
+            last = min(self._lines.lines, (scroll + self.viewport().height()) // self._pitch + 1)
+            for line in range(first, last):
+                self._paint_line(painter, line)
+            self._paint_marks(painter)
+            if self._ring:
+                painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
+                painter.drawRect(self.viewport().rect().adjusted(1, 1, -1, -1))
 
     def _paint_line(self, painter: QPainter, line: int) -> None:
         tokens = range(int(self._lines.start_L[line]), int(self._lines.start_L[line + 1]))
@@ -412,24 +412,24 @@ class _KeyBar(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme().color("surface0"))
-        bar = QRectF(_INSET, 8, 150, 8)
-        colours = _heat(theme().name)
-        for pixel in range(150):
-            column = QRectF(bar.left() + pixel, bar.top(), 1, bar.height())
-            painter.fillRect(column, colours[round(pixel / 149 * 255)])
-        end = format_number(self._limit)
-        painter.setFont(theme().font("axis"))
-        painter.setPen(theme().color("textLow"))
-        below = QRectF(bar.left(), bar.bottom() + 3, 150, theme().line_height("axis"))
-        painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{MINUS}{end}")
-        painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, "0")
-        painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"+{end}")
-        painter.setFont(theme().font("small"))
-        painter.setPen(theme().color("textMid"))
-        middle = bar.center().y() + painter.fontMetrics().ascent() / 2 - 1
-        painter.drawText(QPointF(bar.right() + 16, middle), self.name)
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface0"))
+            bar = QRectF(_INSET, 8, 150, 8)
+            colours = _heat(theme().name)
+            for pixel in range(150):
+                column = QRectF(bar.left() + pixel, bar.top(), 1, bar.height())
+                painter.fillRect(column, colours[round(pixel / 149 * 255)])
+            end = format_number(self._limit)
+            painter.setFont(theme().font("axis"))
+            painter.setPen(theme().color("textLow"))
+            below = QRectF(bar.left(), bar.bottom() + 3, 150, theme().line_height("axis"))
+            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{MINUS}{end}")
+            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, "0")
+            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"+{end}")
+            painter.setFont(theme().font("small"))
+            painter.setPen(theme().color("textMid"))
+            middle = bar.center().y() + painter.fontMetrics().ascent() / 2 - 1
+            painter.drawText(QPointF(bar.right() + 16, middle), self.name)
 
 
 @lru_cache(maxsize=2)

@@ -17,6 +17,7 @@ A panel redraws only while it can be seen; hidden, it remembers that it is out o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -108,9 +109,9 @@ class Panel(QWidget):
         """Say what is missing and how to get it, over the body, or instead of it with `cover`."""
         self._content.show_empty(icon, missing, how, cover)
 
-    def empty_action(self, text: str, *, icon: str = "") -> Button:
-        """Return the button of this text in the empty state; made at the first call."""
-        return self._content.action(text, icon)
+    def empty_action(self, text: str, act: Callable[[], None], *, icon: str = "") -> Button:
+        """Show a button in the empty state that does something; call it after `show_empty`."""
+        return self._content.action(text, act, icon)
 
     def show_body(self) -> None:
         """Take the empty state away."""
@@ -270,7 +271,7 @@ class _Content(QWidget):
         if card is None:
             return
         if self._words != (icon, missing, how):
-            card.state.set_words(missing, how)
+            card.set_words(missing, how)
         self._words = (icon, missing, how)
         card.set_cover(cover)
         card.show()
@@ -283,11 +284,11 @@ class _Content(QWidget):
         self._card = _EmptyCard(EmptyState(icon, missing, how), self)
         self._layout.addWidget(self._card)
 
-    def action(self, text: str, icon: str) -> Button:
+    def action(self, text: str, act: Callable[[], None], icon: str) -> Button:
         if self._card is None:
             msg = "an action needs an empty state"
             raise ValueError(msg)
-        return self._card.action(text, icon)
+        return self._card.action(text, act, icon)
 
     def hide_empty(self) -> None:
         if self._card is not None:
@@ -319,9 +320,17 @@ class _EmptyCard(QWidget):
         self._veil = 1.0 if cover else 0.4
         self.update()
 
-    def action(self, text: str, icon: str) -> Button:
+    def set_words(self, missing: str, how: str) -> None:
+        """Say something else; buttons of other words go."""
+        self.state.set_words(missing, how)
+        for button in self._actions.values():
+            button.hide()
+
+    def action(self, text: str, act: Callable[[], None], icon: str) -> Button:
         if text not in self._actions:
             self._actions[text] = self.state.add_action(text, icon=icon)
+            self._actions[text].clicked.connect(act)
+        self._actions[text].show()
         return self._actions[text]
 
     @Slot()

@@ -1,0 +1,316 @@
+"""`CurvesPanel`: training and validation loss of the run in view and of runs beside it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from PySide6.QtCore import QPointF, Slot
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
+from typing_extensions import override
+
+from seqstudio.records.messages import Facts, LiveChanged, StateChanged
+from seqstudio.records.readings import Metrics, Validation
+from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.panels.chart import Chart, paint_disc, paint_ticks_of, paint_words
+from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.panels.feeding import RunCurves, minutes_of
+from seqstudio.studio.panels.lines import run_lines
+from seqstudio.studio.panels.measures import Measure, measures_of
+from seqstudio.studio.plots import ReadOut, resolve
+from seqstudio.studio.plots.frame import Frame
+from seqstudio.studio.plots.scale import around
+from seqstudio.studio.theme import pen, theme
+from seqstudio.studio.widgets import Label, Segments, format_number
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+_LIVE_WORDS = {"learning_rate": ("lr", "sci"), "clip": ("clip", ".2f")}
+_LEAST_STEPS = 100.0
+_CEILING = 1.5
+
+
+class CurvesPanel(Panel):
+    """Loss by training step or by minutes, against the floor that needs no network."""
+
+    title = "Curves"
+    kinds = frozenset({Metrics, Validation, Facts, LiveChanged, StateChanged})
+    explanation: ClassVar[Explanation] = Explanation(
+        "The faint line is the loss of every training step. The solid line is the mean of the "
+        "last 5 % of the steps, at most 200. The dashed line is the loss on held-out data, which "
+        "the model never trains on; the disc marks its lowest value.\n\n"
+        "Guessing is the loss of a uniform guess over all symbols. The floor is the best that "
+        "counting reaches without a network: a model that stays above it has learnt less than "
+        "a table of counts.",
+        (
+            r"L = -\frac{1}{N} \sum_{i=1}^{N} \ln p(x_i \mid x_{<i})",
+            r"\mathrm{perplexity} = e^{L} \qquad \mathrm{bits} = L / \ln 2",
+        ),
+        "the floor of a text is an interpolated n-gram model, Witten and Bell 1991",
+    )
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._chart = Chart(x_title="training step k", x_symbol="k")
+        self._chart.under.append(self._paint_chance)
+        self._chart.over += [self._paint_best, self._paint_live]
+        self._runs: dict[str, RunCurves] = {}
+        self._layout_key: object = None
+        self._hover: float | None = None
+        self._verdict = Label("", "small", "textMid", parent=self)
+        self.header.add_switch(self._verdict)
+        self._units = {
+            "nats": Segments([(m.key, m.label) for m in measures_of("nats")], name="Unit"),
+            "other": Segments([(m.key, m.label) for m in measures_of("error")], name="Scale"),
+        }
+        for switch in self._units.values():
+            self.header.add_switch(switch)
+            switch.value_changed.connect(self._switched)
+        self._clock = Segments([("step", "Steps"), ("minutes", "Minutes")], name="Horizontal axis")
+        self.header.add_switch(self._clock)
+        self._clock.value_changed.connect(self._switched)
+        self._chart.picked.connect(self._picked)
+        self._chart.hovered.connect(self._hovered)
+        self.set_body(self._chart)
+
+    # What is shown
+
+    @property
+    def _by_minutes(self) -> bool:
+        return self._clock.value() == "minutes"
+
+    @property
+    def _unit(self) -> str:
+        facts = self.session.history.facts
+        if facts is not None:
+            return facts.unit
+        return self.session.facts.unit if self.session.facts else "nats"
+
+    @property
+    def measure(self) -> Measure:
+        """In what the loss is told."""
+        measures = measures_of(self._unit)
+        chosen = self._units["nats" if len(measures) == 3 else "other"].value()
+        return next((m for m in measures if m.key == chosen), measures[0])
+
+    @property
+    def _chance(self) -> float:
+        facts, dataset = self.session.history.facts, self.session.dataset
+        return facts.chance if facts else dataset.chance if dataset else math.nan
+
+    @property
+    def _floor(self) -> float:
+        facts = self.session.history.facts
+        return facts.floor if facts else math.nan
+
+    @property
+    def _current(self) -> RunCurves | None:
+        return self._runs.get(self.session.history.run)
+
+    @Slot(str)
+    def _switched(self, _key: str) -> None:
+        self.forget()
+        self.refresh()
+
+    @override
+    def forget(self) -> None:
+        self._layout_key = None
+
+    # Drawing
+
+    @override
+    def draw(self) -> None:
+        for name, switch in self._units.items():
+            switch.setVisible((name == "nats") == (len(measures_of(self._unit)) == 3))
+        self._lay_out()
+        for run in self._runs.values():
+            run.feed()
+        self._place_cursor()
+        if len(self.session.history.curves):
+            self.show_body()
+        else:
+            self.show_empty(*self._invitation())
+
+    def _invitation(self) -> tuple[str, str, str]:
+        if self.session.state in {"starting", "running"}:
+            return "curve", "The first step is on its way", "The loss appears with it."
+        how = "Press Train: the loss falls from guessing towards the floor."
+        return "curve", "Nothing is trained yet", how
+
+    def _lay_out(self) -> None:
+        """Set up lines, references and ranges when what they rest on is another one."""
+        lines = run_lines(self.session)
+        look = tuple((each.name, id(each.history), each.label, each.arch) for each in lines)
+        key = (look, self.measure.key, self._unit, self._clock.value(), self._chance, self._floor)
+        if key == self._layout_key:
+            return
+        same_place = self._layout_key is not None and self._layout_key[1:4] == key[1:4]  # type: ignore[index]
+        view = self._chart.view()
+        self._layout_key = key
+        self._chart.clear()
+        self._runs = {
+            line.name: RunCurves(self._chart, line, self.measure, self._by_minutes)
+            for line in lines
+        }
+        self._set_axes()
+        self._add_references()
+        if same_place and view[0].high > self._chart.view()[0].high:
+            self._chart.set_range(x=(view[0].low, view[0].high))
+
+    def _set_axes(self) -> None:
+        words = "training time, minutes" if self._by_minutes else "training step k"
+        self._chart.set_titles(words, self.measure.title(self._unit))
+        self._chart.set_range(x=(0.0, self._expected_end()), y=self._value_range(),
+                              y_log=self.measure.log)  # fmt: skip
+
+    def _expected_end(self) -> float:
+        training = (self.session.run_project or self.session.project).training
+        history = self.session.history
+        if history.state in {"finished", "stopped"} and len(history.curves):
+            end = minutes_of(history, history.step) if self._by_minutes else float(history.step)
+            return max(end, 1e-3)
+        if self._by_minutes:
+            return training.minutes if training.budget == "minutes" else 1.0
+        return float(training.steps) if training.budget == "steps" else _LEAST_STEPS
+
+    def _value_range(self) -> tuple[float, float]:
+        """Return from well under the floor to guessing; the axis grows when a run leaves it."""
+        chance = self._chance if math.isfinite(self._chance) else 1.0
+        floor = self._floor if math.isfinite(self._floor) else chance / 2
+        top, low = self.measure.of(chance), self.measure.of(floor)
+        if self.measure.log:
+            ends = around(min(low, top) / 100, top * 2, log=True)
+            self._chart.ceiling = ends.high * 10
+            return ends.low, ends.high
+        if self.measure.key == "perplexity":
+            top = min(top, 4 * low)
+        self._chart.ceiling = top * _CEILING
+        return max(0.0, low - 0.22 * abs(top - low)), top + 0.05 * max(abs(top - low), 0.1 * top)
+
+    def _add_references(self) -> None:
+        facts = self.session.history.facts
+        if facts is not None and math.isfinite(facts.floor):
+            value = self.measure.of(facts.floor)
+            words = f"{facts.floor_name} {format_number(value, '.3f')}"
+            self._chart.add_floor(value, words)
+
+    def _paint_chance(self, painter: QPainter, frame: Frame) -> None:
+        chance = self.measure.of(self._chance)
+        place = float(frame.py(chance))
+        if not frame.rect.top() <= place <= frame.rect.bottom():
+            return
+        painter.setPen(pen(theme().color("textLow"), 1.25, theme().dash("floor")))
+        painter.drawLine(QPointF(frame.rect.left(), place), QPointF(frame.rect.right(), place))
+        words = f"guessing {format_number(chance, '.3f')}"
+        painter.setFont(theme().font("axis"))
+        width = painter.fontMetrics().horizontalAdvance(words)
+        paint_words(painter, QPointF(frame.rect.right() - width - 5, place + 14), words, "textLow")
+
+    def _paint_best(self, painter: QPainter, frame: Frame) -> None:
+        best, run = self.session.history.best_validation(), self._current
+        if best is None or run is None:
+            return
+        history = self.session.history
+        x = minutes_of(history, best.step) if self._by_minutes else float(best.step)
+        place = frame.point(x, self.measure.of(best.loss))
+        if frame.rect.contains(place):
+            paint_disc(painter, place, resolve(run.line.paint))
+
+    def _paint_live(self, painter: QPainter, frame: Frame) -> None:
+        history, places = self.session.history, []
+        for change in history.live:
+            name, form = _LIVE_WORDS.get(change.name, (change.name, "auto"))
+            x = minutes_of(history, change.step) if self._by_minutes else float(change.step)
+            places.append((x, f"{name} {format_number(change.value, form)}"))
+        paint_ticks_of(painter, frame, places)
+
+    # Cursor and read-out
+
+    def _place_cursor(self) -> None:
+        step = self.session.cursor.step
+        if self._hover is not None:
+            self._chart.set_cursor(self._hover)
+        elif step is not None:
+            self._chart.set_cursor(self._place_of(step))
+        else:
+            newest = self.session.history.step
+            self._chart.set_cursor(self._place_of(newest) if newest else None)
+        live = self._hover is None and step is None
+        self._chart.set_read_out(False if live else self._read_out)
+
+    def _place_of(self, step: int) -> float:
+        return minutes_of(self.session.history, step) if self._by_minutes else float(step)
+
+    def _step_at(self, x: float) -> int:
+        """Return the recorded step that is nearest to a place on the axis."""
+        curves = self.session.history.curves
+        if not len(curves):
+            return 0
+        places = curves.seconds / 60 if self._by_minutes else curves.steps
+        return int(curves.steps[int(np.argmin(np.abs(places - x)))])
+
+    @Slot(float)
+    def _picked(self, x: float) -> None:
+        step = self._step_at(x)
+        if len(self.session.history.curves):
+            newest = step >= int(self.session.history.curves.steps[-1])
+            self.session.move_cursor(step=None if newest else step)
+
+    @Slot(float)
+    def _hovered(self, x: float) -> None:
+        if math.isnan(x) or not len(self.session.history.curves):
+            self._hover = None
+        else:
+            self._hover = self._place_of(self._step_at(x))
+        self._place_cursor()
+
+    def _read_out(self, x: float) -> ReadOut:
+        step = self._step_at(x)
+        title = f"{self.session.run_title()}, step {step:,}"
+        rows = [row for run in reversed(self._runs.values()) for row in run.told(x)]
+        words, tone = self._judge(step)
+        return ReadOut(title, tuple(rows), words, tone)
+
+    def _judge(self, step: int) -> tuple[str, str]:
+        """Return how the newest held-out loss at a step stands to the floor, and its tone."""
+        seen = [each for each in self.session.history.validations if each.step <= step]
+        if not seen or not math.isfinite(self._floor):
+            return "", "textMid"
+        newest = max(seen, key=lambda each: each.step)
+        gap = self.measure.of(self._floor) - self.measure.of(newest.loss)
+        words = f"{format_number(abs(gap), self.measure.form)} {'below' if gap > 0 else 'above'}"
+        return f"{words} the floor", "success" if gap > 0 else "error"
+
+    # Words
+
+    @override
+    def tell(self) -> None:
+        history = self.session.history
+        words, tone = self._judge(self.session.step_in_view)
+        self._verdict.setText(words)
+        self._verdict.set_tone(tone)
+        if not len(history.curves):
+            self.header.set_subtitle("nothing yet")
+            return
+        beside = len(self._runs) - 1
+        runs = f", {beside + 1} runs" if beside else ""
+        self.header.set_subtitle(f"{self.session.run_title()}{runs}")
+
+    @override
+    def measured(self) -> list[tuple[str, str]]:
+        facts, history = self.session.history.facts, self.session.history
+        if facts is None:
+            return []
+        rows = [("Unit", facts.unit), ("Guessing", format_number(facts.chance, ".4f"))]
+        if math.isfinite(facts.floor):
+            rows.append(("Floor", f"{facts.floor_name}, {format_number(facts.floor, '.4f')}"))
+        if history.validations:
+            last = history.validations[-1]
+            part = "the whole held-out part" if last.complete else "its first part"
+            rows.append(("Validation", f"{last.count:,} predictions, {part}, step {last.step:,}"))
+        if history.curves.thinned:
+            rows.append(("Older steps", "the lowest and the highest loss of each bucket"))
+        return rows

@@ -1,0 +1,336 @@
+"""`ThroughTimePanel`: the gradient at every time step of one window of a real training step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt, Slot
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QWidget
+from typing_extensions import override
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import title_of
+from seqstudio.blocks.editing import can_insert, insert_on_wire
+from seqstudio.document.graph import Wire
+from seqstudio.records.readings import GradientReading, LayerGradient
+from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.panels.chart import Chart, paint_disc, paint_wall, paint_words
+from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.plots import Curve, ReadOut, paint_hatch
+from seqstudio.studio.plots.frame import Frame
+from seqstudio.studio.plots.scale import grown
+from seqstudio.studio.theme import faded, theme
+from seqstudio.studio.widgets import CheckField, ComboField, format_number
+from seqstudio.studio.widgets.token_lines import shown_text
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+LOW, HIGH = 1e-6, 1e2
+_USUAL_WINDOW = 128
+_BEFORE = 0.28
+_LEAST_CELL = 7.0
+
+
+class ThroughTimePanel(Panel):
+    """Backpropagation through time as a picture: what arrives at every state."""
+
+    title = "Gradient through time"
+    kinds = frozenset({GradientReading})
+    explanation: ClassVar[Explanation] = Explanation(
+        "Total is the whole gradient of the loss by the state at time t: what the layers above "
+        "send to it, and all that comes back through the states after it. The direct part is only "
+        "what the layers above send at this very step. dL/dc is the total by the cell of an "
+        "LSTM.\n\n"
+        "Each value is the mean over the measured rows of the Euclidean norm, multiplied by the "
+        "number of terms behind the mean of the loss, so it does not move with the batch size. "
+        "It comes from the real training step, before clipping. At t = 0 the window ends: the "
+        "gradient that arrives there is thrown away.",
+        (
+            r"g_t = \frac{dL}{dh_t} = e_t + J_{t+1}^{\top} g_{t+1}",
+            r"e_t = \frac{\partial^{+} L}{\partial h_t} \quad \text{(direct part)}",
+        ),
+        "Pascanu, Mikolov, Bengio 2013, section 2, arXiv:1211.5063; Werbos 1990",
+    )
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._chart = Chart(x_title="time step t", x_symbol="t")
+        self._chart.set_titles("time step t in the window", "norm, nats per unit of activation")
+        self._chart.set_growing(x=False, y=False)
+        self._chart.under.append(self._paint_before)
+        self._chart.over += [self._paint_tokens, self._paint_wall]
+        self._reading: GradientReading | None = None
+        self._layer: LayerGradient | None = None
+        self._drawn_key: object = None
+        self._hover: int | None = None
+        self._layers = ComboField([], name="Layer")
+        self._layers.setSizeAdjustPolicy(ComboField.SizeAdjustPolicy.AdjustToContents)
+        self._total = CheckField("Total", True)
+        self._direct = CheckField("Direct part", True)
+        self._cell = CheckField("dL/dc", True)
+        for switch in (self._layers, self._total, self._direct, self._cell):
+            self.header.add_switch(switch)
+            switch.committed.connect(self._switched)
+        self._layers.committed.connect(self._layer_chosen)
+        self._chart.hovered.connect(self._hovered)
+        self._chart.picked.connect(self._picked)
+        self.set_body(self._chart)
+        self._chart.set_range(x=(-_BEFORE * _USUAL_WINDOW, float(_USUAL_WINDOW)), y=(LOW, HIGH),
+                              y_log=True)  # fmt: skip
+        self._layers.hide()
+
+    # What is shown
+
+    @override
+    def forget(self) -> None:
+        self._drawn_key = None
+
+    @Slot(object)
+    def _switched(self, _value: object) -> None:
+        self._drawn_key = None
+        self.refresh()
+
+    @Slot(object)
+    def _layer_chosen(self, value: object) -> None:
+        if isinstance(value, tuple):
+            self.session.move_cursor(block=value[0], layer=value[1])
+
+    def _choose_layer(self, reading: GradientReading) -> LayerGradient | None:
+        """Return the layer of the shared cursor, else the topmost one."""
+        cursor = self.session.cursor
+        for layer in reading.layers:
+            if (layer.block, layer.layer) == (cursor.block, cursor.layer):
+                return layer
+        return reading.layers[-1] if reading.layers else None
+
+    def _layer_name(self, layer: LayerGradient) -> str:
+        project = self.session.run_project or self.session.document.project
+        block = project.graph.blocks.get(layer.block)
+        name = title_of(block) if block else layer.block
+        return f"{name}, layer {layer.layer + 1}"
+
+    # Drawing
+
+    @override
+    def draw(self) -> None:
+        self._reading = self.session.history.gradients.at(self.session.step_in_view)
+        self._layer = self._choose_layer(self._reading) if self._reading else None
+        key = (id(self._reading), id(self._layer))
+        if key != self._drawn_key:
+            self._drawn_key = key
+            self._draw_lines()
+        for switch in (self._total, self._direct):
+            switch.setVisible(self._layer is not None)
+        self._place_cursor()
+        self._invite()
+
+    def _draw_lines(self) -> None:
+        self._chart.clear()
+        layer, reading = self._layer, self._reading
+        self._cell.setVisible(layer is not None and layer.total_c is not None)
+        if layer is None or reading is None:
+            self._layers.hide()
+            return
+        self._fill_layers(reading, layer)
+        t = np.arange(1, len(layer.total_h) + 1)
+        if self._direct.value():
+            self._add_line("direct part", "textMid", t, layer.direct_h, theme().stroke("plot"))
+        if self._cell.value() and layer.total_c is not None:
+            self._add_line("dL/dc", "role:cell", t, layer.total_c, theme().stroke("plot"))
+        if self._total.value():
+            self._add_line(
+                "total dL/dh", "role:gradient", t, layer.total_h, theme().stroke("plotCurrent")
+            )
+        self._set_axes(reading, layer)
+
+    def _fill_layers(self, reading: GradientReading, shown: LayerGradient) -> None:
+        options = [((each.block, each.layer), self._layer_name(each)) for each in reading.layers]
+        self._layers.set_options(options)
+        self._layers.set_value((shown.block, shown.layer))
+        self._layers.setVisible(len(options) > 1)
+
+    def _add_line(
+        self, name: str, paint: str, t: NDArray[np.int64], norm: NDArray[np.float64], width: float
+    ) -> None:
+        curve: Curve = self._chart.add_curve(name, paint, label=name)
+        curve.width = width
+        curve.show_value = False
+        curve.set_data(t, norm)
+
+    def _set_axes(self, reading: GradientReading, layer: LayerGradient) -> None:
+        steps = len(layer.total_h)
+        every = [layer.total_h, layer.direct_h, np.array([layer.wall_h])]
+        every += [layer.total_c] if layer.total_c is not None else []
+        values = np.concatenate(every)
+        there = values[np.isfinite(values) & (values > 0)]
+        x, y = self._chart.view()
+        wider = grown(y, float(there.min()), float(there.max())) if there.size else y
+        ends = (-_BEFORE * steps, float(steps))
+        if wider != y or (x.low, x.high) != ends:
+            self._chart.set_range(x=ends, y=(wider.low, wider.high), y_log=True)
+
+    def _invite(self) -> None:
+        if self._layer is not None:
+            self.show_body()
+        elif not self._is_recurrent():
+            how = "It needs an RNN, GRU or LSTM block. The gradient horizon works without one."
+            self.show_empty("gradient", "This model carries no state through time", how)
+            self.empty_action("Add an LSTM", self._add_lstm, icon="plus")
+        elif len(self.session.history.curves):
+            how = "It follows with the next measured training step."
+            self.show_empty("gradient", "The gradient was not measured yet", how)
+        else:
+            how = "Press Train: every state gets the gradient that reaches it."
+            self.show_empty("gradient", "No gradient has been measured", how)
+
+    def _is_recurrent(self) -> bool:
+        graph = (self.session.run_project or self.session.document.project).graph
+        kinds = [KINDS.get(block.kind) for block in graph]
+        return any(kind is not None and kind.memory == "state" for kind in kinds)
+
+    @Slot()
+    def _add_lstm(self) -> None:
+        """Put an LSTM in front of the head, where every model has room for one."""
+        graph = self.session.document.project.graph
+        wires = [wire for wire in graph.wires if self._leads_to_head(wire)]
+        for wire in wires:
+            if can_insert(graph, "lstm", wire):
+                self.session.document.apply(insert_on_wire(graph, "lstm", wire))
+                return
+
+    def _leads_to_head(self, wire: Wire) -> bool:
+        graph = self.session.document.project.graph
+        return not any(other.source == wire.target for other in graph.wires)
+
+    # Marks
+
+    def _paint_before(self, painter: QPainter, frame: Frame) -> None:
+        left, right = frame.rect.left(), float(frame.px(0.0))
+        if right > left:
+            paint_hatch(painter, QRectF(left, frame.rect.top(), right - left, frame.rect.height()))
+
+    def _paint_wall(self, painter: QPainter, frame: Frame) -> None:
+        paint_wall(painter, frame, 0.0)
+        if self._layer is None:
+            return
+        place = frame.point(0.0, self._layer.wall_h)
+        if frame.rect.contains(place):
+            paint_disc(painter, place, theme().role("gradient"))
+        words = ["gradient stops here", f"cut off dL/dh₀ {format_number(self._layer.wall_h)}"]
+        if self._layer.wall_c is not None:
+            words.append(f"cut off dL/dc₀ {format_number(self._layer.wall_c)}")
+        painter.setFont(theme().font("axis"))
+        widest = max(painter.fontMetrics().horizontalAdvance(line) for line in words)
+        left = float(frame.px(0.0)) - widest - 10
+        if left >= frame.rect.left():
+            for number, line in enumerate(words):
+                place = QPointF(left, frame.rect.top() + 18 + 15 * number)
+                paint_words(painter, place, line, "textHi" if number else "textMid")
+
+    def _paint_tokens(self, painter: QPainter, frame: Frame) -> None:
+        """Write the tokens on the lower edge where they fit."""
+        if self._reading is None:
+            return
+        tokens = [_sign(token) for token in self._reading.tokens]
+        first, last = float(frame.px(1.0)), float(frame.px(2.0))
+        painter.setFont(theme().font("monoSmall"))
+        metrics = painter.fontMetrics()
+        room = last - first
+        widest = max((metrics.horizontalAdvance(token) for token in tokens), default=0)
+        if room < max(_LEAST_CELL, widest):
+            return
+        height = metrics.height() + 2
+        top = frame.rect.bottom() - height
+        strip = QRectF(first - room / 2, top, room * len(tokens), height).intersected(frame.rect)
+        painter.fillRect(strip, faded(theme().color("surface0"), 0.8))
+        painter.setPen(theme().color("textMid"))
+        for index, token in enumerate(tokens):
+            middle = float(frame.px(index + 1.0))
+            cell = QRectF(middle - room / 2, top, room, height)
+            if frame.rect.contains(cell.center()):
+                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, token)
+
+    # Cursor and read-out
+
+    def _place_cursor(self) -> None:
+        """Show the hovered time step, else that of the shared cursor, which counts from 0."""
+        if self._layer is None:
+            self._chart.set_cursor(None)
+            return
+        t = self._hover or min(self.session.cursor.t, len(self._layer.total_h) - 1) + 1
+        self._chart.set_cursor(float(t))
+        told = self._hover is not None or self.session.cursor.t > 0
+        self._chart.set_read_out(self._read_out if told else False)
+
+    def _time_at(self, x: float) -> int | None:
+        if self._layer is None or not x > 0:
+            return None
+        return min(len(self._layer.total_h), max(1, round(x)))
+
+    @Slot(float)
+    def _hovered(self, x: float) -> None:
+        self._hover = self._time_at(x)
+        self._place_cursor()
+
+    @Slot(float)
+    def _picked(self, x: float) -> None:
+        t = self._time_at(x)
+        if t is not None:
+            self.session.move_cursor(t=t - 1)
+
+    def _read_out(self, x: float) -> ReadOut:
+        layer, reading = self._layer, self._reading
+        t = round(x)
+        if layer is None or reading is None or not 1 <= t <= len(layer.total_h):
+            return ReadOut("", ())
+        values = {"total dL/dh": layer.total_h, "direct part": layer.direct_h}
+        if layer.total_c is not None:
+            values["dL/dc"] = layer.total_c
+        rows = tuple(
+            (curve, curve.label, format_number(float(values[curve.label][t - 1])))
+            for curve in reversed(self._chart.curves())
+        )
+        token = shown_text(reading.tokens[t - 1]) if t <= len(reading.tokens) else ""
+        return ReadOut(f"t {t}  “{token}”", rows)
+
+    # Words
+
+    @override
+    def tell(self) -> None:
+        reading, layer = self._reading, self._layer
+        if reading is None or layer is None:
+            self.header.set_subtitle("nothing yet")
+            return
+        rows = f"{reading.rows} row{'s' if reading.rows != 1 else ''}"
+        self.header.set_subtitle(
+            f"training step {reading.step:,}, {rows}, window {reading.window}"
+        )
+
+    @override
+    def measured(self) -> list[tuple[str, str]]:
+        reading, layer = self._reading, self._layer
+        if reading is None or layer is None:
+            return []
+        rows = [
+            ("Layer", self._layer_name(layer)),
+            (
+                "Measured at",
+                f"{reading.source} {reading.step:,}, in {reading.cost_s * 1e3:.0f} ms",
+            ),
+            ("Rows", f"the first {reading.rows} of the batch; the characters are of the first"),
+            ("Window", f"{reading.window} steps"),
+            ("Cut off, dL/dh₀", format_number(layer.wall_h)),
+        ]
+        if layer.wall_c is not None and math.isfinite(layer.wall_c):
+            rows.append(("Cut off, dL/dc₀", format_number(layer.wall_c)))
+        return rows
+
+
+def _sign(token: str) -> str:
+    """Return a token as it stands under the axis; a blank stays blank."""
+    return " " if token == " " else shown_text(token)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt, Slot
+from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
+from typing_extensions import override
 
 from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.theme import theme
 
 STATE_VERSION = 1
 Area = Qt.DockWidgetArea
@@ -33,6 +36,8 @@ class Page(QMainWindow):
             centre.setMaximumSize(0, 0)
         self.setCentralWidget(centre)
         self._first: QByteArray | None = None
+        self._wishes: list[tuple[list[QDockWidget], list[int], Qt.Orientation]] = []
+        self._arranged = False
 
     def add(self, widget: QWidget, area: Area, *, title: str = "") -> QDockWidget:
         """Put a panel or side widget into an area."""
@@ -42,12 +47,32 @@ class Page(QMainWindow):
         features = QDockWidget.DockWidgetFeature
         dock.setFeatures(features.DockWidgetMovable | features.DockWidgetFloatable)
         if isinstance(widget, Panel):
+            widget.header.setMinimumHeight(theme().metric("panelHeader"))
             dock.setTitleBarWidget(widget.header)
         else:
             dock.setTitleBarWidget(QWidget(dock))  # these bring a heading of their own
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock
+
+    def size_docks(self, docks: list[QDockWidget], sizes: list[int], way: Qt.Orientation) -> None:
+        """Give docks their sizes at the first showing: before it Qt does not know the page."""
+        self._wishes.append((docks, sizes, way))
+
+    @override
+    def showEvent(self, event: QShowEvent, /) -> None:
+        """Size the docks once the page has its own size."""
+        super().showEvent(event)
+        if self._wishes:
+            QTimer.singleShot(0, self, self._grant)
+
+    @Slot()
+    def _grant(self) -> None:
+        wishes, self._wishes = self._wishes, []
+        if not self._arranged:
+            for docks, sizes, way in wishes:
+                self.resizeDocks(docks, sizes, way)
+            self.settle()
 
     def settle(self) -> None:
         """Remember the arrangement as the one that `reset` comes back to."""
@@ -65,4 +90,5 @@ class Page(QMainWindow):
 
     def arrange(self, state: QByteArray) -> bool:
         """Restore an arrangement; False leaves the page as it is."""
-        return bool(self.restoreState(state, STATE_VERSION))
+        self._arranged = bool(self.restoreState(state, STATE_VERSION))
+        return self._arranged

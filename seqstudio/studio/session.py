@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_data_dir
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from seqstudio.blocks.check import Report, check, main_arch
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.editing import switch_kind
 from seqstudio.core.errors import SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
@@ -200,6 +203,40 @@ class Session(QObject):
     def _check(self) -> None:
         self.report = None if self.facts is None else check(self.project.graph, self.facts)
         self.report_changed.emit()
+
+    def use_file(self, path: Path) -> None:
+        """Train on a person's own file from the next run on."""
+        try:
+            self.document.apply(SetSetting("data", "path", str(path), f"Use {path.name}"))
+        except SeqError as error:
+            self.tell(error)
+
+    def start_from_identity(self) -> None:
+        """Turn every recurrent block into a ReLU RNN that starts from the identity: one step."""
+        graph = self.project.graph
+        for block in list(graph):
+            if block.kind in {"rnn", "gru", "lstm"}:
+                if block.kind != "rnn":
+                    graph = switch_kind(graph, block.id, "rnn").apply(Project(graph)).graph
+                changed = next(b for b in graph if (b.x, b.y) == (block.x, block.y))
+                params = {**changed.params, "nonlinearity": "relu", "init": "identity"}
+                graph = graph.with_block(replace(changed, params=params))
+        self.document.apply(
+            _Take(self.project.with_graph(graph), "Change cells to ReLU RNN, identity start")
+        )
+
+    def examine(self, tell: Callable[[str], None]) -> None:
+        """Find out what works on this computer, in a process of its own; `tell` gets the text."""
+        process = QProcess(self)
+        process.setProgram(sys.executable)
+        process.setArguments(["-m", "seqstudio", "doctor"])
+
+        def done() -> None:
+            tell(bytes(process.readAllStandardOutput().data()).decode(errors="replace"))
+            process.deleteLater()
+
+        process.finished.connect(done)
+        process.start()
 
     def new(self, project: Project) -> None:
         """Start over with a project that has no file yet."""

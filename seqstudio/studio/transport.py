@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
@@ -74,19 +74,19 @@ class Transport(QWidget):
         row.setSpacing(8)
         for widget in (self.play, self.step, self.stop):
             row.addWidget(widget)
-        row.addWidget(_rule(self))
+        row.addWidget(_Rule(self))
         row.addWidget(Label("Run", "body", "textMid", parent=self))
         row.addWidget(self.run)
-        row.addWidget(_rule(self))
+        row.addWidget(_Rule(self))
         row.addWidget(Label("Device", "body", "textMid", parent=self))
         row.addWidget(self.device)
-        row.addWidget(_rule(self))
+        row.addWidget(_Rule(self))
         for words, field in (("Learning rate", self.rate), ("Clip norm", self.clip)):
             row.addWidget(Label(words, "body", "textMid", parent=self))
             row.addWidget(field)
         row.addStretch(1)
         for number in self.numbers.values():
-            row.addWidget(number)
+            row.addWidget(number, 0, Qt.AlignmentFlag.AlignVCenter)
             row.addSpacing(8)
         self.run.setFixedWidth(150)
         self.device.setFixedWidth(92)
@@ -227,12 +227,16 @@ class Transport(QWidget):
         self.update()
 
 
-def _rule(parent: QWidget) -> QFrame:
-    rule = QFrame(parent)
-    rule.setFrameShape(QFrame.Shape.VLine)
-    rule.setProperty("role", "rule")
-    rule.setFixedSize(9, 24)
-    return rule
+class _Rule(QWidget):
+    """A hairline between groups."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFixedSize(17, 24)
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        QPainter(self).fillRect(8, 0, 1, self.height(), theme().color("line"))
 
 
 def speed_words(speed: float) -> str:

@@ -1,0 +1,218 @@
+"""The gallery: projects to start from, and a place to drop one's own file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDropEvent,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from seqstudio.blocks.templates import TEMPLATES, Template
+from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
+from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader
+
+ROLES = {"text": "input", "attention": "query", "note": "output", "target": "loss",
+         "flag": "features", "lesson": "cell"}  # fmt: skip
+
+
+class Gallery(QWidget):
+    """A column of templates.
+
+    Signals:
+        chosen(str): id of the template.
+        file_dropped(str): path of a file of one's own.
+        file_wanted: the person wants to choose a file.
+        closed: the person is done with it.
+    """
+
+    chosen = Signal(str)
+    file_dropped = Signal(str)
+    file_wanted = Signal()
+    closed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Start from")
+        self.setAcceptDrops(True)
+        header = PanelHeader("Start from", f"{len(TEMPLATES)} models that work", side=True)
+        close = IconButton("close", "Close")
+        close.clicked.connect(self.closed)
+        header.add_action(close)
+        self._cards = {key: _Card(template) for key, template in TEMPLATES.items()}
+        for card in self._cards.values():
+            card.chosen.connect(self.chosen)
+        self._drop = _Drop()
+        self._drop.wanted.connect(self.file_wanted)
+        column = QWidget()
+        rows = QVBoxLayout(column)
+        rows.setContentsMargins(8, 4, 8, 12)
+        rows.setSpacing(2)
+        for card in self._cards.values():
+            rows.addWidget(card)
+        rows.addSpacing(8)
+        rows.addWidget(self._drop)
+        note = "Times are for two processor cores. Every template comes with its data."
+        rows.addWidget(Label(note, "small", "textLow", wrap=True))
+        rows.addStretch(1)
+        area = QScrollArea()
+        area.setWidget(column)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(header)
+        whole.addWidget(area, 1)
+
+    def show_current(self, template_id: str) -> None:
+        """Mark the template that the open project came from."""
+        for key, card in self._cards.items():
+            card.set_current(key == template_id)
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
+        """Accept one local file."""
+        urls = event.mimeData().urls()
+        if len(urls) == 1 and urls[0].isLocalFile():
+            event.acceptProposedAction()
+
+    @override
+    def dropEvent(self, event: QDropEvent, /) -> None:
+        """Hand the file on."""
+        self.file_dropped.emit(event.mimeData().urls()[0].toLocalFile())
+
+
+class _Card(QWidget):
+    chosen = Signal(str)
+
+    def __init__(self, template: Template) -> None:
+        super().__init__()
+        self._template = template
+        self._current = False
+        self.setFixedHeight(56)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(template.title)
+        self.setAccessibleDescription(template.sentence)
+        self.setToolTip(f"{template.sentence}\n{template.look}")
+        follow_theme(self)
+
+    def set_current(self, on: bool) -> None:
+        self._current = on
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        place = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+        painter.setPen(pen(theme().color("focus"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
+        tone = "accentSoft" if self._current else "surface3" if self.underMouse() else "surface1"
+        painter.setBrush(theme().color(tone))
+        painter.drawRoundedRect(place, 6, 6)
+        well = QRectF(9, 8, 48, 40)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme().color("surface0"))
+        painter.drawRoundedRect(well, 5, 5)
+        role = theme().role(ROLES.get(self._template.icon, "cell"))
+        glyph = icon_pixmap(self._template.icon, 24, role)
+        painter.drawPixmap(int(well.center().x() - 12), int(well.center().y() - 12), glyph)
+        self._words(painter)
+
+    def _words(self, painter: QPainter) -> None:
+        width = self.width()
+        painter.setFont(theme().font("axis"))
+        minutes = self._template.minutes
+        when = "seconds" if minutes < 0.5 else f"{minutes:g} min"
+        painter.setPen(theme().color("textMid"))
+        painter.drawText(QRectF(width - 70, 8, 60, 18), Qt.AlignmentFlag.AlignRight, when)
+        painter.setFont(theme().font("panelTitle"))
+        painter.setPen(theme().color("textHi"))
+        title = QRectF(68, 8, width - 136, 18)
+        metrics = painter.fontMetrics()
+        elide = Qt.TextElideMode.ElideRight
+        painter.drawText(
+            title, metrics.elidedText(self._template.title, elide, int(title.width()))
+        )
+        painter.setFont(theme().font("small"))
+        painter.setPen(theme().color("textMid"))
+        line = QRectF(68, 28, width - 78, 18)
+        words = painter.fontMetrics().elidedText(self._template.sentence, elide, int(line.width()))
+        painter.drawText(line, words)
+
+    @override
+    def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+            self.chosen.emit(self._template.id)
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space}:
+            self.chosen.emit(self._template.id)
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def enterEvent(self, event: QEnterEvent, /) -> None:
+        self.update()
+
+    @override
+    def leaveEvent(self, event: QEvent, /) -> None:
+        self.update()
+
+    @Slot()
+    def restyle(self) -> None:
+        self.update()
+
+
+class _Drop(QWidget):
+    wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 14, 12, 14)
+        rows.setSpacing(4)
+        for words, style, tone in (
+            ("Or drop your own data here", "panelTitle", "textHi"),
+            ("a text, or a book of tunes in ABC", "small", "textMid"),
+        ):
+            label = Label(words, style, tone)
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            rows.addWidget(label)
+        choose = Button("Choose a file", icon="folder")
+        choose.clicked.connect(self.wanted)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(choose)
+        row.addStretch(1)
+        rows.addSpacing(4)
+        rows.addLayout(row)
+        follow_theme(self)
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen(theme().color("border"), 1, (4, 3)))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8, 8)
+
+    @Slot()
+    def restyle(self) -> None:
+        self.update()
+
+
+def template_for(path: Path) -> str:
+    """Return the template that suits a person's file."""
+    return "abc-lstm" if path.suffix.lower() == ".abc" else "char-lstm"

@@ -1,0 +1,197 @@
+"""The pages of the window, each an arrangement of panels."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import QDockWidget
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.records.readings import GradientReading, Metrics
+from seqstudio.studio.canvas import CanvasView
+from seqstudio.studio.deck import Deck
+from seqstudio.studio.gallery import Gallery
+from seqstudio.studio.inspector import Inspector
+from seqstudio.studio.page import Page
+from seqstudio.studio.palette import Palette
+from seqstudio.studio.panels.code import CodePanel
+from seqstudio.studio.panels.curves import CurvesPanel
+from seqstudio.studio.panels.data import DataPanel
+from seqstudio.studio.panels.norms import NormsPanel
+from seqstudio.studio.session import ACTIVE, Session
+from seqstudio.studio.theme import theme
+
+LIVE_MS = 250
+Area = Qt.DockWidgetArea
+
+
+class BuildPage(Page):
+    """Palette, canvas, inspector; code, data and curves below; the gallery at the first start."""
+
+    def __init__(self, session: Session) -> None:
+        self.canvas = CanvasView(session.document)
+        super().__init__("build", self.canvas)
+        self.session = session
+        self.palette_side = Palette()
+        self.inspector = Inspector(session.document)
+        self.gallery = Gallery()
+        self.code, self.data = CodePanel(session), DataPanel(session)
+        self.curves = CurvesPanel(session)
+        self.deck = Deck([self.curves, self.code, self.data])
+        self.palette_side.setMinimumWidth(theme().metric("palette"))
+        for side in (self.inspector, self.gallery):
+            side.setMinimumWidth(theme().metric("inspector"))
+        left = self.add(self.palette_side, Area.LeftDockWidgetArea, title="Blocks")
+        right = self.add(self.inspector, Area.RightDockWidgetArea, title="Inspector")
+        self.start_dock = self.add(self.gallery, Area.RightDockWidgetArea, title="Start from")
+        below = self.add(self.deck, Area.BottomDockWidgetArea, title="Below")
+        self.inspector_dock = right
+        self._corners()
+        self._sizes(left, right, below)
+        self._connect()
+
+    def _corners(self) -> None:
+        corner = Qt.Corner
+        self.setCorner(corner.BottomLeftCorner, Area.LeftDockWidgetArea)
+        self.setCorner(corner.BottomRightCorner, Area.RightDockWidgetArea)
+        self.show_gallery(False)
+
+    def _sizes(self, left: QDockWidget, right: QDockWidget, below: QDockWidget) -> None:
+        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        sides = [theme().metric("palette"), theme().metric("inspector")]
+        self.size_docks([left, right, self.start_dock], [*sides, sides[1]], horizontal)
+        self.size_docks([below], [260], vertical)
+
+    def _connect(self) -> None:
+        self.palette_side.chosen.connect(self._add)
+        self.canvas.selection_changed.connect(self._selected)
+        self.inspector.action.connect(self._act)
+        self.session.facts_changed.connect(self._take_facts)
+        self.session.state_changed.connect(self._show_running)
+        self.session.project_changed.connect(self._show_stale)
+        self.session.events.connect(self._arrived)
+        self.session.run_changed.connect(self._forget_live)
+        self.gallery.closed.connect(self._close_gallery)
+        self._live = QTimer(self, interval=LIVE_MS)
+        self._live.setSingleShot(True)
+        self._live.timeout.connect(self._show_live)
+
+    def show_gallery(self, on: bool) -> None:
+        """Show the gallery in the place of the inspector, or the other way round."""
+        self.start_dock.setVisible(on)
+        self.inspector_dock.setVisible(not on)
+        if on:
+            self.gallery.show_current(self.session.project.template)
+
+    @Slot()
+    def _close_gallery(self) -> None:
+        self.show_gallery(False)
+
+    @Slot(str)
+    def _add(self, kind: str) -> None:
+        self.canvas.add_kind(kind)
+
+    @Slot(object)
+    def _selected(self, ids: object) -> None:
+        chosen = ids if isinstance(ids, tuple) else ()
+        if chosen:
+            self.show_gallery(False)
+        self.inspector.set_selection(chosen)
+        self.code.select(chosen)
+
+    @Slot(str)
+    def _act(self, name: str) -> None:
+        acts = {
+            "duplicate": self.canvas.duplicate,
+            "copy": self.canvas.copy,
+            "delete": self.canvas.delete_selection,
+            "tidy": self.canvas.tidy,
+        }
+        if name in acts:
+            acts[name]()
+
+    @Slot()
+    def _take_facts(self) -> None:
+        if self.session.facts is not None:
+            self.canvas.set_facts(self.session.facts)
+            self.inspector.set_report(self.canvas.report)
+
+    @Slot(str)
+    def _show_running(self, state: str) -> None:
+        ids = list(self.session.project.graph.blocks)
+        self.canvas.set_running(ids, state == "running")
+        self._show_stale(None)
+
+    @Slot(object)
+    def _show_stale(self, _change: object) -> None:
+        run = self.session.run_project
+        if run is None or self.session.state not in ACTIVE:
+            self.canvas.set_stale([])
+            return
+        now = self.session.project.graph.blocks
+        before = run.graph.blocks
+        self.canvas.set_stale(
+            [
+                key
+                for key, block in now.items()
+                if key not in before
+                or (block.kind, dict(block.params)) != (before[key].kind, dict(before[key].params))
+            ]
+        )
+
+    @Slot(object)
+    def _arrived(self, kinds: object) -> None:
+        news = isinstance(kinds, frozenset) and bool(kinds & {Metrics, GradientReading})
+        if news and not self._live.isActive():
+            self._live.start()
+
+    @Slot()
+    def _forget_live(self) -> None:
+        self.canvas.set_gradient(None)
+        self._show_live()
+
+    @Slot()
+    def _show_live(self) -> None:
+        """Put the loss on its block and the gradient on the inspected one."""
+        if not self.isVisible():
+            return
+        history = self.session.history
+        head = next((b.id for b in self.session.project.graph if _is_head(b.kind)), "")
+        if head and len(history.curves):
+            loss = history.curves.loss
+            chosen = np.linspace(0, len(loss) - 1, min(len(loss), 60)).astype(int)
+            values = [float(v) for v in loss[chosen] if math.isfinite(v)]
+            self.canvas.set_spark(head, values, f"{float(loss[-1]):.3f}")
+        reading = history.gradients.at(self.session.step_in_view)
+        if reading is not None:
+            self._show_gradient(reading)
+
+    def _show_gradient(self, reading: GradientReading) -> None:
+        for layer in reading.layers:
+            first, last = float(layer.total_h[0]), float(layer.total_h[-1])
+            self.inspector.set_live(
+                layer.block,
+                {
+                    "gradient at t = 0": f"{first:.2e}",
+                    "gradient at the end": f"{last:.2e}",
+                    "cut off at the window": f"{layer.wall_h:.2e}",
+                },
+            )
+
+
+def _is_head(kind: str) -> bool:
+    return kind in KINDS and bool(KINDS[kind].head)
+
+
+class TrainPage(Page):
+    """Curves, gradient norm and runs at the left, samples at the right."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("train")
+        self.curves, self.norms = CurvesPanel(session), NormsPanel(session)
+        first = self.add(self.curves, Area.LeftDockWidgetArea)
+        second = self.add(self.norms, Area.LeftDockWidgetArea)
+        self.splitDockWidget(first, second, Qt.Orientation.Vertical)
+        self.size_docks([first, second], [420, 220], Qt.Orientation.Vertical)

@@ -1,0 +1,118 @@
+"""The status line: problems at the left, keys that work now, a word of trust at the right."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+from typing_extensions import override
+
+from seqstudio.blocks.check import Problem, Report
+from seqstudio.studio.session import Session
+from seqstudio.studio.theme import follow_theme, icon_pixmap, theme
+from seqstudio.studio.widgets import ElidedLabel, Label
+
+SAID_MS = 6000
+HINTS = {
+    "build": (("Space", "add a block"), ("W", "wire"), ("Del", "delete"), ("Ctrl Z", "undo"),
+              ("P", "train")),
+    "train": (("P", "train, pause"), (".", "one step"), ("Shift P", "stop")),
+    "inside": (("← →", "sequence time"), ("Shift ← →", "training step"), ("End", "live")),
+    "listen": (("Space", "play, pause"), ("Ctrl wheel", "zoom")),
+    "learn": (("Tab", "next card"), ("Enter", "run")),
+}  # fmt: skip
+
+
+class StatusBar(QWidget):
+    """One line, 24 high.
+
+    Signals:
+        problem_chosen(object): the person clicked the problem shown.
+    """
+
+    problem_chosen = Signal(object)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self._problem: Problem | None = None
+        self._tone = ("check", "success")
+        self._icon = Label()
+        self._left = ElidedLabel("", "small", "textMid")
+        self._middle = Label("", "axis", "textLow")
+        self._right = Label("Offline. Nothing leaves this computer.", "small", "textLow")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 12, 0)
+        row.setSpacing(6)
+        row.addWidget(self._icon)
+        row.addWidget(self._left, 1)
+        row.addWidget(self._middle, 0, Qt.AlignmentFlag.AlignCenter)
+        row.addStretch(1)
+        row.addWidget(self._right)
+        self._said = QTimer(self, interval=SAID_MS)
+        self._said.setSingleShot(True)
+        self._said.timeout.connect(self._show_problem)
+        session.report_changed.connect(self._take_report)
+        follow_theme(self)
+        self._take_report()
+
+    @Slot(str)
+    def say(self, words: str) -> None:
+        """Show a passing word at the left."""
+        if words:
+            self._left.setText(words)
+            self._said.start()
+
+    def show_hints(self, page: str) -> None:
+        """Show the keys that work on a page."""
+        parts = [f"{key}  {words}" for key, words in HINTS.get(page, ())]
+        self._middle.setText("      ".join(parts))
+
+    @Slot()
+    def _take_report(self) -> None:
+        if self.session.report is not None:
+            self.show_report(self.session.report)
+        elif self.session.data_error is not None:
+            self._tone = ("error", "error")
+            self._left.setText(self.session.data_error.sentence())
+            self.restyle()
+
+    @Slot(object)
+    def show_report(self, report: object) -> None:
+        """Show the first problem, or that there is none."""
+        if not isinstance(report, Report) or self.session.facts is None:
+            return
+        self._problem = report.problems[0] if report.problems else None
+        self._count = len(report.problems)
+        self._show_problem()
+
+    @Slot()
+    def _show_problem(self) -> None:
+        problem = self._problem
+        if problem is None:
+            self._tone = ("check", "success")
+            detail = self.session.history.detail
+            self._left.setText("No problems" + (f" · {detail}" if detail else ""))
+        else:
+            self._tone = ("error", "error") if problem.error else ("warn", "warn")
+            more = f" (and {self._count - 1} more)" if self._count > 1 else ""
+            self._left.setText(problem.sentence() + more)
+        self.restyle()
+
+    @override
+    def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
+        """Go to the problem."""
+        if self._problem is not None and event.position().x() < self.width() / 2:
+            self.problem_chosen.emit(self._problem)
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        """Draw the hairline above."""
+        painter = QPainter(self)
+        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take measures and icon of the theme in force."""
+        self.setFixedHeight(theme().metric("status"))
+        self._icon.setPixmap(icon_pixmap(self._tone[0], 14, self._tone[1]))

@@ -1,0 +1,594 @@
+"""The main window: menus, pages, transport, clocks, status. Everything else is a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Slot
+from PySide6.QtGui import (
+    QAction,
+    QActionGroup,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeySequence,
+)
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QMenuBar,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from seqstudio.blocks.editing import switch_kind
+from seqstudio.blocks.templates import make
+from seqstudio.core.errors import SeqError
+from seqstudio.document.project import SUFFIX
+from seqstudio.studio.clocks import Clocks
+from seqstudio.studio.faults import Fault, FaultCatcher
+from seqstudio.studio.gallery import template_for
+from seqstudio.studio.page import Page
+from seqstudio.studio.pages import BuildPage, TrainPage
+from seqstudio.studio.session import ACTIVE, Notice, Session
+from seqstudio.studio.statusbar import StatusBar
+from seqstudio.studio.theme import follow_theme, theme, themes
+from seqstudio.studio.transport import Transport
+from seqstudio.studio.widgets import ElidedLabel, InlineError, Segments, ToastStack
+
+CLOSE_POLL_MS = 50
+CLOSE_LIMIT = 160  # polls: the runner itself kills a trainer that does not end within 6 s
+FAULT_MS = 200
+RECENT = 8
+CELLS = (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
+
+
+class MainWindow(QMainWindow):
+    """One document in one window.
+
+    Args:
+        session: What the window shows.
+        settings: Where the arrangement is kept; None keeps nothing.
+        faults: Catcher of our own faults, polled here.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        settings: QSettings | None = None,
+        faults: FaultCatcher | None = None,
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self._settings = settings
+        self._faults = faults
+        self._closing = 0
+        self.setObjectName("main")
+        self.setAcceptDrops(True)
+        self.resize(1440, 900)
+        self.setMinimumSize(1024, 680)
+        self.transport = Transport(session)
+        self.clocks = Clocks(session)
+        self.status = StatusBar(session)
+        self.pages: dict[str, Page] = self._make_pages()
+        self._stack = QStackedWidget()
+        for page in self.pages.values():
+            self._stack.addWidget(page)
+        self.switch = Segments(
+            [(key, title) for key, title in self._titles().items()], name="Page"
+        )
+        self._error = InlineError(parent=self)
+        self._error.hide()
+        self._lay_out()
+        self.toasts = ToastStack(self)
+        self._make_menus()
+        self._connect()
+        self._restore()
+        follow_theme(self)
+        self._rename()
+        self.show_page("build")
+
+    def _titles(self) -> dict[str, str]:
+        words = {"build": "Build", "train": "Train", "inside": "Look inside",
+                 "listen": "Listen", "learn": "Learn"}  # fmt: skip
+        return {key: words[key] for key in self.pages}
+
+    def _make_pages(self) -> dict[str, Page]:
+        self.build = BuildPage(self.session)
+        return {"build": self.build, "train": TrainPage(self.session)}
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        rows = QVBoxLayout(body)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self.transport)
+        rows.addWidget(self._error)
+        rows.addWidget(self._stack, 1)
+        rows.addWidget(self.clocks)
+        rows.addWidget(self.status)
+        self.setCentralWidget(body)
+
+    # -------------------------------------------------------------------- menus
+
+    def _make_menus(self) -> None:
+        self._menus = QMenuBar()
+        self._menus.setNativeMenuBar(False)
+        self._file_name = ElidedLabel("", "body", "textHi")
+        self._file_name.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        top = QWidget()
+        row = QHBoxLayout(top)
+        row.setContentsMargins(8, 0, 16, 0)
+        row.addWidget(self._menus, 1, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignCenter)
+        row.addWidget(self._file_name, 1)
+        self._top = top
+        self.setMenuWidget(top)
+        self._file_menu()
+        self._edit_menu()
+        self._view_menu()
+        self._model_menu()
+        self._run_menu()
+        self._help_menu()
+
+    def _act(
+        self, menu: QMenu, words: str, act: Callable[[], object], *keys: str | QKeySequence
+    ) -> QAction:
+        action = menu.addAction(words)
+        action.setShortcuts([QKeySequence(key) for key in keys])
+
+        def run(_checked: bool = False) -> None:
+            act()
+
+        action.triggered.connect(run)
+        return action
+
+    def _file_menu(self) -> None:
+        menu = self._menus.addMenu("File")
+        standard = QKeySequence.StandardKey
+        self._act(menu, "Start from…", self.show_gallery, QKeySequence(standard.New))
+        self._act(menu, "Open…", self.choose_open, QKeySequence(standard.Open))
+        self._recent = menu.addMenu("Open recent")
+        self._recent.aboutToShow.connect(self._fill_recent)
+        menu.addSeparator()
+        self._act(menu, "Save", self.save, QKeySequence(standard.Save))
+        self._act(menu, "Save as…", self.save_as, QKeySequence(standard.SaveAs))
+        menu.addSeparator()
+        self._act(menu, "Use your own data…", self.choose_data)
+        menu.addSeparator()
+        self._act(menu, "Quit", self.close, QKeySequence(standard.Quit))
+
+    def _edit_menu(self) -> None:
+        menu, canvas = self._menus.addMenu("Edit"), self.build.canvas
+        standard = QKeySequence.StandardKey
+        self._undo = self._act(
+            menu, "Undo", self.session.document.undo, QKeySequence(standard.Undo)
+        )
+        self._redo = self._act(menu, "Redo", self.session.document.redo, "Ctrl+Shift+Z", "Ctrl+Y")
+        menu.addSeparator()
+        for words, act in (
+            ("Cut", canvas.cut),
+            ("Copy", canvas.copy),
+            ("Paste", canvas.paste),
+            ("Duplicate", canvas.duplicate),
+            ("Delete", canvas.delete_selection),
+            ("Select all", canvas.select_all),
+        ):
+            self._act(menu, words, act)  # the canvas takes the keys itself while it has the focus
+
+    def _view_menu(self) -> None:
+        menu = self._menus.addMenu("View")
+        for number, (key, title) in enumerate(self._titles().items(), 1):
+            self._act(menu, title, lambda key=key: self.show_page(key), f"Ctrl+{number}")  # type: ignore[misc]
+        menu.addSeparator()
+        colours, group = menu.addMenu("Colours"), QActionGroup(self)
+        for mode, words in (("system", "As the system"), ("dark", "Dark"), ("light", "Light")):
+            action = self._act(colours, words, lambda mode=mode: self.set_mode(mode))  # type: ignore[misc]
+            action.setCheckable(True)
+            action.setChecked(themes().mode == mode)
+            group.addAction(action)
+        colours.addSeparator()
+        safe = colours.addAction("Colour-blind safe")
+        safe.setCheckable(True)
+        safe.setChecked(themes().safe_colours)
+        safe.toggled.connect(self._set_safe)
+        menu.addSeparator()
+        self._act(menu, "Fit the graph", self.build.canvas.fit)
+        self._act(menu, "Reset this page", self.reset_page)
+
+    def _model_menu(self) -> None:
+        menu = self._menus.addMenu("Model")
+        for kind, words in CELLS:
+            self._act(menu, f"Change cells to {words}", lambda kind=kind: self.switch_cells(kind))  # type: ignore[misc]
+        self._act(menu, "Change cells to ReLU RNN with identity start", self.switch_to_identity)
+        menu.addSeparator()
+        self._act(menu, "Tidy the graph", self.build.canvas.tidy)
+
+    def _run_menu(self) -> None:
+        menu = self._menus.addMenu("Run")
+        self._act(menu, "Train or pause", self.transport.toggle, "P")
+        self._act(menu, "One training step", self.session.step, ".")
+        self._act(menu, "Stop with a checkpoint", self.session.stop, "Shift+P")
+
+    def _help_menu(self) -> None:
+        menu = self._menus.addMenu("Help")
+        self._act(menu, "What works on this computer", self.show_doctor)
+        self._act(menu, "About SeqStudio", self.show_about)
+
+    # --------------------------------------------------------------- connections
+
+    def _connect(self) -> None:
+        session = self.session
+        self.switch.value_changed.connect(self.show_page)
+        session.notice.connect(self.show_notice)
+        session.project_changed.connect(self._project_changed)
+        session.state_changed.connect(self._state_changed)
+        self._unsaved = session.document.saved.connect(self._saved)
+        self.transport.run_chosen.connect(session.open_run)
+        gallery = self.build.gallery
+        gallery.chosen.connect(self.start_from)
+        gallery.file_dropped.connect(self.open_any)
+        gallery.file_wanted.connect(self.choose_data)
+        self.build.data.file_wanted.connect(self.choose_data)
+        self.build.canvas.message.connect(self.status.say)
+        self.build.inspector.message.connect(self.status.say)
+        self.build.canvas.report_changed.connect(self.status.show_report)
+        self.build.canvas.report_changed.connect(self.build.inspector.set_report)
+        self.status.problem_chosen.connect(self._show_problem)
+        self._fault_timer = QTimer(self, interval=FAULT_MS)
+        self._fault_timer.timeout.connect(self._poll_faults)
+        self._fault_timer.start()  # it also lets Python see signals while Qt waits
+
+    @Slot(object)
+    def _project_changed(self, _change: object) -> None:
+        self._rename()
+
+    @Slot(str)
+    def _state_changed(self, state: str) -> None:
+        if state in {"running", "paused"}:
+            self._error.hide()
+        if state == "finished":
+            best = self.session.history.best_validation()
+            detail = f"Best held-out loss {best.loss:.3f} at step {best.step:,}" if best else ""
+            self.toasts.show_toast("Training is finished", detail, icon="check", tone="success")
+
+    def _saved(self, path: Path) -> None:
+        self._remember(path)
+        self._rename()
+
+    def _rename(self) -> None:
+        document = self.session.document
+        name = document.path.name if document.path else "untitled"
+        self._file_name.setText(name + ("  edited" if document.modified else ""))
+        self.setWindowTitle(f"{name}[*] – SeqStudio")
+        self.setWindowModified(document.modified)
+        undo, redo = document.undo_label, document.redo_label
+        self._undo.setText(f"Undo {undo}" if undo else "Undo")
+        self._redo.setText(f"Redo {redo}" if redo else "Redo")
+        self._undo.setEnabled(bool(undo))
+        self._redo.setEnabled(bool(redo))
+
+    @Slot(object)
+    def show_notice(self, notice: object) -> None:
+        """Show a notice: errors stay until they are dealt with, the rest passes by."""
+        if not isinstance(notice, Notice):
+            return
+        if notice.level == "error":
+            self._show_error(notice.what, notice.why, notice.hint, notice.details)
+            return
+        detail = ". ".join(part for part in (notice.why, notice.hint) if part)
+        icon = {"warn": "warn", "success": "check"}.get(notice.level, "info")
+        tone = {"warn": "warn", "success": "success"}.get(notice.level, "textMid")
+        self.toasts.show_toast(notice.what, detail, icon=icon, tone=tone)
+
+    def _show_error(self, what: str, why: str, hint: str, details: str) -> None:
+        self._error.set_message(what, why, hint)
+        self._error.clear_actions()
+        copy = self._error.add_action("Copy details", icon="copy")
+        text = "\n".join(part for part in (what, why, hint, details) if part)
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))
+        close = self._error.add_action("Close", kind="text")
+        close.clicked.connect(self._error.hide)
+        self._error.show()
+
+    @Slot()
+    def _poll_faults(self) -> None:
+        for fault in self._faults.drain() if self._faults else ():
+            self.show_fault(fault)
+
+    def show_fault(self, fault: Fault) -> None:
+        """Show a fault of ours with its count."""
+        times = f" ({fault.count:,} times)" if fault.count > 1 else ""
+        self._show_error(fault.what + times, fault.why, fault.hint, fault.trace)
+
+    @property
+    def error_text(self) -> str:
+        """The error on screen, "" when there is none."""
+        return self._error.accessibleName() if self._error.isVisible() else ""
+
+    @Slot(object)
+    def _show_problem(self, problem: object) -> None:
+        self.show_page("build")
+        self.build.canvas.focus_problem(problem)  # type: ignore[arg-type]
+
+    # -------------------------------------------------------------------- pages
+
+    @Slot(str)
+    def show_page(self, key: str) -> None:
+        """Bring a page to the front."""
+        if key in self.pages:
+            self.switch.set_value(key)
+            self._stack.setCurrentWidget(self.pages[key])
+            self.status.show_hints(key)
+
+    @property
+    def page(self) -> str:
+        """Key of the page in front."""
+        return next(k for k, p in self.pages.items() if p is self._stack.currentWidget())
+
+    def reset_page(self) -> None:
+        """Put the docks of this page back to where they were at first."""
+        self.pages[self.page].reset()
+
+    def show_gallery(self) -> None:
+        """Show the templates."""
+        self.show_page("build")
+        self.build.show_gallery(True)
+
+    def set_mode(self, mode: str) -> None:
+        """Follow the system, or stay dark or light."""
+        themes().set_mode(mode)  # type: ignore[arg-type]
+        if self._settings is not None:
+            self._settings.setValue("theme", mode)
+
+    @Slot(bool)
+    def _set_safe(self, on: bool) -> None:
+        themes().set_safe_colours(on)
+        if self._settings is not None:
+            self._settings.setValue("safe", on)
+
+    # -------------------------------------------------------------------- files
+
+    @Slot(str)
+    def start_from(self, template: str) -> None:
+        """Begin a new project from a template."""
+        if self._may_leave():
+            self.session.new(make(template))
+            self.build.gallery.show_current(template)
+            QTimer.singleShot(0, self.build.canvas.fit)
+
+    def choose_open(self) -> None:
+        """Ask for a project file and open it."""
+        self._ask_open("Open a project", f"SeqStudio project (*{SUFFIX})", self.open_any)
+
+    def choose_data(self) -> None:
+        """Ask for a text or tune book and start a project on it."""
+        self._ask_open("Choose your data", "Text and tunes (*.txt *.md *.abc *.py *);;All (*)",
+                       self.open_any)  # fmt: skip
+
+    def _ask_open(self, title: str, kinds: str, act: Callable[[str], None]) -> None:
+        dialog = QFileDialog(self, title, "", kinds)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(act)
+        dialog.open()
+
+    @Slot(str)
+    def open_any(self, name: str) -> None:
+        """Open a project, or use a text or tune book as the data of a new one."""
+        path = Path(name)
+        if path.suffix == SUFFIX:
+            self.open_project(path)
+        elif self.session.project.data.kind in {"text", "abc"} and self._same_kind(path):
+            self.session.use_file(path)
+        elif self._may_leave():
+            self.session.new(make(template_for(path), str(path)))
+
+    def _same_kind(self, path: Path) -> bool:
+        return (self.session.project.data.kind == "abc") == (path.suffix.lower() == ".abc")
+
+    def open_project(self, path: Path) -> bool:
+        """Open a project file; False when it cannot be read or the person stays."""
+        if not self._may_leave():
+            return False
+        try:
+            self.session.open(path)
+        except SeqError as error:
+            self._show_error(error.what, error.why, error.hint, "")
+            return False
+        QTimer.singleShot(0, self.build.canvas.fit)
+        return True
+
+    def save(self) -> bool:
+        """Save the project; asks for a name the first time."""
+        if self.session.document.path is None:
+            return self.save_as()
+        return self.save_to(self.session.document.path)
+
+    def save_as(self) -> bool:
+        """Ask for a name and save."""
+        name = self.session.project.template or "project"
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the project", name + SUFFIX, f"SeqStudio project (*{SUFFIX})"
+        )
+        if not path:
+            return False
+        target = Path(path)
+        return self.save_to(target if target.suffix == SUFFIX else target.with_suffix(SUFFIX))
+
+    def save_to(self, path: Path) -> bool:
+        """Save to a path; False when it could not be written."""
+        try:
+            self.session.save(path)
+        except SeqError as error:
+            self._show_error(error.what, error.why, error.hint, "")
+            return False
+        self.toasts.show_toast(f"{path.name} is saved", "", icon="check", tone="success")
+        self._rename()
+        return True
+
+    def _fill_recent(self) -> None:
+        self._recent.clear()
+        for name in self._recent_names():
+            self._act(self._recent, name, lambda name=name: self.open_any(name))  # type: ignore[misc]
+        self._recent.setEnabled(True)
+        if self._recent.isEmpty():
+            self._recent.addAction("None yet").setEnabled(False)
+
+    def _recent_names(self) -> list[str]:
+        if self._settings is None:
+            return []
+        names = self._settings.value("recent", [])
+        names = [names] if isinstance(names, str) else names
+        return [str(name) for name in names or () if Path(str(name)).exists()]
+
+    def _remember(self, path: Path) -> None:
+        if self._settings is not None:
+            names = [str(path), *(n for n in self._recent_names() if n != str(path))]
+            self._settings.setValue("recent", names[:RECENT])
+
+    # -------------------------------------------------------------------- model
+
+    def switch_cells(self, kind: str) -> None:
+        """Turn every recurrent block into another kind."""
+        for block in list(self.session.project.graph):
+            if block.kind in {"rnn", "gru", "lstm"} and block.kind != kind:
+                self.session.document.apply(
+                    switch_kind(self.session.project.graph, block.id, kind)
+                )
+
+    def switch_to_identity(self) -> None:
+        """Turn every recurrent block into a ReLU RNN that starts from the identity."""
+        self.session.start_from_identity()
+
+    # --------------------------------------------------------------------- help
+
+    def show_about(self) -> None:
+        """Say what this is."""
+        from seqstudio import __version__
+
+        QMessageBox.about(
+            self,
+            "About SeqStudio",
+            f"SeqStudio {__version__}\n\nDraw sequence models, train them live, look inside, "
+            "listen.\nOffline: nothing leaves this computer. MIT licence.",
+        )
+
+    def show_doctor(self) -> None:
+        """Show what works on this computer."""
+        self.status.say("Looking at this computer…")
+        self.session.examine(self._show_findings)
+
+    def _show_findings(self, text: str) -> None:
+        box = QMessageBox(self)
+        box.setWindowTitle("What works on this computer")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # ------------------------------------------------------------------ closing
+
+    def _may_leave(self) -> bool:
+        """Ask what to do with unsaved work; False when the person stays."""
+        document, history = self.session.document, self.session.history
+        unsaved_run = document.path is None and history.step > 0
+        if not document.modified and not unsaved_run:
+            return True
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        name = document.path.name if document.path else "this project"
+        box.setText(f"Save {name}?")
+        if unsaved_run:
+            box.setInformativeText(f"It was trained for {history.step:,} steps.")
+        buttons = QMessageBox.StandardButton
+        box.setStandardButtons(buttons.Save | buttons.Discard | buttons.Cancel)
+        box.setDefaultButton(buttons.Save)
+        answer = buttons(box.exec())
+        if answer == buttons.Save:
+            return self.save()
+        return answer == buttons.Discard
+
+    @override
+    def closeEvent(self, event: QCloseEvent, /) -> None:
+        """Ask, stop the trainer with a checkpoint, close when it has ended; never wait here."""
+        if self._closing == 0 and not self._may_leave():
+            event.ignore()
+            return
+        if self._closing == 0:
+            self.begin_close()
+        if self.session.closed or self._closing > CLOSE_LIMIT:
+            self._end_close()
+            event.accept()
+        else:
+            event.ignore()
+
+    def begin_close(self) -> None:
+        """Stop everything without a question; the window goes when the trainer has ended."""
+        if self._closing:
+            return
+        self._closing = 1
+        self._keep_arrangement()
+        self.status.say("Stopping with a checkpoint…" if self.session.state in ACTIVE else "")
+        self.session.begin_close()
+        self._close_timer = QTimer(self, interval=CLOSE_POLL_MS)
+        self._close_timer.timeout.connect(self._poll_close)
+        self._close_timer.start()
+
+    @Slot()
+    def _poll_close(self) -> None:
+        self._closing += 1
+        if self.session.closed or self._closing > CLOSE_LIMIT:
+            self._close_timer.stop()
+            self.close()
+
+    def _end_close(self) -> None:
+        self._fault_timer.stop()
+        self._unsaved()
+        self.session.end_close(1.0)
+
+    def _keep_arrangement(self) -> None:
+        if self._settings is None:
+            return
+        self._settings.setValue("geometry", self.saveGeometry())
+        for key, page in self.pages.items():
+            self._settings.setValue(f"page/{key}", page.arrangement())
+        self._settings.sync()
+
+    def _restore(self) -> None:
+        if self._settings is None:
+            return
+        geometry = self._settings.value("geometry")
+        if isinstance(geometry, QByteArray):
+            self.restoreGeometry(geometry)
+        for key, page in self.pages.items():
+            state = self._settings.value(f"page/{key}")
+            if isinstance(state, QByteArray):
+                page.arrange(state)
+        self.build.show_gallery(False)
+
+    # --------------------------------------------------------------------- drop
+
+    @override
+    def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
+        """Accept one local file."""
+        urls = event.mimeData().urls()
+        if len(urls) == 1 and urls[0].isLocalFile():
+            event.acceptProposedAction()
+
+    @override
+    def dropEvent(self, event: QDropEvent, /) -> None:
+        """Open what was dropped."""
+        self.open_any(event.mimeData().urls()[0].toLocalFile())
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take the measures of the theme in force."""
+        self._top.setFixedHeight(theme().metric("menuBar"))

@@ -8,13 +8,15 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from typing_extensions import override
 
+from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError, StorageError
+from seqstudio.document.project import project_text
 from seqstudio.engine.trainer import Trainer, devices, torch_version
 from seqstudio.records.messages import (
     Checkpoint,
@@ -40,13 +42,31 @@ from seqstudio.runtime.recorder import Recorder, not_recorded
 from seqstudio.runtime.store import RunStore
 
 DETAIL_S = 1.0
+REHEARSED_STEPS = 2
 OVER: frozenset[State] = frozenset({"stopped", "finished", "failed"})
 
 
 def serve(channel: Channel) -> None:
     """Serve commands until the channel closes; a run that is open then is saved first."""
+    _rehearse()
+    channel.emit(Envelope("", Ready(devices(), torch_version())))
+    _serve(channel)
+
+
+def _rehearse() -> None:
+    """Train the smallest model for two steps: torch loads much of itself only when it is used.
+
+    That time is spent while the person still looks around, not between Play and the first loss.
+    """
+    start = Start("", project_text(make("hello-rnn")), "", "")
+    with suppress(Exception):  # whatever is wrong here, the first real start says it
+        trainer = Trainer.open(start, lambda _: None)
+        while trainer.step < REHEARSED_STEPS:
+            trainer.advance()
+
+
+def _serve(channel: Channel) -> None:
     worker = _Worker(channel)
-    worker.emit(Ready(devices(), torch_version()))
     try:
         while True:
             worker.turn()
@@ -71,7 +91,7 @@ def train_here(
     """
     channel = _Caller(replace(start, paused=False), listen, should_stop)
     with _signals_stop(channel):
-        serve(channel)
+        _serve(channel)
     return channel.state
 
 

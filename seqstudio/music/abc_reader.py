@@ -302,6 +302,7 @@ class _Reader:
             length = self._length(match["rest_length"], match, voice)
             voice.add(Event(length, []))
         else:
+            voice.accidentals.next_bar()
             self._rest_bars(match, voice)
 
     def _rest_bars(self, match: re.Match[str], voice: Voice) -> None:

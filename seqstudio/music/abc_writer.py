@@ -168,7 +168,8 @@ class _Transposer:
             return self._members(match[0], place, sounding=kind == "chord")
         if kind == "text":
             return _CHORD_SYMBOL.sub(lambda found: _moved_symbol(found, place.fifths), match[0])
-        if kind in ("bar", "ending") and match["bar_line"] != ":":
+        whole_bars = kind == "rest" and match["rest_kind"] in "ZX"
+        if whole_bars or (kind in ("bar", "ending") and match["bar_line"] != ":"):
             place.next_bar()
         if kind == "tie":
             place.tie(place.last)

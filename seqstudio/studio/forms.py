@@ -36,6 +36,7 @@ OnChange = Callable[[str, Value], None]
 _SEGMENT_LETTERS = 14
 _LINEAR_SPAN, _LOG_LEAST, _LOG_MOST = 20.0, 1000.0, 100_000.0
 _NOTE_LINES = 3
+_LEAST_TRACK = 24  # so that a row with a unit fits into the smallest inspector
 
 Field = SliderField | NumberField | Segments | ComboField | CheckField | TextField
 
@@ -227,7 +228,9 @@ def _number(param: Param, value: float) -> SliderField | NumberField:
     form = number_form(param)
     if has_track(param):
         log = _is_log(param)
-        return SliderField(value, param.low, param.high, form=form, log=log, name=param.title)
+        field = SliderField(value, param.low, param.high, form=form, log=log, name=param.title)
+        field.track.setMinimumWidth(_LEAST_TRACK)
+        return field
     log = param.log and param.low > 0
     return NumberField(value, param.low, param.high, form=form, log=log, name=param.title)
 

@@ -57,7 +57,9 @@ class Palette(QWidget):
         column.addWidget(self.tree, 1)
         self.search.textChanged.connect(self._filter)
         self.search.installEventFilter(self)
-        self.tree.itemActivated.connect(self._activated)
+        # Not itemActivated: on some systems a single click activates.
+        self.tree.itemDoubleClicked.connect(self._activated)
+        self.tree.entered_by_key.connect(self._activated)
         follow_theme(self)
 
     def kinds_shown(self) -> list[str]:
@@ -117,7 +119,12 @@ class _Tree(QTreeWidget):
 
     Attributes:
         blocks: The item of each kind.
+
+    Signals:
+        entered_by_key: Enter was pressed on an item.
     """
+
+    entered_by_key = Signal(QTreeWidgetItem)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -195,6 +202,14 @@ class _Tree(QTreeWidget):
             item.setSizeHint(0, QSize(0, style.metric("row")))
         for family in self._families.values():
             family.setForeground(0, style.color("textMid"))
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        current = self.currentItem()
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current is not None:
+            self.entered_by_key.emit(current)
+        else:
+            super().keyPressEvent(event)
 
     @override
     def mimeData(self, items: Iterable[QTreeWidgetItem], /) -> QMimeData:

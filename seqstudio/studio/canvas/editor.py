@@ -34,11 +34,13 @@ class CanvasEditor(QObject):
         selection_changed: Tuple of the ids of the selected blocks.
         report_changed: The new `Report`.
         message: One line for the person: what was done or why not.
+        replaced: The graph is another one altogether.
     """
 
     selection_changed = Signal(object)
     report_changed = Signal(object)
     message = Signal(str)
+    replaced = Signal()
 
     def __init__(self, document: Document, parent: QObject) -> None:
         super().__init__(parent)
@@ -100,6 +102,8 @@ class CanvasEditor(QObject):
         renamed = renamed_blocks(change.before.graph, change.after.graph)
         kept = (renamed.get(key, key) for key in self._selection)
         self.select((key for key in kept if key in self.graph.blocks), wire)
+        if is_another_graph(change.before.graph, change.after.graph):
+            self.replaced.emit()
 
     def select(self, ids: Iterable[str], wire: Wire | None = None) -> None:
         """Select blocks, or a wire; the keyboard's place follows a single block."""
@@ -280,3 +284,11 @@ def renamed_blocks(before: Graph, after: Graph) -> dict[str, str]:
         return {}
     pairs = zip(before.blocks, after.blocks, strict=True)
     return {old: new for old, new in pairs if old != new and old not in after.blocks}
+
+
+def is_another_graph(before: Graph, after: Graph) -> bool:
+    """Tell whether nothing of a graph is left: a project was opened, not edited."""
+    if any(after.blocks.get(block.id) is block for block in before):
+        return False
+    kinds = [{(block.id, block.kind) for block in graph} for graph in (before, after)]
+    return kinds[0] != kinds[1] and not renamed_blocks(before, after)

@@ -89,7 +89,6 @@ class Pan(Gesture):
     def __init__(self, view: CanvasView, start: Pointer) -> None:
         super().__init__(view, start)
         self._last = start.view
-        self._home = view.place()
         view.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
 
     @override
@@ -103,7 +102,7 @@ class Pan(Gesture):
 
     @override
     def cancel(self) -> None:
-        self.view.go_to(self._home)
+        self.view.shift_by(self.first.view - self._last)
         self.view.viewport().unsetCursor()
 
 

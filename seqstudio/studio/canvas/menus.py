@@ -115,7 +115,7 @@ class QuickMenu(QFrame):
     ) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._entries = list(entries)
+        self.entries = list(entries)
         self._taken = False
         self.search = SearchField(placeholder, name=placeholder, parent=self)
         self.list = QListWidget(self)
@@ -163,7 +163,7 @@ class QuickMenu(QFrame):
 
     @Slot(str)
     def _fill(self, text: str) -> None:
-        ranked = [(rank(entry, text), entry) for entry in self._entries]
+        ranked = [(rank(entry, text), entry) for entry in self.entries]
         found = [(score, entry) for score, entry in ranked if score is not None]
         if text.strip():  # a search shows the best first; without one the families stay together
             found.sort(key=lambda pair: pair[0])

@@ -38,6 +38,7 @@ class CanvasMouse:
     Attributes:
         gesture: The one under way, or None.
         space: Space is held down: a drag pans.
+        peek: The card that tells what travels on a wire.
     """
 
     def __init__(self, view: CanvasView) -> None:
@@ -46,7 +47,7 @@ class CanvasMouse:
         self.space = False
         self._space_used = False
         self._hovered: BlockItem | WireItem | None = None
-        self._peek = Peek(view)
+        self.peek = Peek(view)
         self._at = Pointer(QPointF(), view.rect().center(), Qt.KeyboardModifier.NoModifier)
         self._timer = QTimer(view)
         self._timer.setSingleShot(True)
@@ -193,7 +194,7 @@ class CanvasMouse:
 
     def _end_hover(self) -> None:
         self._timer.stop()
-        self._peek.hide()
+        self.peek.hide()
         if self._hovered is not None:
             self._hovered.set_state("hovered", value=False)
         self._hovered = None
@@ -201,7 +202,7 @@ class CanvasMouse:
     def forget(self) -> None:
         """Let go of items: they may be gone."""
         self._timer.stop()
-        self._peek.hide()
+        self.peek.hide()
         for block in self._view.canvas.blocks.values():
             block.set_state("hovered", value=False)
         for wire in self._view.canvas.wires.values():
@@ -214,7 +215,7 @@ class CanvasMouse:
         wire, editor = self._hovered.wire, self._view.editor
         shape = editor.report.shapes.get((wire.source, wire.out))
         text = peek_text(shape, editor.facts, self._hovered.gradient)
-        self._peek.tell(text, self._at.view)
+        self.peek.tell(text, self._at.view)
 
     # Drag and drop from the palette
 

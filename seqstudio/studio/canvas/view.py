@@ -91,6 +91,7 @@ class CanvasView(CanvasSurface):
         editor.report_changed.connect(self._on_report)
         editor.selection_changed.connect(self._on_selection)
         editor.message.connect(self._say)
+        editor.replaced.connect(self.fit)
         self.tools.undo.clicked.connect(self._undo)
         self.tools.redo.clicked.connect(self._redo)
         self.tools.tidy.clicked.connect(self.tidy)
@@ -245,7 +246,7 @@ class CanvasView(CanvasSurface):
         self.report_changed.emit(report)
 
     def _mirror(self) -> None:
-        editor, known = self.editor, set(self.canvas.blocks)
+        editor = self.editor
         self.cancel_gesture()
         self._glide.finish()
         self.mouse.forget()
@@ -255,8 +256,6 @@ class CanvasView(CanvasSurface):
         self.dimensions.tell(editor.facts, editor.report)
         self.tools.undo.setEnabled(bool(editor.document.undo_label))
         self.tools.redo.setEnabled(bool(editor.document.redo_label))
-        if known.isdisjoint(editor.graph.blocks):
-            self.fit()  # another graph
         self.refresh_minimap()
 
     @Slot(object)
@@ -297,10 +296,12 @@ class CanvasView(CanvasSurface):
     ) -> QuickMenu:
         """Open a search menu at a point of the viewport, by default where the current block is."""
         menu = QuickMenu(entries, words, self)
+        # The menu goes before its choice is carried out, which may open the next one.
+        menu.chosen.connect(self._menu_gone)
         menu.chosen.connect(take)
+        menu.dismissed.connect(self._menu_gone)
         if leave is not None:
             menu.dismissed.connect(leave)
-        menu.destroyed.connect(self._menu_gone)
         self.menu = menu
         menu.popup_at(self.viewport().mapToGlobal(at or self._menu_place()))
         return menu

@@ -23,6 +23,7 @@ from seqstudio.studio.theme import (
     icon,
     icon_names,
     icon_pixmap,
+    painting,
     painting_in,
     parse_colour,
     pen,
@@ -262,3 +263,15 @@ def test_a_painter_can_use_every_font(qapp: QApplication) -> None:
         painter.drawText(2, 30, "0123")
         painter.end()
         assert any(image.pixelColor(x, y).alpha() for x in range(60) for y in range(40)), style
+
+
+def test_a_painter_ends_even_when_painting_fails(qapp: QApplication) -> None:
+    image = QImage(4, 4, QImage.Format.Format_ARGB32)
+    kept = []
+    try:
+        with painting(image) as painter:
+            kept.append(painter)
+            raise RuntimeError
+    except RuntimeError:
+        assert not kept[0].isActive()
+    assert kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -92,22 +93,47 @@ def hairline(painter: QPainter, colour: QColor) -> QPen:
     return result
 
 
-def stroke_thin(painter: QPainter, path: QPainterPath, colour: QColor, width: float) -> None:
-    """Stroke a zigzag with as many one-pixel lines side by side as its width takes.
+def stroke_thin(
+    painter: QPainter,
+    path: QPainterPath,
+    colour: QColor,
+    width: float,
+    dash: Sequence[float] = (),
+    *,
+    steep: bool = False,
+) -> None:
+    """Stroke a long line with one-pixel lines side by side, as many as its width takes.
 
-    A wide pen joins every corner, which takes 30 times as long and looks the same.
+    A `steep` line is noise that goes up and down: two lines beside each other are wide enough.
+
+    Qt outlines a wide pen and joins every corner: 5 to 30 ms for 1,600 points with the least
+    noise on them, against 0.2 ms for each line of one pixel.
     """
     ratio = painter.device().devicePixelRatioF()
-    strokes = max(1, round(width * ratio))
-    spare = max(0.0, width * ratio - 1) / ratio
     line = QPen(colour, 1)
     line.setCosmetic(True)
+    if dash:
+        line.setDashPattern([length * ratio for length in dash])
     painter.setPen(line)
-    for stroke in range(strokes):
-        step = spare * (stroke / (strokes - 1) - 0.5) if strokes > 1 else 0.0
-        painter.translate(step, step)
+    reach = round((width * ratio - 1) / 2, 3)
+    for x, y in ((-reach, 0.0), (reach, 0.0)) if steep and reach > 0 else _strokes(reach):
+        painter.translate(x / ratio, y / ratio)
         painter.drawPath(path)
-        painter.translate(-step, -step)
+        painter.translate(-x / ratio, -y / ratio)
+
+
+@lru_cache(maxsize=32)
+def _strokes(reach: float) -> tuple[tuple[float, float], ...]:
+    """Return offsets in device pixels that fill a round pen reaching so far from its middle."""
+    if reach <= 0:
+        return ((0.0, 0.0),)
+    offsets = [(0.0, 0.0)] if reach > 0.5 else []
+    while reach > 0:
+        corners = 4 if reach <= 0.75 else 8
+        turns = np.arange(corners) * 2 * np.pi / corners
+        offsets += [(reach * float(np.cos(turn)), reach * float(np.sin(turn))) for turn in turns]
+        reach -= 1.0
+    return tuple(offsets)
 
 
 def paint_hatch(painter: QPainter, rect: QRectF) -> None:

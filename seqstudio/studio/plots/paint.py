@@ -16,8 +16,10 @@ _BAND_OPACITY = 0.14
 _MARKER = 2.75
 _MOST_MARKERS = 400
 _MOST_FAULTS = 40
+# Points up to which Qt's own wide pen is quick, and nicest.
+_SHORT = 64
 # Vertical travel per pixel of width above which a line is noise.
-_ROUGH = 3.0
+_STEEP = 3.0
 
 
 def paint_grid(painter: QPainter, frame: Frame) -> None:
@@ -104,16 +106,16 @@ def paint_curve(painter: QPainter, frame: Frame, curve: Curve) -> None:
 def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour: QColor) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     x, low, high = frame.px(part.x), frame.py(part.low), frame.py(part.high)
-    travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
-    rough = travel > _ROUGH * frame.rect.width()
     if part.exact:
         line = path_of(x, low)
-    elif curve.dash and rough:
+    elif curve.dash:
         line = path_of(x, (low + high) / 2)  # dashes cannot be read on a zigzag
     else:
         line = path_of(*_zigzag(x, low, high))
-    if rough and not curve.dash:
-        stroke_thin(painter, line, colour, curve.width)
+    if len(x) > _SHORT:
+        travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
+        steep = travel > _STEEP * frame.rect.width()
+        stroke_thin(painter, line, colour, curve.width, curve.dash, steep=steep)
     else:
         painter.setPen(pen(colour, curve.width, curve.dash))
         painter.drawPath(line)

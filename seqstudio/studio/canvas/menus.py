@@ -147,7 +147,7 @@ class QuickMenu(QFrame):
         self.show()
         self.search.setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def keys(self) -> list[str]:
+    def shown_keys(self) -> list[str]:
         """Return the keys of the entries shown, best first."""
         entries = (self._entry(row) for row in range(self.list.count()))
         return [entry.key for entry in entries if entry is not None]

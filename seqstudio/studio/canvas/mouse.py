@@ -66,6 +66,7 @@ class CanvasMouse:
         if self.gesture is not None:
             return
         at, button = self.pointer(event), event.button()
+        self._view.settle()
         self._end_hover()
         if button == Qt.MouseButton.MiddleButton or (
             button == Qt.MouseButton.LeftButton and self.space

@@ -174,6 +174,10 @@ class CanvasView(CanvasSurface):
         self.editor.tidy(tidy_places(self.editor.graph, sizes))
         self._glide.run(before)
 
+    def settle(self) -> None:
+        """End the animation of tidying at once."""
+        self._glide.finish()
+
     def start_wire(self) -> None:
         """Start a wire by keyboard: a menu of everything the current block can be wired to."""
         self._keys.start_wire()
@@ -248,7 +252,7 @@ class CanvasView(CanvasSurface):
     def _mirror(self) -> None:
         editor = self.editor
         self.cancel_gesture()
-        self._glide.finish()
+        self.settle()
         self.mouse.forget()
         self.canvas.mirror(editor.graph, editor.report, editor.facts)
         self.canvas.show_gradient(self._gradient)

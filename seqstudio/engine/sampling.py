@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,8 +12,8 @@ from torch import Tensor
 
 from seqstudio.core.errors import RunError
 from seqstudio.data.vocabulary import Vocabulary
-from seqstudio.engine.evaluation import measuring
 from seqstudio.engine.model import GraphModel, State
+from seqstudio.engine.stepping import step_model
 from seqstudio.records.messages import Write
 from seqstudio.records.readings import Sample, freeze
 
@@ -60,13 +61,22 @@ class Memory:
             if self._full(len(part)):
                 part = [*self.seen[-self.window // 2 :], *part][-self.window :]
                 self.state, self.seen = self.model.writing_state(), []
-            with measuring(self.model):
-                tokens = torch.tensor([part], dtype=torch.int64, device=device)
-                outputs, self.state = self.model(tokens, self.state)
+            tokens = torch.tensor([part], dtype=torch.int64, device=device)
+            outputs = self._run(tokens)
             self.seen = [*self.seen, *part][-self.window :]
             self._forget()
             logits = outputs[0, -1]
         return logits
+
+    @torch.no_grad()
+    def _run(self, tokens: Tensor) -> Tensor:
+        if self.model.training:  # stays so: between two tokens nobody trains
+            self.model.eval()
+        if tokens.shape[1] == 1:
+            outputs, self.state = step_model(self.model, tokens, self.state)
+        else:
+            outputs, self.state = self.model(tokens, self.state)
+        return outputs
 
     def _full(self, more: int) -> bool:
         absolute = self.model.absolute_positions
@@ -113,8 +123,10 @@ def prompt_ids(vocabulary: Vocabulary, prompt: str) -> list[int]:
 
 def write(
     model: GraphModel, vocabulary: Vocabulary, request: Write, step: int
-) -> Iterator[Sample]:
-    """Write the text that `request` asks for; yields it as far as it is after every token.
+) -> Iterator[Writing]:
+    """Write the text that `request` asks for; yields after every token.
+
+    The model is left in evaluation mode.
 
     The same model, request and seed give the same text.
 
@@ -131,15 +143,46 @@ def write(
     logits = memory.read(prompt_ids(vocabulary, request.prompt))
     for number in range(request.length):
         p = next_probabilities(logits, request.temperature, request.top_k, request.top_p).cpu()
-        if not bool(torch.isfinite(p).all()):
+        if not math.isfinite(float(p.sum())):
             raise RunError("The model gives no probabilities", "its numbers are not finite")
         token = int(torch.multinomial(p, 1, generator=choose))
         done.ids.append(token)
         done.probability.append(float(p[token]))
         last = number + 1 == request.length
-        yield _sample(vocabulary, request, step, done, p, last)
+        yield Writing(vocabulary, request, step, done, p, last)
         if not last:
             logits = memory.read([token])
+
+
+@dataclass(frozen=True)
+class Writing:
+    """A text on its way.
+
+    Attributes:
+        done: It has the length that was asked for.
+    """
+
+    _vocabulary: Vocabulary
+    _request: Write
+    _step: int
+    _written: _Written
+    _p: Tensor
+    done: bool
+
+    def sample(self) -> Sample:
+        """Return the text as far as it is, as a record."""
+        return _sample(
+            self._vocabulary, self._request, self._step, self._written, self._p, self.done
+        )
+
+
+def complete(model: GraphModel, vocabulary: Vocabulary, request: Write, step: int) -> Sample:
+    """Write a whole text at once; see `write`."""
+    last: Writing | None = None
+    for last in write(model, vocabulary, request, step):  # noqa: B007  the last one counts
+        pass
+    assert last is not None  # a request asks for one token at least
+    return last.sample()
 
 
 def _sample(

@@ -223,10 +223,10 @@ class Trainer:
         self._trial = self._make_trial()
         self._apply(self._trial.current)
         self._probe_text = ProbeText(self.model, dataset, project.sampling.probe_text)
-        self._validate = Cadence(0.05, first_s=1.0, at_least_s=1.0)
-        self._writing = Cadence(0.03, first_s=0.0, at_least_s=4.0)
+        self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
+        self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
         self._tapping = Cadence(0.02, first_s=0.0, at_least_s=0.1)
-        self._looking = Cadence(0.02, first_s=0.5, at_least_s=0.5)
+        self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
         self._saving = Cadence(0.02, first_s=CHECKPOINT_S, at_least_s=CHECKPOINT_S)
         self._floor: list[Event] = []
 
@@ -381,7 +381,8 @@ class Trainer:
 
     def _train(self) -> None:
         began = time.perf_counter()
-        self.model.train()
+        if not self.model.training:  # walking through all modules costs, so only when needed
+            self.model.train()
         batch = self.batches.next()
         tapped = self._probe_now or (self.probing and self._tapping.due(self.seconds))
         tap: AbstractContextManager[StepTap | None] = nullcontext()
@@ -443,7 +444,7 @@ class Trainer:
         raise RunError(
             f"Training stopped before step {self.step + 1}: numbers are not finite any more",
             f"loss {float(loss):g}; the first bad gradient is in {where}",
-            "Lower the learning rate or the clip norm and continue; the last good weights are kept",
+            "Lower the learning rate or the clip norm and go on; the last good weights are kept",
         )
 
     # ---------------------------------------------------------------- side work
@@ -485,10 +486,10 @@ class Trainer:
             return
         shown = 0.0
         try:
-            for sample in write(self.model, self.dataset.vocabulary, request, self.step):
+            for writing in write(self.model, self.dataset.vocabulary, request, self.step):
                 now = time.perf_counter()
-                if sample.done or now - shown > FLUSH_S:
-                    self._emit(sample)
+                if writing.done or now - shown > FLUSH_S:
+                    self._emit(writing.sample())
                     shown = now
                 yield
         except SeqError as error:

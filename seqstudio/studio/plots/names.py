@@ -56,7 +56,13 @@ class EndLabel:
 
     def box(self) -> QRectF:
         """Return what the label covers."""
-        return QRectF(self.at.x() - 3, self.at.y() - 9, self.text_width + 6, 18)
+        height = label_pitch() + 4
+        return QRectF(self.at.x() - 3, self.at.y() - height / 2, self.text_width + 6, height)
+
+
+def label_pitch() -> float:
+    """Return the least distance of two names: 14, more with larger text."""
+    return _LABEL_PITCH * max(1.0, theme().scale)
 
 
 def end_labels(frame: Frame, curves: Sequence[Curve]) -> list[EndLabel]:
@@ -68,7 +74,7 @@ def end_labels(frame: Frame, curves: Sequence[Curve]) -> list[EndLabel]:
     moved: list[EndLabel] = []
     for inside in (False, True):
         group = [label for label in labels if label.inside == inside]
-        pitch = _LABEL_PITCH * (2 if any(label.stacked for label in group) else 1)
+        pitch = label_pitch() * (2 if any(label.stacked for label in group) else 1)
         top, bottom = frame.rect.top() + 6, frame.rect.bottom() + 6 - pitch
         places = spread([label.at.y() for label in group], pitch, top, bottom)
         for label, y in zip(group, places, strict=True):
@@ -122,6 +128,11 @@ def _crossing(frame: Frame, px: FloatArray, py: FloatArray, last: int) -> QPoint
 
 def paint_end_labels(painter: QPainter, labels: Sequence[EndLabel]) -> None:
     """Paint names in their colour with the value beside them, and a leader where moved."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(faded(theme().color("surface0"), 0.8))
+    for label in labels:
+        if label.inside:
+            painter.drawRoundedRect(label.box(), 4, 4)
     for label in labels:
         if abs(label.at.y() - label.end.y()) > 2:
             painter.setPen(pen(faded(label.colour, 0.7)))
@@ -133,15 +144,11 @@ def _paint_end_label(painter: QPainter, label: EndLabel) -> None:
     painter.setFont(_semibold())
     metrics = QFontMetricsF(painter.font())
     base = label.at.y() + metrics.capHeight() / 2
-    if label.inside:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(faded(theme().color("surface0"), 0.8))
-        painter.drawRoundedRect(label.box(), 4, 4)
     readable = contrast(label.colour, theme().color("surface0")) >= 4.5
     painter.setPen(label.colour if readable else theme().color("textHi"))
     painter.drawText(QPointF(label.at.x(), base), label.name)
     beside = label.at.x() + metrics.horizontalAdvance(label.name) + 6
-    place = QPointF(label.at.x(), base + _LABEL_PITCH) if label.stacked else QPointF(beside, base)
+    place = QPointF(label.at.x(), base + label_pitch()) if label.stacked else QPointF(beside, base)
     painter.setFont(label.value_font)
     painter.setPen(theme().color("textMid"))
     painter.drawText(place, label.value)

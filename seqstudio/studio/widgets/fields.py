@@ -291,7 +291,8 @@ class FormRow(QWidget):
     def restyle(self) -> None:
         """Take the measures of the theme in force."""
         self._name.setFixedWidth(theme().metric("formLabel"))
-        self.setMinimumHeight(theme().metric("formRow"))
+        # On the name, not on the row: a minimum of the row would hide that the reason needs room.
+        self._name.setMinimumHeight(theme().metric("formRow") - 8)
 
 
 class _Reason(QWidget):

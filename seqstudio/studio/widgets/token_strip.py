@@ -353,20 +353,22 @@ class _Cells(QAbstractScrollArea):
     def _paint_values(self, painter: QPainter, tokens: range, rect: QRectF) -> None:
         colours = _heat(theme().name)
         output = theme().role("output")
+        ratio = self.viewport().devicePixelRatioF()
         for token in tokens:
             level = int(self._level_N[token])
             if level == _NONE:
                 continue
-            # Cells share rounded edges, so that no seam shows between them.
-            left = round(_INSET + float(self._lines.column_N[token]) * self._advance)
+            # Cells share edges on device pixels, so that no seam shows between them.
+            left = round((_INSET + float(self._lines.column_N[token]) * self._advance) * ratio)
             columns = float(self._lines.column_N[token] + self._lines.width_N[token])
-            right = round(_INSET + columns * self._advance)
+            right = round((_INSET + columns * self._advance) * ratio)
             if self.mode == "background":
-                area = QRectF(left, rect.top(), right - left, self._cell)
+                area = QRectF(left / ratio, rect.top(), (right - left) / ratio, self._cell)
                 painter.fillRect(area, colours[level])
             else:
                 share = max(0.0, level / 127.5 - 1.0)
-                under = QRectF(left, rect.bottom() - 1, right - left, _UNDERLINE)
+                width = (right - left) / ratio
+                under = QRectF(left / ratio, rect.bottom() - 1, width, _UNDERLINE)
                 painter.fillRect(under, faded(output, 0.12 + 0.88 * share))
 
     def _paint_marks(self, painter: QPainter) -> None:

@@ -57,6 +57,12 @@ class ComboField(QComboBox):
         if value is not None:
             self.set_value(value)
         self.activated.connect(self._chosen)
+        follow_theme(self)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take the height from the theme in force."""
+        self.setFixedHeight(theme().metric("field"))
 
     def set_options(self, options: Sequence[tuple[object, str]]) -> None:
         """Replace the choices, (value, label) each; the current value is kept if still there."""
@@ -187,6 +193,7 @@ class TextField(QLineEdit):
     def restyle(self) -> None:
         """Take the font from the theme in force."""
         self.setFont(theme().font("mono" if self._mono else "body"))
+        self.setFixedHeight(theme().metric("field"))
 
 
 class SearchField(TextField):

@@ -137,11 +137,11 @@ class NumberField(QLineEdit):
 
     @Slot()
     def restyle(self) -> None:
-        """Take font and width from the theme in force."""
+        """Take font and size from the theme in force."""
         font = theme().font("mono")
         self.setFont(font)
         text = QFontMetrics(font).horizontalAdvance("0") * 6 + 17
-        self.setFixedWidth(max(58, text))
+        self.setFixedSize(max(58, text), theme().metric("field"))
         self._tell_range()
 
     # Changing

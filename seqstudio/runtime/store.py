@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -278,13 +278,12 @@ def is_locked(folder: Path) -> bool:
     path = folder / LOCK
     if not path.exists():
         return False
-    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
+    address = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        base.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
+        with closing(sqlite3.connect(address, uri=True, timeout=0)) as base:
+            base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
         return error.sqlite_errorcode == sqlite3.SQLITE_BUSY
-    finally:
-        base.close()
     return False
 
 

@@ -153,13 +153,14 @@ class _Worker:
         self._until: int | None = None  # the step at which `Step` has done its work
         self._waiting = False  # work may be waiting for a paused trainer
         self._saved_at = -1
+        self._saved: Saved | None = None
         self._detail = ""
         self._detail_s = 0.0
 
     def emit(self, event: Event) -> None:
         """Send an event to the window and to the record of the run."""
         if isinstance(event, Saved) and not event.best:
-            self._saved_at = event.step
+            self._saved_at, self._saved = event.step, event
         if isinstance(event, StateChanged):
             self._state = event.state
         self._channel.emit(Envelope(self._run, event))
@@ -219,7 +220,7 @@ class _Worker:
             self.emit(Failed("There is no model to write with", why, hint, fatal=False))
 
     def _open(self, start: Start) -> None:
-        self._run, self._saved_at = start.run, -1
+        self._run, self._saved_at, self._saved = start.run, -1, None
         self.emit(StateChanged("starting", 0))
         self._recorder = self._open_recorder(start)
         self._trainer = trainer = Trainer.open(start, self.emit)
@@ -267,9 +268,15 @@ class _Worker:
                 case Write():
                     trainer.write(command)
                 case Checkpoint():
-                    trainer.checkpoint()
+                    self._checkpoint(trainer)
         except Exception as error:  # noqa: BLE001  a refused wish does not end a run
             self.emit(replace(failure(error), fatal=False))
+
+    def _checkpoint(self, trainer: Trainer) -> None:
+        if self._saved is not None and self._saved_at == trainer.step:
+            self.emit(self._saved)  # a second one of the same step would only risk the first
+        else:
+            trainer.checkpoint()
 
     # ----------------------------------------------------------------------- work
 

@@ -71,7 +71,11 @@ def test_a_pause_tells_its_step_and_stands_still(desk: Desk) -> None:
     desk.until(lambda: checkpoints(desk) != [], "a checkpoint while paused")
     assert desk.steps() == list(range(1, paused.step + 1))
     assert checkpoints(desk)[-1].step == paused.step
-    assert pathlib.Path(checkpoints(desk)[-1].path).exists()
+    path = pathlib.Path(checkpoints(desk)[-1].path)
+    written = path.stat().st_mtime_ns
+    desk.send(Checkpoint())  # nothing new to save: told again, not written again
+    desk.until(lambda: len(checkpoints(desk)) == 2, "a second answer")
+    assert path.stat().st_mtime_ns == written
     desk.send(Resume())
     desk.until(lambda: len(desk.steps()) > paused.step + 20, "steps after resuming")
     assert desk.steps() == list(range(1, len(desk.steps()) + 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -9,7 +11,7 @@ from PySide6.QtWidgets import QScrollArea, QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.records.readings import AttentionReading, LayerAttention
-from seqstudio.studio.panels.attending import entropies
+from seqstudio.studio.panels.attending import Mask, Weights, entropies
 from seqstudio.studio.plots import map_image
 from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
 from seqstudio.studio.theme import follow_theme, pen, theme
@@ -36,6 +38,7 @@ class HeadGrid(QWidget):
         super().__init__(parent)
         self._layers: tuple[LayerAttention, ...] = ()
         self._names: tuple[str, ...] = ()
+        self._label = 0.0
         self._entropies: list[list[float]] = []
         self._images: list[list[QImage]] = []
         self._painted_in: object = None
@@ -59,6 +62,7 @@ class HeadGrid(QWidget):
             [float(bits) for bits in entropies(layer.weights, layer.masked)] for layer in layers
         ]
         self._painted_in = None
+        self._measure_names()
         self.updateGeometry()
         self.update()
 
@@ -78,11 +82,10 @@ class HeadGrid(QWidget):
     def _heads(self) -> int:
         return max((len(layer.weights) for layer in self._layers), default=0)
 
-    @property
-    def _label(self) -> float:
+    def _measure_names(self) -> None:
         metrics = self.fontMetrics()
         widest = max((metrics.horizontalAdvance(name) for name in self._names), default=0)
-        return widest + 16.0
+        self._label = widest + 16.0
 
     def _measures(self) -> tuple[float, float, float]:
         """Return the side of a thumbnail and width and height of its cell."""
@@ -124,14 +127,7 @@ class HeadGrid(QWidget):
 
     def _pictures(self) -> list[list[QImage]]:
         if self._painted_in != theme():
-            self._images = [
-                [
-                    map_image(np.asarray(head, float), "attention", (0.0, 1.0), layer.masked,
-                              MOST_CELLS)
-                    for head in layer.weights
-                ]
-                for layer in self._layers
-            ]  # fmt: skip
+            self._images = [_thumbnails(layer) for layer in self._layers]
             self._painted_in = theme()
         return self._images
 
@@ -196,6 +192,7 @@ class HeadGrid(QWidget):
         """Take fonts and colours from the theme in force."""
         self.setFont(theme().font("axis"))
         self._painted_in = None
+        self._measure_names()
         self.updateGeometry()
         self.update()
 
@@ -268,6 +265,31 @@ class HeadScroll(QScrollArea):
         rect: QRect = self._grid.thumb_rect(layer, head).toRect()
         centre = rect.center()
         self.ensureVisible(centre.x(), centre.y(), rect.width(), rect.height())
+
+
+def _thumbnails(layer: LayerAttention) -> list[QImage]:
+    weights, masked = largest_of_blocks(layer.weights, layer.masked, MOST_CELLS)
+    return [map_image(head, "attention", (0.0, 1.0), masked) for head in weights.astype(float)]
+
+
+def largest_of_blocks(weights: Weights, masked: Mask, most: int) -> tuple[Weights, Mask]:
+    """Reduce weights (H, T, T) and their mask (T, T) to at most `most` cells a side.
+
+    A cell is the largest of its block: a mean would hide the single key that a head looks for.
+    It is masked when all of its block is.
+    """
+    tokens = len(masked)
+    side = max(1, -(-tokens // most))
+    if side == 1:
+        return weights, masked
+    spare = -tokens % side
+    padded = np.pad(weights, ((0, 0), (0, spare), (0, spare)))
+    hidden = np.pad(masked, ((0, spare), (0, spare)), constant_values=True)
+    # Strided views: reducing axes as short as a block is ten times slower.
+    places = [(row, column) for row in range(side) for column in range(side)]
+    largest = reduce(np.maximum, (padded[:, row::side, column::side] for row, column in places))
+    whole = reduce(np.logical_and, (hidden[row::side, column::side] for row, column in places))
+    return largest, whole
 
 
 def layer_names(layers: tuple[LayerAttention, ...]) -> tuple[str, ...]:

@@ -173,10 +173,7 @@ class _Transposer:
             place.next_bar()
         if kind == "tie":
             place.tie(place.last)
-        if kind == "stray" and match[0] in "^_=":
-            # Left in place it would join with the accidental of the next note.
-            return " "
-        return match[0]
+        return _kept(match)
 
     def _members(self, written: str, place: _Place, *, sounding: bool) -> str:
         parts = []
@@ -186,7 +183,7 @@ class _Transposer:
                 continue
             if match.lastgroup == "tie" and sounding:
                 place.tie(place.last[-1:])
-            parts.append(match[0])
+            parts.append(_kept(match))
         return "".join(parts)
 
     def _note(self, match: re.Match[str], place: _Place, *, sounding: bool = True) -> str:
@@ -206,6 +203,11 @@ class _Transposer:
             if explicit:
                 place.new.write(new.letter, new.alter)
         return note_text(new, accidental=explicit) + match["length"]
+
+
+def _kept(match: re.Match[str]) -> str:
+    """Return a token that does not change; a lone accidental would join with the next note."""
+    return " " if match.lastgroup == "stray" and match[0] in "^_=" else match[0]
 
 
 def _moved_symbol(match: re.Match[str], fifths: int) -> str:

@@ -23,7 +23,7 @@ from seqstudio.studio.theme import faded, follow_theme, icon, icon_pixmap, pen, 
 from seqstudio.studio.widgets import Label, PanelHeader, SearchField
 
 _KIND = Qt.ItemDataRole.UserRole
-_RAIL_WIDTH = 44
+_RAIL_WIDTH, _INDENT = 44, 12
 
 
 class Palette(QWidget):
@@ -131,7 +131,7 @@ class _Tree(QTreeWidget):
         self.blocks: dict[str, QTreeWidgetItem] = {}
         self._families: dict[str, QTreeWidgetItem] = {}
         self.setHeaderHidden(True)
-        self.setIndentation(16)
+        self.setIndentation(_INDENT)
         self.setUniformRowHeights(True)
         self.setExpandsOnDoubleClick(False)
         self.setDragEnabled(True)
@@ -164,7 +164,7 @@ class _Tree(QTreeWidget):
         for name, family in self._families.items():
             family.setText(0, "" if narrow else name)
         self.setRootIsDecorated(not narrow)
-        self.setIndentation(0 if narrow else 16)
+        self.setIndentation(0 if narrow else _INDENT)
         if narrow:
             self.expandAll()
 

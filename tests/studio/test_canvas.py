@@ -108,6 +108,18 @@ def test_an_unknown_kind_is_shown_and_named(qtbot):
     assert not view.grab().isNull()
 
 
+def test_a_block_that_cannot_tell_its_sizes_says_why_not(view, document):
+    view.add_kind("linear", QPointF(300, 400))
+    assert view.canvas.blocks["linear"].face.lines == ("no input yet",)
+    view.editor.connect_ports(Wire("embedding", "out", "linear", "in"))
+    assert view.canvas.blocks["linear"].face.lines == ("64 → 128", "8,320 param.")
+    view.add_kind("last_step", QPointF(300, 600))
+    view.add_kind("mean_time", QPointF(500, 600))
+    view.editor.connect_ports(Wire("embedding", "out", "mean_time", "in"))
+    document.apply(Connect(Wire("mean_time", "out", "last_step", "in")))
+    assert view.canvas.blocks["last_step"].face.lines == ("does not fit",)
+
+
 def test_the_report_is_told(view, document, qtbot):
     with qtbot.waitSignal(view.report_changed) as told:
         document.apply(editing.set_param(document.project.graph, "lstm", "hidden", 8))

@@ -90,6 +90,12 @@ class BlockItem(QGraphicsItem):
         """The body in scene coordinates."""
         return self.layout.body.translated(self.pos())
 
+    def extent(self) -> QRectF:
+        """The body with its recurrent loop, in scene coordinates."""
+        if self.layout.state is None:
+            return self.frame
+        return self.frame.adjusted(-LOOP_REACH, -LOOP_RISE - 12, LOOP_REACH, 0)
+
     def port_at(self, name: str, output: bool) -> QPointF | None:
         """Return the centre of a port in scene coordinates, or None."""
         place = (self.layout.outputs if output else self.layout.inputs).get(name)
@@ -168,22 +174,27 @@ class BlockItem(QGraphicsItem):
     def _draw_body(self, painter: QPainter, detail: float) -> None:
         style, radius = theme(), theme().radius("block")
         body, header = self.layout.body, float(theme().metric("block", "header"))
-        outline = QPainterPath()
-        outline.addRoundedRect(body, radius, radius)
-        painter.fillPath(outline, style.color("surface2"))
-        top = QPainterPath()
-        reach = body.height() if detail < LOD_TEXT else header
-        top.addRect(QRectF(0, 0, body.width(), reach))
         fill = style.role_header(self.face.role) if self.face.role else style.color("surface3")
-        painter.fillPath(outline.intersected(top), fill)
-        if detail < LOD_TEXT:
+        far = detail < LOD_TEXT
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill if far else style.color("surface2"))
+        painter.drawRoundedRect(body, radius, radius)
+        if far:
             side = int(min(body.width(), body.height()) / 2)
             self._draw_icon(painter, body.center() - QPointF(side / 2, side / 2), side)
-        width = 1.5 if self.hovered else style.block_outline()
-        colour = style.color("textLow" if self.hovered else "border")
-        painter.setPen(scene_pen(width, colour))
+        else:
+            # The header's lower corners are square: what is round there is covered again.
+            painter.setBrush(fill)
+            painter.drawRoundedRect(QRectF(0, 0, body.width(), header + radius), radius, radius)
+            painter.fillRect(QRectF(0, header, body.width(), radius + 1), style.color("surface2"))
+        painter.setPen(self._outline_pen())
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawPath(outline)
+        painter.drawRoundedRect(body, radius, radius)
+
+    def _outline_pen(self) -> QPen:
+        if self.hovered:
+            return scene_pen(1.5, theme().color("textLow"))
+        return scene_pen(theme().block_outline(), theme().color("border"))
 
     def _draw_icon(self, painter: QPainter, at: QPointF, side: int) -> None:
         colour = theme().role_icon(self.face.role) if self.face.role else theme().color("textHi")

@@ -51,8 +51,8 @@ class Faces:
     def __init__(self) -> None:
         self._last_ins: dict[str, Mapping[str, Shape]] = {}
 
-    def face(self, block: Block, report: Report, facts: DataFacts) -> Face:
-        """Return the face of `block`."""
+    def face(self, block: Block, report: Report, facts: DataFacts, wired: bool = True) -> Face:
+        """Return the face of `block`; `wired` tells whether all its inputs have a wire."""
         kind = KINDS.get(block.kind)
         problem, note = _problems(block.id, report)
         title = title_of(block)
@@ -62,7 +62,7 @@ class Faces:
             title,
             kind.icon,
             kind.role,
-            self._lines(block, kind, report, facts),
+            self._lines(block, kind, report, facts) or _silence(problem, wired),
             kind.inputs,
             kind.outputs,
             loop_text(kind),
@@ -82,7 +82,7 @@ class Faces:
             context = Context(kind.parse(block.params), remembered, facts)
             return _two_lines(kind.summary(context), 0)
         except (KeyError, SeqError):  # the summary speaks of an input that was never there
-            return ("no input yet",)
+            return ()
 
 
 def loop_text(kind: BlockKind) -> str:
@@ -101,6 +101,13 @@ def count_text(count: int) -> str:
 def _two_lines(summary: tuple[str, ...], count: int) -> tuple[str, ...]:
     said = tuple(line for line in summary if line)
     return (*said[:1], count_text(count)) if count else said[:2]
+
+
+def _silence(problem: str, wired: bool) -> tuple[str, ...]:
+    """Return what a block says that cannot tell its sizes; nothing when it never has any."""
+    if not wired:
+        return ("no input yet",)
+    return ("does not fit",) if problem else ()
 
 
 def _problems(block_id: str, report: Report) -> tuple[str, str]:

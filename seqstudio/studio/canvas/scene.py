@@ -52,8 +52,11 @@ class CanvasScene(QGraphicsScene):
         """Make items equal to `graph`; items of what has not changed stay as they are."""
         self._graph = graph
         self._drop_old(graph)
+        fed = {(wire.target, wire.into) for wire in graph.wires}
         for block in graph:
-            face = self._faces.face(block, report, facts)
+            kind = KINDS.get(block.kind)
+            wired = all((block.id, port.name) in fed for port in (kind.inputs if kind else ()))
+            face = self._faces.face(block, report, facts, wired)
             item = self.blocks.get(block.id)
             if item is None:
                 item = self.blocks[block.id] = BlockItem(block.id, face)
@@ -149,7 +152,7 @@ class CanvasScene(QGraphicsScene):
         """Return the rectangle of all blocks with their loops, empty without blocks."""
         whole = QRectF()
         for item in self.blocks.values():
-            whole = whole.united(item.sceneBoundingRect())
+            whole = whole.united(item.extent())
         for wire in self.wires.values():
             whole = whole.united(wire.route.path.boundingRect())
         return whole

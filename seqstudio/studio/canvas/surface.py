@@ -18,7 +18,8 @@ ZOOM_LOW, ZOOM_HIGH = 0.1, 4.0
 _WORLD = QRectF(-1.2e6, -1.2e6, 2.4e6, 2.4e6)
 _GRID, _DOT, _DOTS_FROM = 24, 1.5, 0.5
 _MARGIN = 12
-_OVERLAY_ROOM = 52
+_OVERLAY_ROOM, _FIT = 52, 20
+_MINIMAP_MS = 80
 
 
 class CanvasSurface(QGraphicsView):
@@ -111,7 +112,7 @@ class CanvasSurface(QGraphicsView):
     @Slot()
     def fit(self) -> None:
         """Bring the whole graph into view, at 100 % at most."""
-        whole = self.canvas.content().adjusted(-_GRID, -_GRID, _GRID, _GRID)
+        whole = self.canvas.content().adjusted(-_FIT, -_FIT, _FIT, _FIT)
         room = self.viewport().size()
         tall = max(40, room.height() - 2 * _OVERLAY_ROOM)
         zoom = max(ZOOM_LOW, min(1.0, room.width() / whole.width(), tall / whole.height()))
@@ -143,8 +144,9 @@ class CanvasSurface(QGraphicsView):
         self.refresh_minimap()
 
     def refresh_minimap(self) -> None:
-        """Redraw the minimap when the events at hand are done."""
-        self._minimap_timer.start(0)
+        """Redraw the minimap soon; a drag over hundreds of blocks redraws it now and then."""
+        if not self._minimap_timer.isActive():
+            self._minimap_timer.start(_MINIMAP_MS)
 
     @Slot()
     def _tell_minimap(self) -> None:

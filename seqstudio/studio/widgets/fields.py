@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QWheelEvent
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -283,7 +283,7 @@ class FormRow(QWidget):
         line.addWidget(self._unit)
         if fixed or exact:
             line.addStretch(1)
-        rows = QVBoxLayout(self)
+        self._rows = rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 4, 0, 4)
         rows.setSpacing(4)
         rows.addLayout(line)
@@ -293,6 +293,17 @@ class FormRow(QWidget):
     def set_reason(self, reason: str) -> None:
         """Say why the value is refused, "" for nothing."""
         self._reason.set_text(reason)
+        self._keep_height()
+
+    def _keep_height(self) -> None:
+        """Reserve the room of a wrapped reason, which a full form would take away."""
+        told = not self._reason.isHidden()
+        self.setMinimumHeight(self._rows.heightForWidth(self.width()) if told else 0)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._keep_height()
 
     @Slot()
     def restyle(self) -> None:

@@ -45,7 +45,7 @@ class Track(QSlider):
 
     @override
     def minimumSizeHint(self) -> QSize:
-        return QSize(40, theme().metric("hit"))
+        return QSize(32, theme().metric("hit"))
 
     def set_fraction(self, fraction: float) -> None:
         """Place the handle without a signal."""

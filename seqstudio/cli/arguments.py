@@ -1,0 +1,130 @@
+"""What can be typed. Imports nothing heavy: `seqstudio --help` has to answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from typing_extensions import override
+
+import seqstudio
+from seqstudio.cli.usage import UsageError
+
+Declare = Callable[[argparse.ArgumentParser], None]
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are errors in one sentence."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        text = message[:1].upper() + message[1:]
+        raise UsageError(text, "", f"{self.prog} --help shows what can be given")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        help: One line.
+        where: Module and function that do it, "module:function", imported when it is called.
+        declare: Adds its arguments to a parser.
+    """
+
+    help: str
+    where: str
+    declare: Declare
+
+
+def parser_of(name: str) -> Parser:
+    """Return the parser of one command."""
+    command = COMMANDS[name]
+    parser = Parser(
+        prog=f"seqstudio {name}", description=command.help, allow_abbrev=False, add_help=True
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a mistake")
+    command.declare(parser)
+    return parser
+
+
+def window_parser() -> Parser:
+    """Return the parser of `seqstudio [PROJECT]`."""
+    listed = "\n".join(f"  {name:<11} {command.help}" for name, command in COMMANDS.items())
+    parser = Parser(
+        prog="seqstudio",
+        usage="seqstudio [PROJECT] [--thread-engine]\n       seqstudio COMMAND ...",
+        description="Open the window, or give a command:\n\n" + listed,
+        epilog="seqstudio COMMAND --help tells what a command takes.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("project", nargs="?", metavar="PROJECT", help="project file to open")
+    parser.add_argument(
+        "--thread-engine",
+        action="store_true",
+        help="train in a thread of the window, not in a process of its own",
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a mistake")
+    version = f"SeqStudio {seqstudio.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    return parser
+
+
+def _project(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", metavar="PROJECT", help="project file, NAME.seq")
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", metavar="NAME", help="a run; the newest if not given")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def _new(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("template", metavar="TEMPLATE", help="see seqstudio templates")
+    parser.add_argument("out", metavar="OUT.seq", help="project file to write")
+    parser.add_argument("--data", metavar="PATH", help="your own text or book of tunes")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[],
+        help="change a setting: training.minutes=1, lstm.hidden=64, or minutes=1 where only one "
+        "has that name",
+    )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="overwrite OUT.seq")
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    _json(parser)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--steps", metavar="N", help="end after N steps")
+    budget.add_argument("--minutes", metavar="M", help="end after M minutes of training")
+    parser.add_argument("--run", metavar="NAME", help="name of the run: a new one, or with "
+                        "--resume one to continue")  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="continue the newest or named run")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--seed", metavar="S", help="start of all random numbers")
+    parser.add_argument("--threads", metavar="N", help="processor threads, 0 for a trial")
+    parser.add_argument("--precision", metavar="P", help="auto, float32 or bfloat16")
+    _json(parser)
+
+
+COMMANDS = {
+    "templates": Command("list the templates", "seqstudio.cli.projects:templates", _json),
+    "new": Command("make a project from a template", "seqstudio.cli.projects:new", _new),
+    "check": Command(
+        "shapes, parameters and problems of a project",
+        "seqstudio.cli.projects:check_project",
+        _check,
+    ),
+    "train": Command("train a project", "seqstudio.cli.training:train", _train),
+    "doctor": Command("what works on this computer", "seqstudio.cli.entry:doctor", _json),
+}

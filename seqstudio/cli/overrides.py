@@ -1,0 +1,93 @@
+"""`--set KEY=VALUE`: which setting a key means, in the data, the training or a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.cli.usage import UsageError, no_such
+from seqstudio.document.edits import SetParam, SetSetting
+from seqstudio.document.param import Param
+from seqstudio.document.project import Project
+from seqstudio.document.settings import DataSettings, SamplingSettings, Settings, TrainingSettings
+
+GROUPS: dict[str, type[Settings]] = {
+    "data": DataSettings,
+    "training": TrainingSettings,
+    "sampling": SamplingSettings,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A setting of a project: group or block id, and its declaration."""
+
+    home: str
+    param: Param
+
+    @property
+    def key(self) -> str:
+        """The full key, such as "lstm.hidden"."""
+        return f"{self.home}.{self.param.name}"
+
+
+def with_settings(project: Project, pairs: Iterable[str]) -> Project:
+    """Return the project with every "KEY=VALUE" put into force, in order.
+
+    Keys are `data.NAME`, `training.NAME`, `sampling.NAME`, `BLOCK.NAME` with a block's id, or the
+    bare NAME where only one of them has it.
+
+    Raises:
+        UsageError: No "=", no such key, or a bare name that several places have.
+        ParamError: The value is refused.
+    """
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair} has no value", "", "Write it as KEY=VALUE")
+        project = with_setting(project, key.strip(), value)
+    return project
+
+
+def with_setting(project: Project, key: str, value: object) -> Project:
+    """Return the project with one setting changed; see `with_settings`."""
+    place = find(project, key)
+    if place.home in GROUPS:
+        return SetSetting(place.home, place.param.name, value).apply(project)
+    return SetParam(place.home, place.param.name, place.param.parse(value)).apply(project)
+
+
+def places(project: Project) -> list[Place]:
+    """Return every setting of a project."""
+    settings = [Place(home, param) for home, group in GROUPS.items() for param in group.PARAMS]
+    blocks = [
+        Place(block.id, param)
+        for block in project.graph
+        if block.kind in KINDS
+        for param in KINDS[block.kind].params
+    ]
+    return [*settings, *blocks]
+
+
+def find(project: Project, key: str) -> Place:
+    """Return the setting that a key means.
+
+    Raises:
+        UsageError: There is none, or there are several.
+    """
+    known = places(project)
+    found = [place for place in known if key in {place.key, place.param.name}]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise no_such("setting", key, _nearby(known, key))
+    keys = ", ".join(place.key for place in found)
+    raise UsageError(f"{key} could be several settings", "", f"Choose one of: {keys}")
+
+
+def _nearby(known: list[Place], key: str) -> list[str]:
+    """Return the keys to choose from: those of the block or group named, else all."""
+    home = key.partition(".")[0]
+    same = [place.key for place in known if "." in key and place.home == home]
+    return same or [name for place in known for name in (place.key, place.param.name)]

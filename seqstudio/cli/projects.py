@@ -1,0 +1,157 @@
+"""Commands that need no network: templates, new, check."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import Problem, Report, check, title_of
+from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.cli.console import print_json, table
+from seqstudio.cli.overrides import with_settings
+from seqstudio.cli.usage import UsageError
+from seqstudio.core.errors import StorageError
+from seqstudio.document.graph import Block
+from seqstudio.document.project import SUFFIX, Project, load_project, save_project
+
+if TYPE_CHECKING:
+    from seqstudio.data.dataset import Dataset
+
+
+def templates(arguments: Namespace) -> int:
+    """List the templates."""
+    if arguments.json:
+        for each in TEMPLATES.values():
+            print_json({"id": each.id, "title": each.title, "task": each.task,
+                        "sentence": each.sentence, "minutes": each.minutes})  # fmt: skip
+        return 0
+    for line in table([(each.id, each.task, each.sentence) for each in TEMPLATES.values()]):
+        print(line)
+    return 0
+
+
+def new(arguments: Namespace) -> int:
+    """Write a project made from a template, after a look at its data and its graph."""
+    target = _target(Path(arguments.out), force=arguments.force)
+    project = make(arguments.template, "")
+    if arguments.data is not None:
+        stored = stored_path(Path(arguments.data), target.parent)
+        project = make(arguments.template, stored)
+    project = replace(with_settings(project, arguments.set), template=arguments.template)
+    dataset, report = examine(project, target.parent)
+    report.raise_errors()
+    save_project(project, target)
+    title = TEMPLATES[arguments.template].title
+    print(f"{target.name}: {title} on {dataset.title}, {report.total:,} parameters")
+    for note in dataset.notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _target(given: Path, *, force: bool) -> Path:
+    target = given if given.suffix else given.with_suffix(SUFFIX)
+    if target.suffix != SUFFIX:
+        raise UsageError(f"{target.name} is no name for a project", "", f"End it with {SUFFIX}")
+    if not target.parent.is_dir():
+        what = f"There is no folder {target.parent}"
+        raise StorageError(what, "", "Make it first, or choose another place")
+    if target.exists() and not force:
+        raise StorageError(
+            f"{target.name} is there already", "", "Choose another name, or add --force"
+        )
+    return target
+
+
+def stored_path(given: Path, home: Path) -> str:
+    """Return a data path as the project keeps it: relative inside its folder, else absolute."""
+    path, folder = given.resolve(), home.resolve()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path)
+
+
+def examine(project: Project, base: Path) -> tuple[Dataset, Report]:
+    """Open the data and check the graph.
+
+    Raises:
+        DataError: The data cannot be used.
+    """
+    from seqstudio.data.facts import facts_of
+    from seqstudio.data.sources import open_dataset
+
+    dataset = open_dataset(project.data, base)
+    return dataset, check(project.graph, facts_of(dataset, project.training))
+
+
+def check_project(arguments: Namespace) -> int:
+    """Tell shapes, parameters and problems of every block; 2 when it cannot train."""
+    path = Path(arguments.project)
+    project = load_project(path)
+    dataset, report = examine(project, path.parent)
+    show = _print_json_report if arguments.json else _print_report
+    show(project, report, dataset.title)
+    return 0 if report.playable else 2
+
+
+def _order(project: Project, report: Report) -> list[Block]:
+    """Return the blocks in running order, then those that do not run."""
+    rest = [key for key in project.graph.blocks if key not in report.order]
+    return [project.graph.blocks[key] for key in (*report.order, *rest)]
+
+
+def _shape(block: Block, report: Report) -> str:
+    kind = KINDS.get(block.kind)
+    ports = [port.name for port in kind.outputs] if kind else []
+    shapes = [report.shapes.get((block.id, port)) for port in ports]
+    return ", ".join("?" if shape is None else str(shape) for shape in shapes)
+
+
+def _print_report(project: Project, report: Report, title: str) -> None:
+    rows: list[tuple[str, ...]] = [("block", "title", "shape", "parameters")]
+    for block in _order(project, report):
+        count = report.counts.get(block.id)
+        shown = "?" if count is None else f"{count:,}"
+        rows.append((block.id, title_of(block), _shape(block, report) or "–", shown))
+    for line in table(rows):
+        print(line)
+    print(f"{report.total:,} parameters, data: {title}")
+    for problem in report.problems:
+        print(_problem_line(problem))
+    print("It can train" if report.playable else "It cannot train")
+
+
+def _problem_line(problem: Problem) -> str:
+    mark = "problem" if problem.error else "note"
+    where = f" {problem.block}:" if problem.block else ""
+    return f"{mark}:{where} {problem.sentence()}"
+
+
+def _print_json_report(project: Project, report: Report, title: str) -> None:
+    for block in _order(project, report):
+        print_json(
+            {
+                "kind": "block",
+                "id": block.id,
+                "title": title_of(block),
+                "block": block.kind,
+                "shape": _shape(block, report),
+                "parameters": report.counts.get(block.id),
+            }
+        )
+    for problem in report.problems:
+        print_json(_problem_record(problem))
+    total = {"parameters": report.total, "trains": report.playable, "data": title}
+    print_json({"kind": "total", **total})
+
+
+def _problem_record(problem: Problem) -> Mapping[str, Any]:
+    return {
+        "kind": "problem" if problem.error else "note",
+        "block": problem.block,
+        "port": problem.port,
+        "what": problem.what,
+        "why": problem.why,
+        "hint": problem.hint,
+    }

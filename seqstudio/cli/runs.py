@@ -1,0 +1,64 @@
+"""Which run of a project a command means, and its trained model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqstudio.blocks.check import main_arch
+from seqstudio.cli.usage import UsageError, no_such
+from seqstudio.core.errors import DataError, RunError
+from seqstudio.document.project import Project, runs_folder
+
+if TYPE_CHECKING:
+    from seqstudio.runtime.archive import RunInfo
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ARCH_NAMES = {"transformer": "gpt", "custom1": "model"}
+
+
+def new_name(project: Project, path: Path, wanted: str | None) -> str:
+    """Return the name of a new run: the one asked for, or the next free one.
+
+    Raises:
+        UsageError: The name cannot be that of a folder.
+        RunError: There is a run of that name.
+    """
+    from seqstudio.runtime.archive import new_run_name
+
+    home = runs_folder(path)
+    if wanted is None:
+        arch = main_arch(project.graph)
+        return new_run_name(home, _ARCH_NAMES.get(arch, arch))
+    if not _NAME.fullmatch(wanted):
+        hint = "Use letters, digits, dots, dashes and underscores"
+        raise UsageError(f"A run cannot be called {wanted!r}", "it becomes a folder", hint)
+    if (home / wanted / "run.db").exists():
+        hint = "Add --resume to continue it, or choose another name"
+        raise RunError(f"There is already a run {wanted}", "", hint)
+    return wanted
+
+
+def find_run(path: Path, wanted: str | None) -> RunInfo:
+    """Return the run that is named, or the newest of the project at `path`.
+
+    Raises:
+        DataError: There is no project.
+        RunError: There is no run, or it cannot be read.
+        UsageError: There is no run of that name.
+    """
+    from seqstudio.runtime.archive import list_runs
+
+    if not path.is_file():
+        raise DataError(f"There is no file {path}", "", "Check the name and the folder")
+    runs = list_runs(runs_folder(path))
+    if not runs:
+        hint = f"Train it first: seqstudio train {path.name}"
+        raise RunError(f"{path.name} has no run yet", "", hint)
+    if wanted is None:
+        return runs[0]
+    found = next((run for run in runs if run.name == wanted), None)
+    if found is None:
+        raise no_such("run", wanted, [run.name for run in runs])
+    return found

@@ -1,0 +1,145 @@
+"""`seqstudio train`: one run in this process, told on standard error or as JSON lines."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqstudio.cli.console import ProgressLine, print_json
+from seqstudio.cli.overrides import with_setting
+from seqstudio.cli.projects import examine
+from seqstudio.cli.runs import find_run, new_name
+from seqstudio.cli.telling import JsonTeller, Teller, outcome, outcome_lines
+from seqstudio.cli.usage import UsageError
+from seqstudio.core.errors import RunError
+from seqstudio.data.dataset import Dataset
+from seqstudio.document.project import Project, load_project, project_text, runs_folder
+from seqstudio.records.messages import Start
+from seqstudio.runtime.archive import open_run
+from seqstudio.runtime.history import RunHistory
+
+STOPPED = 130
+_FIXED = ("seed", "threads", "precision")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained: the project as it will train, and where."""
+
+    path: Path
+    project: Project
+    name: str
+    dataset: Dataset
+    resume: bool
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run."""
+        return runs_folder(self.path) / self.name
+
+
+def train(arguments: Namespace) -> int:
+    """Train; 0 when the budget is spent, 130 when it was stopped, 2 or 1 when it failed."""
+    path = Path(arguments.project)
+    project = load_project(path)
+    job = _resumed(arguments, path) if arguments.resume else _begun(arguments, path, project)
+    if job.resume and _spent(job):
+        hint = "has spent its budget already; --steps or --minutes make it longer"
+        print(f"{job.name} {hint}", file=sys.stderr)
+        _tell_outcome(job, _known(job), as_json=arguments.json)
+        return 0
+    return _run(job, arguments)
+
+
+def _begun(arguments: Namespace, path: Path, project: Project) -> Job:
+    changed = _with_budget(project, arguments)
+    for name in _FIXED:
+        if getattr(arguments, name) is not None:
+            changed = with_setting(changed, f"training.{name}", getattr(arguments, name))
+    name = new_name(changed, path, arguments.run)
+    return Job(path, changed, name, _examined(changed, path), resume=False)
+
+
+def _resumed(arguments: Namespace, path: Path) -> Job:
+    """Continue a run as it was started: its own project, not what the file says by now."""
+    for name in _FIXED:
+        if getattr(arguments, name) is not None:
+            why = "a run continues with the settings that it began with"
+            raise UsageError(f"--{name} does not go with --resume", why, "Leave it out")
+    found = find_run(path, arguments.run)
+    project = _with_budget(load_project(found.folder / "project.seq"), arguments)
+    return Job(path, project, found.name, _examined(project, path), resume=True)
+
+
+def _examined(project: Project, path: Path) -> Dataset:
+    """Find every mistake before a folder is made for the run."""
+    dataset, report = examine(project, path.parent)
+    report.raise_errors()
+    return dataset
+
+
+def _with_budget(project: Project, arguments: Namespace) -> Project:
+    for budget in ("steps", "minutes"):
+        wanted = getattr(arguments, budget)
+        if wanted is not None:
+            project = with_setting(project, f"training.{budget}", wanted)
+            project = with_setting(project, "training.budget", budget)
+    return project
+
+
+def _known(job: Job) -> RunHistory:
+    """Return what is on record; a damaged record is begun anew by the run itself."""
+    try:
+        return open_run(job.folder, readings=False)
+    except RunError:
+        return RunHistory(job.name)
+
+
+def _spent(job: Job) -> bool:
+    """Tell whether a run is finished and its budget asks for nothing more."""
+    history = _known(job)
+    settings, seconds = job.project.training, history.curves.seconds
+    if history.state != "finished":
+        return False
+    if settings.budget == "steps":
+        return history.step >= settings.steps
+    # The last step ends the budget, so the time on record is that of the step before.
+    return bool(len(seconds)) and float(seconds[-1]) >= settings.minutes * 60 - 1
+
+
+def _run(job: Job, arguments: Namespace) -> int:
+    from seqstudio.engine.trainer import choose_device
+    from seqstudio.runtime.worker import train_here
+
+    choose_device(arguments.device)
+    start = Start(
+        run=job.name,
+        project=project_text(job.project),
+        base=str(job.path.parent),
+        folder=str(job.folder),
+        device=arguments.device,
+        resume=job.resume,
+    )
+    line = ProgressLine()
+    line.say(f"{'Continuing' if job.resume else 'Training'} {job.name} of {job.path.name}")
+    history = _known(job) if job.resume else RunHistory(job.name)
+    teller = (JsonTeller if arguments.json else Teller)(history, job.project, line)
+    state = train_here(start, teller.hear, lambda: teller.deaf)
+    line.clear()
+    if teller.deaf:
+        raise BrokenPipeError
+    if state == "failed":
+        return teller.tell_failure()
+    _tell_outcome(job, history, as_json=arguments.json)
+    return 0 if state == "finished" else STOPPED
+
+
+def _tell_outcome(job: Job, history: RunHistory, *, as_json: bool) -> None:
+    found = outcome(job.name, job.project, job.dataset, history)
+    if as_json:
+        print_json(found)
+        return
+    for line in outcome_lines(found):
+        print(line)

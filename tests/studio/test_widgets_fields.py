@@ -438,3 +438,13 @@ def test_a_form_row_tells_the_reason_of_its_field(qtbot: QtBot) -> None:
     assert row.sizeHint().height() > height
     field.set_invalid("")
     assert row.sizeHint().height() == height
+
+
+@pytest.mark.parametrize("value", [2.0e-3, 1_000_000, -0.25])
+def test_the_longest_number_of_the_range_is_not_clipped(qtbot: QtBot, value: float) -> None:
+    form = "int" if value > 1 else "sci" if value > 0 else ".2f"
+    field = NumberField(value, min(value, 0), max(value, 1), form=form)
+    shown(qtbot, field)
+    # 8 px on each side: border, padding and the inner margin of a line edit.
+    room = field.width() - 16
+    assert field.fontMetrics().horizontalAdvance(field.text()) <= room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from typing_extensions import override
@@ -64,6 +64,16 @@ class PanelHeader(QWidget):
     def add_action(self, widget: QWidget) -> None:
         """Add an action (icon button) at the right end."""
         self._actions.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    @override
+    def sizeHint(self) -> QSize:
+        """Return its width and the fixed height: a dock's title bar goes by the hint."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        """Return its least width and the fixed height."""
+        return QSize(super().minimumSizeHint().width(), self.minimumHeight())
 
     @Slot()
     def restyle(self) -> None:

@@ -105,7 +105,7 @@ class NumberField(QLineEdit):
     def set_range(self, minimum: float, maximum: float, why: str = "") -> None:
         """Set the inclusive range; `why` is told after it when a number lies outside."""
         self._minimum, self._maximum, self._why = float(minimum), float(maximum), why
-        self._tell_range()
+        self.restyle()
 
     def set_check(self, check: Check | None) -> None:
         """Give a further rule: it returns why a number is refused, or ""."""
@@ -140,9 +140,15 @@ class NumberField(QLineEdit):
         """Take font and size from the theme in force."""
         font = theme().font("mono")
         self.setFont(font)
-        text = QFontMetrics(font).horizontalAdvance("0") * 6 + 17
+        text = QFontMetrics(font).horizontalAdvance("0") * self._characters() + 17
         self.setFixedSize(max(58, text), theme().metric("field"))
         self._tell_range()
+
+    def _characters(self) -> int:
+        """Return how many characters the longest number of the range takes, five to nine."""
+        bounds = [b for b in (self._minimum, self._maximum, self._value) if math.isfinite(b)]
+        longest = max(len(format_number(bound, self._form)) for bound in bounds)
+        return min(9, max(6 if self._form in ("sci", "auto") else 5, longest))
 
     # Changing
 

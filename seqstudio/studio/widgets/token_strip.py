@@ -83,6 +83,15 @@ class TokenStrip(QWidget):
         self._cells.set_values(values_N, limit)
         self._key.set_limit(limit)
 
+    def set_dimmed(self, count: int) -> None:
+        """Print the first `count` tokens paler: a prompt, which nobody had to predict."""
+        self._cells.dimmed = count
+        self._cells.viewport().update()
+
+    def reveal(self, token: int) -> None:
+        """Scroll so that a token can be seen."""
+        self._cells.reveal(token)
+
     def set_mode(self, mode: Mode) -> None:
         """Choose "background" (signed) or "underline" (0 to `limit`, for surprise)."""
         self._cells.mode = mode
@@ -123,6 +132,7 @@ class _Cells(QAbstractScrollArea):
         super().__init__(parent)
         self.mode: Mode = "background"
         self.cursor_at = _NONE
+        self.dimmed = 0
         self._tokens: tuple[str, ...] = ()
         self._level_N: NDArray[np.int64] = np.zeros(0, int)
         self._value_N: NDArray[np.float64] = np.zeros(0)
@@ -165,6 +175,10 @@ class _Cells(QAbstractScrollArea):
         if reveal and self.cursor_at != _NONE:
             self._reveal(self._lines.line_of(self.cursor_at))
         self.viewport().update()
+
+    def reveal(self, token: int) -> None:
+        if 0 <= token < len(self._tokens):
+            self._reveal(self._lines.line_of(token))
 
     def set_brush(self, first: int | None, last: int | None) -> None:
         self._brush = None if first is None else (first, first if last is None else last)
@@ -341,12 +355,13 @@ class _Cells(QAbstractScrollArea):
         baseline = rect.top() + (self._cell + metrics.ascent() - metrics.descent()) / 2
         text = "".join(self._lines.shown[token] for token in tokens)
         painter.setPen(theme().color("textHi"))
-        if text.isascii():
+        if text.isascii() and tokens[0] >= self.dimmed:
             painter.drawText(QPointF(_INSET, baseline), text)
             return
         for token in tokens:
             is_sign = not self._tokens[token].isprintable()
-            painter.setPen(theme().color("textMid" if is_sign else "textHi"))
+            pale = "textLow" if token < self.dimmed else "textMid" if is_sign else "textHi"
+            painter.setPen(theme().color(pale))
             x = _INSET + float(self._lines.column_N[token]) * self._advance
             painter.drawText(QPointF(x, baseline), self._lines.shown[token])
 

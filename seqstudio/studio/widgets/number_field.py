@@ -140,7 +140,7 @@ class NumberField(QLineEdit):
         """Take font and size from the theme in force."""
         font = theme().font("mono")
         self.setFont(font)
-        text = QFontMetrics(font).horizontalAdvance("0") * self._characters() + 17
+        text = QFontMetrics(font).horizontalAdvance("0" * self._characters()) + 17
         self.setFixedSize(max(58, text), theme().metric("field"))
         self._tell_range()
 

@@ -18,7 +18,7 @@ from seqstudio.blocks.editing import can_insert, insert_on_wire
 from seqstudio.document.graph import Wire
 from seqstudio.records.readings import GradientReading, LayerGradient
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.panels.chart import Chart, paint_disc, paint_wall, paint_words
+from seqstudio.studio.panels.chart import Chart, paint_disc, paint_wall
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.plots import Curve, ReadOut, paint_hatch
 from seqstudio.studio.plots.frame import Frame
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 LOW, HIGH = 1e-6, 1e2
 _USUAL_WINDOW = 128
-_BEFORE = 0.28
+_BEFORE = 0.06
 _LEAST_CELL = 7.0
+_VALUE_TITLE = "norm, nats per unit of activation"
 
 
 class ThroughTimePanel(Panel):
@@ -60,7 +61,7 @@ class ThroughTimePanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._chart = Chart(x_title="time step t", x_symbol="t")
-        self._chart.set_titles("time step t in the window", "norm, nats per unit of activation")
+        self._chart.set_titles("time step t in the window", _VALUE_TITLE)
         self._chart.set_growing(x=False, y=False)
         self._chart.under.append(self._paint_before)
         self._chart.over += [self._paint_tokens, self._paint_wall]
@@ -221,16 +222,22 @@ class ThroughTimePanel(Panel):
         place = frame.point(0.0, self._layer.wall_h)
         if frame.rect.contains(place):
             paint_disc(painter, place, theme().role("gradient"))
-        words = ["gradient stops here", f"cut off dL/dh₀ {format_number(self._layer.wall_h)}"]
-        if self._layer.wall_c is not None:
-            words.append(f"cut off dL/dc₀ {format_number(self._layer.wall_c)}")
+        self._tell_cut(painter, frame, self._layer)
+
+    def _tell_cut(self, painter: QPainter, frame: Frame, layer: LayerGradient) -> None:
+        """Say above the frame how much is thrown away, as fully as there is room."""
+        lost = f"dL/dh₀ {format_number(layer.wall_h)}"
+        if layer.wall_c is not None:
+            lost += f", dL/dc₀ {format_number(layer.wall_c)}"
         painter.setFont(theme().font("axis"))
-        widest = max(painter.fontMetrics().horizontalAdvance(line) for line in words)
-        left = float(frame.px(0.0)) - widest - 10
-        if left >= frame.rect.left():
-            for number, line in enumerate(words):
-                place = QPointF(left, frame.rect.top() + 18 + 15 * number)
-                paint_words(painter, place, line, "textHi" if number else "textMid")
+        metrics = painter.fontMetrics()
+        taken = 12 + metrics.horizontalAdvance(_VALUE_TITLE) + 24
+        for words in (f"gradient stops at t = 0, cut off there: {lost}", f"cut off: {lost}"):
+            left = frame.rect.right() - metrics.horizontalAdvance(words)
+            if left > taken:
+                painter.setPen(theme().color("textHi"))
+                painter.drawText(QPointF(left, frame.rect.top() - 12), words)
+                return
 
     def _paint_tokens(self, painter: QPainter, frame: Frame) -> None:
         """Write the tokens on the lower edge where they fit."""

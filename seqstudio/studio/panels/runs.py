@@ -1,0 +1,277 @@
+"""`RunsPanel`: all runs of the project in a table; open one, or draw it beside the one in view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPoint,
+    QRunnable,
+    Qt,
+    QThreadPool,
+    QUrl,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QDesktopServices, QImage, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
+from typing_extensions import override
+
+from seqstudio.records.messages import Facts, StateChanged
+from seqstudio.records.readings import Validation
+from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.panels.run_rows import RowReader, RunDelegate, RunModel, RunRow
+from seqstudio.studio.theme import follow_theme, theme
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+_ACTIVE = frozenset({"starting", "running", "paused"})
+
+
+class RunsPanel(Panel):
+    """The runs of this project, newest first."""
+
+    title = "Runs"
+    kinds = frozenset({Validation, StateChanged, Facts})
+    explanation: ClassVar[Explanation] = Explanation(
+        "Train is the mean loss of the last 5 % of the steps, at most 200. Validation is the "
+        "lowest loss on held-out data, with which the weights are kept. Below floor is the floor "
+        "of the data minus that loss: positive means that the model beats it.\n\n"
+        "Differs tells what is other than in the run in view; only settings that change the "
+        "result are compared, not places on the canvas.",
+        (r"\mathrm{below\ floor} = L_{\mathrm{floor}} - \min_k L_{\mathrm{valid}}(k)",),
+    )
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._table = _Table(self)
+        self._reader = RowReader(session)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._reading = self._again = False
+        self._done = _Done(self)
+        self._done.rows_read.connect(self._take)
+        self._table.opened.connect(self.open_row)
+        self._table.compared.connect(self.compare_row)
+        self._table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._table.customContextMenuRequested.connect(self._menu)
+        self.session.project_changed.connect(self._cursor_moved)
+        self.set_body(self._table)
+
+    @property
+    def rows(self) -> tuple[RunRow, ...]:
+        """The lines of the table as they are shown."""
+        return self._table.rows
+
+    # Reading, in a thread: a folder of many runs takes a while
+
+    @override
+    def draw(self) -> None:
+        if self._reading:
+            self._again = True
+            return
+        self._reading = True
+        self._pool.start(_Read(self._reader, self._done))
+
+    @Slot(object)
+    def _take(self, rows: object) -> None:
+        self._reading = False
+        if isinstance(rows, tuple):
+            self._show(rows)
+        if self._again:
+            self._again = False
+            self.draw()
+
+    def _show(self, rows: tuple[RunRow, ...]) -> None:
+        self._table.set_rows(rows)
+        if rows:
+            self.show_body()
+        else:
+            how = "Press Train. Every run is kept, so that you can compare and come back."
+            self.show_empty("table", "No run yet", how, cover=True)
+        self.tell()
+
+    @override
+    def to_image(self, width: int, height: int, ratio: float = 1.0) -> QImage:
+        self._show(self._reader.rows())
+        return super().to_image(width, height, ratio)
+
+    # Acting
+
+    def _row(self, number: int) -> RunRow | None:
+        return self.rows[number] if 0 <= number < len(self.rows) else None
+
+    @Slot(int)
+    def open_row(self, number: int) -> None:
+        """Open a run; while another one trains it is drawn beside it instead."""
+        from seqstudio.studio.session import Notice
+
+        row = self._row(number)
+        if row is None or row.current:
+            return
+        if self.session.state not in _ACTIVE:
+            self.session.open_run(row.name)
+            return
+        self.session.overlay(row.name, True)
+        self.session.notice.emit(
+            Notice(
+                f"{row.name} is drawn beside {self.session.history.run}",
+                "Opening it would stop the training.",
+                "Stop the run first to open another one.",
+            )
+        )
+
+    @Slot(int)
+    def compare_row(self, number: int) -> None:
+        """Draw a run beside the one in view, or stop drawing it."""
+        row = self._row(number)
+        if row is not None and not row.current:
+            self.session.overlay(row.name, not row.beside)
+
+    @Slot(QPoint)
+    def _menu(self, place: QPoint) -> None:
+        number = self._table.rowAt(place.y())
+        row = self._row(number)
+        if row is not None:
+            menu = self.context_menu(number)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self._table.viewport().mapToGlobal(place))
+
+    def context_menu(self, number: int) -> QMenu:
+        """Return what can be done with a run."""
+        row = self.rows[number]
+        menu = QMenu(self)
+        opening = menu.addAction("Open")
+        opening.setEnabled(not row.current)
+        opening.triggered.connect(lambda: self.open_row(number))
+        beside = menu.addAction("Draw beside")
+        beside.setCheckable(True)
+        beside.setChecked(row.beside)
+        beside.setEnabled(not row.current)
+        beside.triggered.connect(lambda: self.compare_row(number))
+        menu.addSeparator()
+        folder = menu.addAction("Show folder")
+        folder.setEnabled(bool(row.folder))
+        folder.triggered.connect(lambda: _reveal(row.folder))
+        return menu
+
+    # Words
+
+    @override
+    def tell(self) -> None:
+        count = len(self.rows)
+        word = "run" if count == 1 else "runs"
+        drawn = sum(row.beside for row in self.rows)
+        beside = f", {drawn} drawn beside" if drawn else ""
+        said = f"{count} {word} in this project{beside}" if count else "nothing yet"
+        self.header.set_subtitle(said)
+
+    @override
+    def measured(self) -> list[tuple[str, str]]:
+        current = [row for row in self.rows if row.current]
+        return [("Floor", row.floor_words) for row in current if row.floor_words]
+
+
+def _reveal(folder: str) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(folder))
+
+
+class _Done(QObject):
+    rows_read = Signal(object)
+
+
+class _Read(QRunnable):
+    def __init__(self, reader: RowReader, done: _Done) -> None:
+        super().__init__()
+        self._reader, self._done = reader, done
+
+    @override
+    def run(self) -> None:
+        rows = self._reader.rows()
+        try:
+            self._done.rows_read.emit(rows)
+        except RuntimeError:
+            return  # the panel is gone
+
+
+class _Table(QTableView):
+    """The table; a click opens, the first column draws beside, Enter and Space do the same."""
+
+    opened = Signal(int)
+    compared = Signal(int)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._model = RunModel(self)
+        self.setModel(self._model)
+        self.setItemDelegate(RunDelegate(self))
+        self.setShowGrid(False)
+        self.setSelectionMode(QTableView.SelectionMode.SingleSelection)
+        self.setSelectionBehavior(QTableView.SelectionBehavior.SelectRows)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Runs")
+        self.verticalHeader().hide()
+        head = self.horizontalHeader()
+        head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        head.setSectionsClickable(False)
+        head.setHighlightSections(False)
+        self.clicked.connect(self._clicked)
+        follow_theme(self)
+
+    @property
+    def rows(self) -> tuple[RunRow, ...]:
+        return self._model.rows
+
+    def set_rows(self, rows: tuple[RunRow, ...]) -> None:
+        here = self.currentIndex()
+        self._model.set_rows(rows)
+        if here.isValid() and here.row() < len(rows):
+            self.setCurrentIndex(self._model.index(here.row(), here.column()))
+
+    @Slot(QModelIndex)
+    def _clicked(self, index: QModelIndex) -> None:
+        if index.column() == 0:
+            self.compared.emit(index.row())
+        else:
+            self.opened.emit(index.row())
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        row = self.currentIndex().row()
+        if row >= 0 and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.opened.emit(row)
+        elif row >= 0 and event.key() == Qt.Key.Key_Space:
+            self.compared.emit(row)
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._share_width()
+
+    def _share_width(self) -> None:
+        """Give every column its width, leave out the less needed ones where it is narrow."""
+        room = self.viewport().width()
+        for column, (width, needed) in enumerate(self._model.widths()):
+            self.setColumnHidden(column, room < needed)
+            self.setColumnWidth(column, width)
+        last = self._model.columnCount() - 1
+        taken = sum(
+            self.columnWidth(column) for column in range(last) if not self.isColumnHidden(column)
+        )
+        self.setColumnWidth(last, max(80, room - taken))
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take measures from the theme in force."""
+        self.horizontalHeader().setFixedHeight(theme().metric("tableHeader"))
+        self.horizontalHeader().setFont(theme().font("small"))
+        self.verticalHeader().setDefaultSectionSize(theme().metric("tableRow"))
+        self._share_width()
+        self.viewport().update()

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.theme import theme
 
 STATE_VERSION = 1
 Area = Qt.DockWidgetArea
@@ -47,7 +46,6 @@ class Page(QMainWindow):
         features = QDockWidget.DockWidgetFeature
         dock.setFeatures(features.DockWidgetMovable | features.DockWidgetFloatable)
         if isinstance(widget, Panel):
-            widget.header.setMinimumHeight(theme().metric("panelHeader"))
             dock.setTitleBarWidget(widget.header)
         else:
             dock.setTitleBarWidget(QWidget(dock))  # these bring a heading of their own

@@ -19,7 +19,9 @@ from seqstudio.studio.palette import Palette
 from seqstudio.studio.panels.code import CodePanel
 from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.data import DataPanel
+from seqstudio.studio.panels.horizon import HorizonPanel
 from seqstudio.studio.panels.norms import NormsPanel
+from seqstudio.studio.panels.through_time import ThroughTimePanel
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import theme
 
@@ -183,6 +185,18 @@ class BuildPage(Page):
 
 def _is_head(kind: str) -> bool:
     return kind in KINDS and bool(KINDS[kind].head)
+
+
+class InsidePage(Page):
+    """How far the gradient reaches, and through which steps it goes."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("inside")
+        self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
+        first = self.add(self.horizon, Area.LeftDockWidgetArea)
+        second = self.add(self.through, Area.LeftDockWidgetArea)
+        self.splitDockWidget(first, second, Qt.Orientation.Vertical)
+        self.size_docks([first, second], [330, 300], Qt.Orientation.Vertical)
 
 
 class TrainPage(Page):

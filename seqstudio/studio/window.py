@@ -36,7 +36,7 @@ from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import Fault, FaultCatcher
 from seqstudio.studio.gallery import template_for
 from seqstudio.studio.page import Page
-from seqstudio.studio.pages import BuildPage, TrainPage
+from seqstudio.studio.pages import BuildPage, InsidePage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
 from seqstudio.studio.theme import follow_theme, theme, themes
@@ -102,7 +102,11 @@ class MainWindow(QMainWindow):
 
     def _make_pages(self) -> dict[str, Page]:
         self.build = BuildPage(self.session)
-        return {"build": self.build, "train": TrainPage(self.session)}
+        return {
+            "build": self.build,
+            "train": TrainPage(self.session),
+            "inside": InsidePage(self.session),
+        }
 
     def _lay_out(self) -> None:
         body = QWidget()

@@ -21,6 +21,8 @@ from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.data import DataPanel
 from seqstudio.studio.panels.horizon import HorizonPanel
 from seqstudio.studio.panels.norms import NormsPanel
+from seqstudio.studio.panels.runs import RunsPanel
+from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.panels.through_time import ThroughTimePanel
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import theme
@@ -205,7 +207,13 @@ class TrainPage(Page):
     def __init__(self, session: Session) -> None:
         super().__init__("train")
         self.curves, self.norms = CurvesPanel(session), NormsPanel(session)
+        self.runs, self.samples = RunsPanel(session), SamplesPanel(session)
         first = self.add(self.curves, Area.LeftDockWidgetArea)
+        right = self.add(self.samples, Area.RightDockWidgetArea)
         second = self.add(self.norms, Area.LeftDockWidgetArea)
-        self.splitDockWidget(first, second, Qt.Orientation.Vertical)
-        self.size_docks([first, second], [420, 220], Qt.Orientation.Vertical)
+        third = self.add(self.runs, Area.LeftDockWidgetArea)
+        vertical = Qt.Orientation.Vertical
+        self.splitDockWidget(first, second, vertical)
+        self.splitDockWidget(second, third, vertical)
+        self.size_docks([first, second, third], [330, 170, 170], vertical)
+        self.size_docks([first, right], [990, 440], Qt.Orientation.Horizontal)

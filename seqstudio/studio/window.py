@@ -35,6 +35,7 @@ from seqstudio.document.project import SUFFIX
 from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import Fault, FaultCatcher
 from seqstudio.studio.gallery import template_for
+from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, InsidePage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
@@ -101,11 +102,12 @@ class MainWindow(QMainWindow):
         return {key: words[key] for key in self.pages}
 
     def _make_pages(self) -> dict[str, Page]:
-        self.build = BuildPage(self.session)
+        self.build, self.learn = BuildPage(self.session), LearnPage()
         return {
             "build": self.build,
             "train": TrainPage(self.session),
             "inside": InsidePage(self.session),
+            "learn": self.learn,
         }
 
     def _lay_out(self) -> None:
@@ -238,6 +240,7 @@ class MainWindow(QMainWindow):
         self.transport.run_chosen.connect(session.open_run)
         gallery = self.build.gallery
         gallery.chosen.connect(self.start_from)
+        self.learn.template_wanted.connect(self.start_from)
         gallery.file_dropped.connect(self.open_any)
         gallery.file_wanted.connect(self.choose_data)
         self.build.data.file_wanted.connect(self.choose_data)
@@ -366,6 +369,7 @@ class MainWindow(QMainWindow):
         if self._may_leave():
             self.session.new(make(template))
             self.build.gallery.show_current(template)
+            self.show_page("build")
             QTimer.singleShot(0, self.build.canvas.fit)
 
     def choose_open(self) -> None:
@@ -555,6 +559,7 @@ class MainWindow(QMainWindow):
 
     def _end_close(self) -> None:
         self._fault_timer.stop()
+        self.learn.close_workers()
         self._unsaved()
         self.session.end_close(1.0)
 

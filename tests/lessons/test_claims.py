@@ -9,7 +9,6 @@ import pytest
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.lessons.claims import CLAIMS
 
-
 NUMBER = re.compile(r"[-\d.,]+(?:e[-+]?\d+)?")
 
 

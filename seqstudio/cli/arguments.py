@@ -117,6 +117,51 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _generate(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    _run(parser)
+    prompt = parser.add_mutually_exclusive_group()
+    prompt.add_argument("--prompt", metavar="TEXT", help="text to continue")
+    prompt.add_argument("--prompt-file", metavar="F", help="file with the text to continue")
+    parser.add_argument("--length", metavar="N", help="tokens to write")
+    parser.add_argument("--temperature", metavar="X", help="0 takes the likeliest, 1 as learnt")
+    parser.add_argument("--top-k", metavar="K", help="choose among the K likeliest, 0 for all")
+    parser.add_argument("--top-p", metavar="P", help="choose among the likeliest that reach P")
+    parser.add_argument("--seed", metavar="S", help="same seed, same output; 0 if not given")
+    parser.add_argument("--out", metavar="F", help="file to write: .txt, .abc, .mid or .wav")
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    _run(parser)
+    parser.add_argument("--data", metavar="PATH", help="a text or book of tunes to measure on")
+    _json(parser)
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("gradients", "attention"), help="what to measure")
+    _project(parser)
+    _run(parser)
+    parser.add_argument("--text", metavar="T", help="text to look at; else that of the project")
+    parser.add_argument("--out", metavar="F", required=True, help="file: .npz, .csv or .png")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    _run(parser)
+    parser.add_argument("--format", choices=("pytorch",), required=True, help="kind of export")
+    parser.add_argument("--out", metavar="PATH", required=True, help="folder to write")
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    _run(parser)
+    parser.add_argument("--panel", metavar="NAME", required=True, help="panel or page to draw")
+    parser.add_argument("--size", metavar="WxH", help="size in pixels, such as 1200x800")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark", help="colours")
+    parser.add_argument("--out", metavar="F.png", required=True, help="picture to write")
+
+
 COMMANDS = {
     "templates": Command("list the templates", "seqstudio.cli.projects:templates", _json),
     "new": Command("make a project from a template", "seqstudio.cli.projects:new", _new),
@@ -126,5 +171,22 @@ COMMANDS = {
         _check,
     ),
     "train": Command("train a project", "seqstudio.cli.training:train", _train),
+    "generate": Command(
+        "let a trained model write", "seqstudio.cli.generating:generate", _generate
+    ),
+    "evaluate": Command("measure a trained model", "seqstudio.cli.evaluating:evaluate", _evaluate),
+    "inspect": Command(
+        "gradients or attention of a trained model, as numbers or a picture",
+        "seqstudio.cli.inspecting:inspect",
+        _inspect,
+    ),
+    "export": Command(
+        "write a model as PyTorch source with its weights",
+        "seqstudio.cli.exporting:export",
+        _export,
+    ),
+    "render": Command(
+        "draw a panel or a page of the window", "seqstudio.cli.rendering:render", _render
+    ),
     "doctor": Command("what works on this computer", "seqstudio.cli.entry:doctor", _json),
 }

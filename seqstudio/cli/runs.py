@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,9 @@ from seqstudio.core.errors import DataError, RunError
 from seqstudio.document.project import Project, runs_folder
 
 if TYPE_CHECKING:
+    from seqstudio.data.dataset import Dataset
+    from seqstudio.engine.model import GraphModel
+    from seqstudio.records.messages import Write
     from seqstudio.runtime.archive import RunInfo
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -62,3 +67,56 @@ def find_run(path: Path, wanted: str | None) -> RunInfo:
     if found is None:
         raise no_such("run", wanted, [run.name for run in runs])
     return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's best model with what it was trained on.
+
+    Attributes:
+        run: Name of the run.
+        model: Ready to measure, on the processor.
+        dataset: The data of the run.
+        project: The project as it was trained.
+        step: Optimizer steps behind the weights.
+    """
+
+    run: str
+    model: GraphModel
+    dataset: Dataset
+    project: Project
+    step: int
+
+    @property
+    def carry(self) -> bool:
+        """Whether the state goes from window to window, as it did in training."""
+        recurrent = self.model.recurrent and self.model.pattern == "next token"
+        return self.project.training.carry and recurrent
+
+    def write(self, request: Write) -> Iterator[str]:
+        """Yield the text that a request asks for, piece by piece, without the prompt.
+
+        Raises:
+            RunError: The model does not predict tokens.
+            DataError: The prompt has characters that it never saw.
+        """
+        from seqstudio.engine.sampling import write
+
+        if self.dataset.vocabulary is None:
+            hint = "Use a model that predicts tokens"
+            raise RunError(f"{self.run} cannot write", "it reads no tokens", hint)
+        written = 0
+        for sample in write(self.model, self.dataset.vocabulary, request, self.step):
+            yield sample.text[written:]
+            written = len(sample.text)
+
+
+def trained(run: RunInfo, base: Path) -> Trained:
+    """Load the best model of a run.
+
+    Raises:
+        SeqError: The run, its project or its data cannot be read.
+    """
+    from seqstudio.engine.trainer import load_trained
+
+    return Trained(run.name, *load_trained(run.folder, base))

@@ -18,7 +18,7 @@ from seqstudio.records.readings import (
     Sample,
 )
 from seqstudio.studio.session import Session
-from seqstudio.studio.theme import follow_theme, pen, theme
+from seqstudio.studio.theme import follow_theme, painting, pen, theme
 
 LEFT = 148
 RIGHT = 132
@@ -82,16 +82,16 @@ class Clocks(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw both tracks."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
-        upper, lower = self._tracks()
-        for track in (upper, lower):
-            painter.fillRect(track, theme().color("surface0"))
-        self._label(painter, upper, "Training step", "k")
-        self._label(painter, lower, "Sequence time", "t")
-        self._paint_training(painter, upper)
-        self._paint_sequence(painter, lower)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
+            upper, lower = self._tracks()
+            for track in (upper, lower):
+                painter.fillRect(track, theme().color("surface0"))
+            self._label(painter, upper, "Training step", "k")
+            self._label(painter, lower, "Sequence time", "t")
+            self._paint_training(painter, upper)
+            self._paint_sequence(painter, lower)
 
     def _label(self, painter: QPainter, track: QRectF, words: str, letter: str) -> None:
         painter.setFont(theme().font("small"))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Segments
 
 
@@ -50,8 +50,8 @@ class Deck(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the hairline above."""
-        painter = QPainter(self)
-        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
+        with painting(self) as painter:
+            painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
 
     @Slot()
     def restyle(self) -> None:

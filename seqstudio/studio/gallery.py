@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWi
 from typing_extensions import override
 
 from seqstudio.blocks.templates import TEMPLATES, Template
-from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader
 
 ROLES = {"text": "input", "attention": "query", "note": "output", "target": "loss",
@@ -114,21 +114,25 @@ class _Card(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        place = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        painter.setPen(pen(theme().color("focus"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
-        tone = "accentSoft" if self._current else "surface3" if self.underMouse() else "surface1"
-        painter.setBrush(theme().color(tone))
-        painter.drawRoundedRect(place, 6, 6)
-        well = QRectF(9, 8, 48, 40)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().color("surface0"))
-        painter.drawRoundedRect(well, 5, 5)
-        role = theme().role(ROLES.get(self._template.icon, "cell"))
-        glyph = icon_pixmap(self._template.icon, 24, role)
-        painter.drawPixmap(int(well.center().x() - 12), int(well.center().y() - 12), glyph)
-        self._words(painter)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            place = QRectF(self.rect()).adjusted(1, 1, -1, -1)
+            painter.setPen(
+                pen(theme().color("focus"), 2) if self.hasFocus() else Qt.PenStyle.NoPen
+            )
+            tone = (
+                "accentSoft" if self._current else "surface3" if self.underMouse() else "surface1"
+            )
+            painter.setBrush(theme().color(tone))
+            painter.drawRoundedRect(place, 6, 6)
+            well = QRectF(9, 8, 48, 40)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme().color("surface0"))
+            painter.drawRoundedRect(well, 5, 5)
+            role = theme().role(ROLES.get(self._template.icon, "cell"))
+            glyph = icon_pixmap(self._template.icon, 24, role)
+            painter.drawPixmap(int(well.center().x() - 12), int(well.center().y() - 12), glyph)
+            self._words(painter)
 
     def _words(self, painter: QPainter) -> None:
         width = self.width()
@@ -203,10 +207,10 @@ class _Drop(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(theme().color("border"), 1, (4, 3)))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8, 8)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(theme().color("border"), 1, (4, 3)))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 8, 8)
 
     @Slot()
     def restyle(self) -> None:

@@ -19,7 +19,7 @@ from typing_extensions import override
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.lessons.claims import CLAIMS, Claim, Outcome
 from seqstudio.studio.page import Page
-from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import Button, Label, PanelHeader
 
 POLL_MS = 60
@@ -216,12 +216,12 @@ class ClaimCard(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the card."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(theme().color("lineStrong"), 1))
-        painter.setBrush(theme().color("surface2"))
-        radius = theme().radius("card")
-        painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), radius, radius)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(theme().color("lineStrong"), 1))
+            painter.setBrush(theme().color("surface2"))
+            radius = theme().radius("card")
+            painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), radius, radius)
 
     @Slot()
     def restyle(self) -> None:

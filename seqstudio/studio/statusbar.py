@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import Problem, Report
 from seqstudio.studio.session import Session
-from seqstudio.studio.theme import follow_theme, icon_pixmap, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, theme
 from seqstudio.studio.widgets import ElidedLabel, Label
 
 SAID_MS = 6000
@@ -108,8 +108,8 @@ class StatusBar(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the hairline above."""
-        painter = QPainter(self)
-        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
+        with painting(self) as painter:
+            painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
 
     @Slot()
     def restyle(self) -> None:

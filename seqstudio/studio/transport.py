@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
 from seqstudio.document.settings import TrainingSettings
 from seqstudio.studio.session import ACTIVE, Session
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, SliderField, StatValue
 
 NUMBERS_MS = 250
@@ -217,8 +217,8 @@ class Transport(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the hairline below."""
-        painter = QPainter(self)
-        painter.fillRect(0, self.height() - 1, self.width(), 1, theme().color("line"))
+        with painting(self) as painter:
+            painter.fillRect(0, self.height() - 1, self.width(), 1, theme().color("line"))
 
     @Slot()
     def restyle(self) -> None:
@@ -236,7 +236,8 @@ class _Rule(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        QPainter(self).fillRect(8, 0, 1, self.height(), theme().color("line"))
+        with painting(self) as painter:
+            painter.fillRect(8, 0, 1, self.height(), theme().color("line"))
 
 
 def speed_words(speed: float) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QFocusEvent,
     QMouseEvent,
     QWheelEvent,
 )
@@ -407,7 +408,7 @@ def test_a_cancelled_gesture_leaves_everything_as_it_was(view, document, start, 
     if how == "escape":
         QTest.keyClick(view, Qt.Key.Key_Escape)
     else:
-        view.clearFocus()
+        QApplication.sendEvent(view, QFocusEvent(QEvent.Type.FocusOut))
     assert view.mouse.gesture is None
     assert document.project is before
     assert document.undo_label == ""

@@ -13,6 +13,7 @@ from seqstudio.studio.plots import Plot
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.theme import faded, pen, theme
 
+NAME_ROOM = 1.25
 Mark = Callable[[QPainter, Frame], None]
 
 
@@ -25,6 +26,7 @@ class Chart(Plot):
         ceiling: Greatest value that the value axis grows to by itself: one spike of a raw trace
             must not flatten all the rest.
         names_inside: No name ever stands right of the frame, so no room is kept there.
+        headroom: How much longer than the longest line the other axis grows: names stand there.
     """
 
     def __init__(self, *, x_title: str = "", y_title: str = "", x_symbol: str = "x") -> None:
@@ -32,6 +34,7 @@ class Chart(Plot):
         self.over: list[Mark] = []
         self.ceiling = math.inf
         self.names_inside = False
+        self.headroom = 1.0
         super().__init__(x_title=x_title, y_title=y_title, x_symbol=x_symbol)
 
     def place_threshold(
@@ -66,12 +69,13 @@ class Chart(Plot):
     @override
     def _newest(self, axis: str) -> tuple[float, float] | None:
         if axis == "x":
-            return super()._newest(axis)
+            ends = super()._newest(axis)
+            return ends and (ends[0], ends[1] * self.headroom)
         solid = [curve for curve in self.curves() if curve.visible and curve.opacity == 1.0]
-        ends = [extent for curve in solid if (extent := curve.series.extent()) is not None]
-        if not ends:
+        spans = [extent for curve in solid if (extent := curve.series.extent()) is not None]
+        if not spans:
             return None
-        return min(low for low, _ in ends), min(self.ceiling, max(high for _, high in ends))
+        return min(low for low, _ in spans), min(self.ceiling, max(high for _, high in spans))
 
 
 def _paint_all(painter: QPainter, frame: Frame, marks: Sequence[Mark]) -> None:

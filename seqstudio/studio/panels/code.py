@@ -209,10 +209,10 @@ class CodePanel(Panel):
 
     def _line_mark(self, line: int) -> QTextEdit.ExtraSelection:
         mark = QTextEdit.ExtraSelection()
-        mark.format.setBackground(theme().color("accentSoft"))  # type: ignore[attr-defined]
-        mark.format.setProperty(QTextFormat.Property.FullWidthSelection, True)  # type: ignore[attr-defined]
+        mark.format.setBackground(theme().color("accentSoft"))
+        mark.format.setProperty(QTextFormat.Property.FullWidthSelection, True)
         block = self._source.document().findBlockByNumber(line - 1)
-        mark.cursor = QTextCursor(block)  # type: ignore[attr-defined]
+        mark.cursor = QTextCursor(block)
         return mark
 
     @Slot()

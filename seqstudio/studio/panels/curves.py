@@ -14,12 +14,13 @@ from typing_extensions import override
 from seqstudio.records.messages import Facts, LiveChanged, StateChanged
 from seqstudio.records.readings import Metrics, Validation
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.panels.chart import Chart, paint_disc, paint_ticks_of, paint_words
+from seqstudio.studio.panels.chart import NAME_ROOM, Chart, paint_disc, paint_ticks_of, paint_words
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.feeding import RunCurves, minutes_of
+from seqstudio.studio.panels.floors import FloorCounter
 from seqstudio.studio.panels.lines import run_lines
 from seqstudio.studio.panels.measures import Measure, measures_of
-from seqstudio.studio.plots import ReadOut, resolve
+from seqstudio.studio.plots import Curve, ReadOut, resolve
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.plots.scale import around
 from seqstudio.studio.theme import pen, theme
@@ -55,10 +56,14 @@ class CurvesPanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._chart = Chart(x_title="training step k", x_symbol="k")
+        self._chart.names_inside = True
+        self._chart.headroom = NAME_ROOM
         self._chart.under.append(self._paint_chance)
         self._chart.over += [self._paint_best, self._paint_live]
         self._runs: dict[str, RunCurves] = {}
-        self._layout_key: object = None
+        self._counter = FloorCounter(self)
+        self._counter.counted.connect(self.invalidate)
+        self._layout_key: tuple[object, ...] | None = None
         self._hover: float | None = None
         self._verdict = Label("", "small", "textMid", parent=self)
         self.header.add_switch(self._verdict)
@@ -69,7 +74,7 @@ class CurvesPanel(Panel):
         for switch in self._units.values():
             self.header.add_switch(switch)
             switch.value_changed.connect(self._switched)
-        self._clock = Segments([("step", "Steps"), ("minutes", "Minutes")], name="Horizontal axis")
+        self._clock = Segments([("step", "Step"), ("minutes", "Min")], name="Horizontal axis")
         self.header.add_switch(self._clock)
         self._clock.value_changed.connect(self._switched)
         self._chart.picked.connect(self._picked)
@@ -103,8 +108,16 @@ class CurvesPanel(Panel):
 
     @property
     def _floor(self) -> float:
+        return self._floor_found[1]
+
+    @property
+    def _floor_found(self) -> tuple[str, float]:
+        """Name and loss of the floor: as the run tells, before it as counted here."""
         facts = self.session.history.facts
-        return facts.floor if facts else math.nan
+        if facts is not None and math.isfinite(facts.floor):
+            return facts.floor_name, facts.floor
+        counted = self._counter.found(self.session.dataset)
+        return (counted.name, counted.value) if counted else ("", math.nan)
 
     @property
     def _current(self) -> RunCurves | None:
@@ -144,10 +157,12 @@ class CurvesPanel(Panel):
         """Set up lines, references and ranges when what they rest on is another one."""
         lines = run_lines(self.session)
         look = tuple((each.name, id(each.history), each.label, each.arch) for each in lines)
-        key = (look, self.measure.key, self._unit, self._clock.value(), self._chance, self._floor)
+        started = bool(len(self.session.history.curves))
+        key = (look, self.measure.key, self._unit, self._clock.value(), self._chance, self._floor,
+               started)  # fmt: skip
         if key == self._layout_key:
             return
-        same_place = self._layout_key is not None and self._layout_key[1:4] == key[1:4]  # type: ignore[index]
+        same_place = self._layout_key is not None and self._layout_key[1:4] == key[1:4]
         view = self._chart.view()
         self._layout_key = key
         self._chart.clear()
@@ -171,10 +186,10 @@ class CurvesPanel(Panel):
         history = self.session.history
         if history.state in {"finished", "stopped"} and len(history.curves):
             end = minutes_of(history, history.step) if self._by_minutes else float(history.step)
-            return max(end, 1e-3)
+            return NAME_ROOM * max(end, 1e-3)
         if self._by_minutes:
-            return training.minutes if training.budget == "minutes" else 1.0
-        return float(training.steps) if training.budget == "steps" else _LEAST_STEPS
+            return NAME_ROOM * training.minutes if training.budget == "minutes" else 1.0
+        return NAME_ROOM * training.steps if training.budget == "steps" else _LEAST_STEPS
 
     def _value_range(self) -> tuple[float, float]:
         """Return from well under the floor to guessing; the axis grows when a run leaves it."""
@@ -191,11 +206,11 @@ class CurvesPanel(Panel):
         return max(0.0, low - 0.22 * abs(top - low)), top + 0.05 * max(abs(top - low), 0.1 * top)
 
     def _add_references(self) -> None:
-        facts = self.session.history.facts
-        if facts is not None and math.isfinite(facts.floor):
-            value = self.measure.of(facts.floor)
-            words = f"{facts.floor_name} {format_number(value, '.3f')}"
-            self._chart.add_floor(value, words)
+        name, floor = self._floor_found
+        if math.isfinite(floor):
+            value = self.measure.of(floor)
+            beat = "" if len(self.session.history.curves) else "beat this: "
+            self._chart.add_floor(value, f"{beat}{name} {format_number(value, '.3f')}")
 
     def _paint_chance(self, painter: QPainter, frame: Frame) -> None:
         chance = self.measure.of(self._chance)
@@ -271,8 +286,22 @@ class CurvesPanel(Panel):
         step = self._step_at(x)
         title = f"{self.session.run_title()}, step {step:,}"
         rows = [row for run in reversed(self._runs.values()) for row in run.told(x)]
+        rows += self._also(step)
         words, tone = self._judge(step)
         return ReadOut(title, tuple(rows), words, tone)
+
+    def _also(self, step: int) -> list[tuple[Curve | None, str, str]]:
+        """Return accuracy, where the task has one, and the learning rate of a step."""
+        rows: list[tuple[Curve | None, str, str]] = []
+        seen = [each for each in self.session.history.validations if each.step <= step]
+        if seen and math.isfinite(seen[-1].accuracy):
+            accuracy = format_number(100 * seen[-1].accuracy, ".1f")
+            rows.append((None, "right answers", f"{accuracy} %"))
+        curves = self.session.history.curves
+        if len(curves):
+            rate = float(curves.rate[int(np.argmin(np.abs(curves.steps - step)))])
+            rows.append((None, "learning rate", format_number(rate, "sci")))
+        return rows
 
     def _judge(self, step: int) -> tuple[str, str]:
         """Return how the newest held-out loss at a step stands to the floor, and its tone."""
@@ -305,8 +334,9 @@ class CurvesPanel(Panel):
         if facts is None:
             return []
         rows = [("Unit", facts.unit), ("Guessing", format_number(facts.chance, ".4f"))]
-        if math.isfinite(facts.floor):
-            rows.append(("Floor", f"{facts.floor_name}, {format_number(facts.floor, '.4f')}"))
+        name, floor = self._floor_found
+        if name:
+            rows.append(("Floor", f"{name}, {format_number(floor, '.4f')}"))
         if history.validations:
             last = history.validations[-1]
             part = "the whole held-out part" if last.complete else "its first part"

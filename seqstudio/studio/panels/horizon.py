@@ -90,7 +90,7 @@ class HorizonPanel(Panel):
         self._quantity.value_changed.connect(self._switched)
         self._chart.hovered.connect(self._hovered)
         self.set_body(self._chart)
-        self._set_axes(_USUAL_WINDOW)
+        self._set_axes(self._project_window())
 
     # What is shown
 
@@ -125,7 +125,8 @@ class HorizonPanel(Panel):
     def draw(self) -> None:
         readings = self._readings()
         self._choose_quantity(readings)
-        key = (self.quantity, tuple((line, id(reading)) for line, reading in readings))
+        drawn = tuple((line, id(reading)) for line, reading in readings)
+        key = (self.quantity, drawn, self._project_window())
         if key != self._drawn_key:
             self._drawn_key = key
             self._draw_lines(readings)
@@ -154,7 +155,7 @@ class HorizonPanel(Panel):
         windows = [reading.window for _, reading in readings]
         current = self.session.history.horizons.newest()
         self._window = current.window if current else max(windows, default=0)
-        self._set_axes(max(windows, default=_USUAL_WINDOW))
+        self._set_axes(max(windows, default=self._project_window()))
 
     def _add_curve(self, line: RunLine, horizon: Horizon, label: str) -> Curve:
         key = f"{line.name}/{horizon.block}"
@@ -201,7 +202,7 @@ class HorizonPanel(Panel):
             paint_words(painter, QPointF(area.left() + 8, area.top() + 16), "below float32")
 
     def _paint_beyond(self, painter: QPainter, frame: Frame) -> None:
-        left = float(frame.px(self._window or _USUAL_WINDOW))
+        left = float(frame.px(self._window or self._project_window()))
         if left < frame.rect.right():
             left = max(left, frame.rect.left())
             right = frame.rect.right() - left

@@ -13,7 +13,7 @@ from typing_extensions import override
 from seqstudio.records.messages import LiveChanged, StateChanged
 from seqstudio.records.readings import Metrics
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.panels.chart import Chart
+from seqstudio.studio.panels.chart import NAME_ROOM, Chart
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.feeding import Reader
 from seqstudio.studio.plots import Curve, ReadOut
@@ -49,6 +49,7 @@ class NormsPanel(Panel):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
         self._chart = Chart(x_title="training step k", y_title="gradient norm, log", x_symbol="k")
+        self._chart.headroom = NAME_ROOM
         self._reader = Reader(session.history)
         self._before: Curve | None = None
         self._after: Curve | None = None
@@ -92,9 +93,9 @@ class NormsPanel(Panel):
     def _expected_end(self) -> float:
         history = self.session.history
         if history.state in {"finished", "stopped"} and history.step:
-            return float(history.step)
+            return float(history.step) * NAME_ROOM
         training = (self.session.run_project or self.session.document.project).training
-        return float(training.steps) if training.budget == "steps" else _LEAST_STEPS
+        return NAME_ROOM * training.steps if training.budget == "steps" else _LEAST_STEPS
 
     @override
     def draw(self) -> None:

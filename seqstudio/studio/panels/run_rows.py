@@ -228,7 +228,7 @@ COLUMNS = (
     _Column("Parameters", 88, 780, lambda r: f"{r.parameters:,}" if r.parameters else "–", True),
     _Column("Differs", 120, 700, lambda row: "in view" if row.current else row.differs),
 )
-_BESIDE, _NAME, _STATE, _GAP = 0, 1, 2, 6
+_BESIDE, NAME, _STATE, _GAP = 0, 1, 2, 6
 
 
 class RunModel(QAbstractTableModel):
@@ -352,15 +352,15 @@ def _paint_text(painter: QPainter, cell: QRectF, row: RunRow, column: int) -> No
     painter.setFont(_font(row, declared, column))
     painter.setPen(_tone(row, column))
     side = Qt.AlignmentFlag.AlignRight if declared.number else Qt.AlignmentFlag.AlignLeft
-    area = cell.adjusted(26 if column == _NAME else 8, 0, -8, 0)
+    area = cell.adjusted(26 if column == NAME else 8, 0, -8, 0)
     _draw(painter, area, declared.text(row), side)
-    if column == _NAME:
+    if column == NAME:
         _paint_line(painter, cell, row)
 
 
 def _font(row: RunRow, column: _Column, number: int) -> QFont:
     font = theme().font("monoSmall" if column.number else "small")
-    if row.current and number == _NAME:
+    if row.current and number == NAME:
         font.setWeight(QFont.Weight.DemiBold)
     return font
 
@@ -368,7 +368,7 @@ def _font(row: RunRow, column: _Column, number: int) -> QFont:
 def _tone(row: RunRow, column: int) -> QColor:
     if column == _GAP and math.isfinite(row.below_floor):
         return theme().color("success" if row.below_floor >= 0 else "error")
-    return theme().color("textHi" if column == _NAME or COLUMNS[column].number else "textMid")
+    return theme().color("textHi" if column == NAME or COLUMNS[column].number else "textMid")
 
 
 def _draw(painter: QPainter, area: QRectF, words: str, side: Qt.AlignmentFlag) -> None:

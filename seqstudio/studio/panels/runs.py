@@ -23,7 +23,7 @@ from seqstudio.records.messages import Facts, StateChanged
 from seqstudio.records.readings import Validation
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
-from seqstudio.studio.panels.run_rows import RowReader, RunDelegate, RunModel, RunRow
+from seqstudio.studio.panels.run_rows import NAME, RowReader, RunDelegate, RunModel, RunRow
 from seqstudio.studio.theme import follow_theme, theme
 
 if TYPE_CHECKING:
@@ -261,11 +261,11 @@ class _Table(QTableView):
         for column, (width, needed) in enumerate(self._model.widths()):
             self.setColumnHidden(column, room < needed)
             self.setColumnWidth(column, width)
-        last = self._model.columnCount() - 1
-        taken = sum(
-            self.columnWidth(column) for column in range(last) if not self.isColumnHidden(column)
-        )
-        self.setColumnWidth(last, max(80, room - taken))
+        count = self._model.columnCount()
+        shown = [column for column in range(count) if not self.isColumnHidden(column)]
+        rest = room - sum(self.columnWidth(column) for column in shown)
+        widest = count - 1 if count - 1 in shown else NAME
+        self.setColumnWidth(widest, max(80, self.columnWidth(widest) + rest))
 
     @Slot()
     def restyle(self) -> None:

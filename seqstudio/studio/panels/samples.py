@@ -68,7 +68,7 @@ class SamplesPanel(Panel):
         self._offset = 0
         self._listed = 0
         self._copy = IconButton("copy", "Copy the text")
-        self.header.add_action(self._copy)
+        self.header.add_switch(self._copy)
         self._copy.clicked.connect(self.copy)
         self._strip.clicked.connect(self._token_clicked)
         self._steps.itemClicked.connect(self._step_clicked)
@@ -147,10 +147,17 @@ class SamplesPanel(Panel):
             how = "Open a model that predicts the next token, such as the character LSTM."
             self.show_empty("sample", "This model writes no text", how, cover=True)
         elif sample is None:
-            how = "Press Train: it writes at once, and again and again while it learns."
-            self.show_empty("sample", "Nothing is written yet", how, cover=True)
+            self.show_empty("sample", *self._nothing(), cover=True)
         else:
             self.show_body()
+
+    def _nothing(self) -> tuple[str, str]:
+        samples, step = self.session.history.samples, self.session.cursor.step
+        if samples and step is not None:
+            first = min(sample.step for sample in samples)
+            return f"No text was written by step {step:,}", f"The first one is of step {first:,}."
+        how = "Press Train: it writes at once, and again and again while it learns."
+        return "Nothing is written yet", how
 
     def _show_sample(self, sample: Sample) -> None:
         self._shown = sample

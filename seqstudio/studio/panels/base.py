@@ -21,15 +21,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Slot
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QRegion, QShowEvent
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.panels.explanation import Explanation, InfoPopover
 from seqstudio.studio.plots.plot import blank_image
 from seqstudio.studio.theme import faded, follow_theme, theme
-from seqstudio.studio.widgets import Button, EmptyState, IconButton, PanelHeader
+from seqstudio.studio.widgets import Button, EmptyState, IconButton, Label, PanelHeader
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -339,5 +339,27 @@ class _EmptyCard(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        veil: QColor = faded(theme().color("surface0"), self._veil)
-        QPainter(self).fillRect(self.rect(), veil)
+        painter = QPainter(self)
+        well = theme().color("surface0")
+        painter.fillRect(self.rect(), faded(well, self._veil))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(faded(well, 0.85))
+        painter.drawRoundedRect(
+            self._behind_words(), theme().radius("card"), theme().radius("card")
+        )
+
+    def _behind_words(self) -> QRectF:
+        """Return the room of the words and buttons, so that no line runs through them."""
+        shown = [part for part in self.state.findChildren(QWidget) if part.isVisibleTo(self)]
+        around = QRect()
+        for part in shown:
+            around = around.united(part.geometry())
+        labels = [part for part in shown if isinstance(part, Label)]
+        width = max(
+            (part.fontMetrics().horizontalAdvance(part.text()) for part in labels), default=0
+        )
+        middle = self.state.mapToParent(around.center())
+        room = QRectF(0, 0, min(width + 48, self.width()), around.height() + 24)
+        room.moveCenter(QPointF(middle))
+        return room

@@ -142,7 +142,7 @@ _ALL = (
     ),
     Template(
         id="char-attention",
-        title="One attention layer, taken apart",
+        title="Attention, taken apart",
         task="next character",
         sentence="Self-attention with positions, a residual sum and a norm, each its own block.",
         look="Delete the positional encoding: what can it still learn?",
@@ -181,13 +181,13 @@ _ALL = (
     ),
     _adding(
         "rnn",
-        "Adding problem, RNN",
+        "Adding with an RNN",
         "Two of fifty numbers are marked; a tanh RNN has to add them.",
         {},
     ),
     _adding(
         "lstm",
-        "Adding problem, LSTM",
+        "Adding with an LSTM",
         "Two of fifty numbers are marked; an LSTM has to add them.",
         {},
     ),

@@ -19,6 +19,7 @@ from seqstudio.studio.session import Notice, Session
 from seqstudio.studio.theme import themes
 from seqstudio.studio.window import MainWindow
 
+TOUR_MS = 900  # after the first start only
 WARM_UP_MS = 400  # after the first paint: loading torch must not compete with it
 
 
@@ -41,6 +42,9 @@ def run(path: Path | None, *, threads: bool = False) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.begin_close())
     window.show()
+    if settings.value("toured") is None:
+        settings.setValue("toured", True)
+        QTimer.singleShot(TOUR_MS, window.tour.start)
     QTimer.singleShot(WARM_UP_MS, window.session.warm_up)
     code = app.exec()
     window.session.end_close()

@@ -100,7 +100,7 @@ class _Card(QWidget):
         super().__init__()
         self._template = template
         self._current = False
-        self.setFixedHeight(56)
+        self.setFixedHeight(66)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(template.title)
@@ -116,16 +116,8 @@ class _Card(QWidget):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            place = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-            painter.setPen(
-                pen(theme().color("focus"), 2) if self.hasFocus() else Qt.PenStyle.NoPen
-            )
-            tone = (
-                "accentSoft" if self._current else "surface3" if self.underMouse() else "surface1"
-            )
-            painter.setBrush(theme().color(tone))
-            painter.drawRoundedRect(place, 6, 6)
-            well = QRectF(9, 8, 48, 40)
+            self._paint_ground(painter)
+            well = QRectF(9, (self.height() - 40) / 2, 48, 40)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color("surface0"))
             painter.drawRoundedRect(well, 5, 5)
@@ -134,26 +126,30 @@ class _Card(QWidget):
             painter.drawPixmap(int(well.center().x() - 12), int(well.center().y() - 12), glyph)
             self._words(painter)
 
+    def _paint_ground(self, painter: QPainter) -> None:
+        focus = pen(theme().color("focus"), 2)
+        painter.setPen(focus if self.hasFocus() else Qt.PenStyle.NoPen)
+        tone = "surface3" if self.underMouse() else "surface1"
+        painter.setBrush(theme().color("accentSoft" if self._current else tone))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
+
     def _words(self, painter: QPainter) -> None:
-        width = self.width()
+        width, minutes = self.width(), self._template.minutes
         painter.setFont(theme().font("axis"))
-        minutes = self._template.minutes
-        when = "seconds" if minutes < 0.5 else f"{minutes:g} min"
         painter.setPen(theme().color("textMid"))
-        painter.drawText(QRectF(width - 70, 8, 60, 18), Qt.AlignmentFlag.AlignRight, when)
+        when = "seconds" if minutes < 0.5 else f"{minutes:g} min"
+        painter.drawText(QRectF(width - 70, 9, 60, 18), Qt.AlignmentFlag.AlignRight, when)
         painter.setFont(theme().font("panelTitle"))
         painter.setPen(theme().color("textHi"))
-        title = QRectF(68, 8, width - 136, 18)
-        metrics = painter.fontMetrics()
-        elide = Qt.TextElideMode.ElideRight
-        painter.drawText(
-            title, metrics.elidedText(self._template.title, elide, int(title.width()))
+        title = QRectF(68, 7, width - 136, 18)
+        elided = painter.fontMetrics().elidedText(
+            self._template.title, Qt.TextElideMode.ElideRight, int(title.width())
         )
+        painter.drawText(title, elided)
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
-        line = QRectF(68, 28, width - 78, 18)
-        words = painter.fontMetrics().elidedText(self._template.sentence, elide, int(line.width()))
-        painter.drawText(line, words)
+        lines = QRectF(68, 27, width - 78, self.height() - 30)
+        painter.drawText(lines, Qt.TextFlag.TextWordWrap, self._template.sentence)
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:

@@ -16,6 +16,7 @@ from seqstudio.studio.gallery import Gallery
 from seqstudio.studio.inspector import Inspector
 from seqstudio.studio.page import Page
 from seqstudio.studio.palette import Palette
+from seqstudio.studio.panels.attention import AttentionPanel
 from seqstudio.studio.panels.code import CodePanel
 from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.data import DataPanel
@@ -190,15 +191,18 @@ def _is_head(kind: str) -> bool:
 
 
 class InsidePage(Page):
-    """How far the gradient reaches, and through which steps it goes."""
+    """How far the gradient reaches, through which steps it goes, and what attention sees."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("inside")
         self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
+        self.attention = AttentionPanel(session)
         first = self.add(self.horizon, Area.LeftDockWidgetArea)
+        right = self.add(self.attention, Area.RightDockWidgetArea)
         second = self.add(self.through, Area.LeftDockWidgetArea)
         self.splitDockWidget(first, second, Qt.Orientation.Vertical)
         self.size_docks([first, second], [330, 300], Qt.Orientation.Vertical)
+        self.size_docks([first, right], [860, 580], Qt.Orientation.Horizontal)
 
 
 class TrainPage(Page):

@@ -41,6 +41,7 @@ from seqstudio.studio.pages import BuildPage, InsidePage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
 from seqstudio.studio.theme import follow_theme, theme, themes
+from seqstudio.studio.tour import Tour
 from seqstudio.studio.transport import Transport
 from seqstudio.studio.widgets import ElidedLabel, InlineError, Segments, ToastStack
 
@@ -103,10 +104,11 @@ class MainWindow(QMainWindow):
 
     def _make_pages(self) -> dict[str, Page]:
         self.build, self.learn = BuildPage(self.session), LearnPage()
+        self.inside = InsidePage(self.session)
         return {
             "build": self.build,
             "train": TrainPage(self.session),
-            "inside": InsidePage(self.session),
+            "inside": self.inside,
             "learn": self.learn,
         }
 
@@ -225,6 +227,8 @@ class MainWindow(QMainWindow):
 
     def _help_menu(self) -> None:
         menu = self._menus.addMenu("Help")
+        self.tour = Tour(self)
+        self._act(menu, "Show the tour", self.tour.start)
         self._act(menu, "What works on this computer", self.show_doctor)
         self._act(menu, "About SeqStudio", self.show_about)
 
@@ -241,6 +245,7 @@ class MainWindow(QMainWindow):
         gallery = self.build.gallery
         gallery.chosen.connect(self.start_from)
         self.learn.template_wanted.connect(self.start_from)
+        self.inside.attention.template_wanted.connect(self.start_from)
         gallery.file_dropped.connect(self.open_any)
         gallery.file_wanted.connect(self.choose_data)
         self.build.data.file_wanted.connect(self.choose_data)

@@ -16,6 +16,7 @@ from seqstudio.engine.probes import attention, horizons
 from seqstudio.records.readings import AttentionReading, GradientReading
 
 ATTENTION_LIMIT = 256  # steps; a map of 256 x 256 per head still fits the screen and the pipe
+ATTENTION_DEFAULT = 40  # steps of the held-out text while nobody has typed one: still readable
 HORIZON_ROWS = 4
 
 
@@ -69,7 +70,7 @@ class ProbeText:
             cost_s=time.perf_counter() - began,
         )
         began = time.perf_counter()
-        text = self._text if self._text is not None else self._inputs[0][:ATTENTION_LIMIT]
+        text = self._text if self._text is not None else self._inputs[0][:ATTENTION_DEFAULT]
         layers = attention(self.model, text[None])
         if layers:
             yield AttentionReading(step, self._words(text), layers, time.perf_counter() - began)

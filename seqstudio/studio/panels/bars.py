@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import faded, follow_theme, theme
+from seqstudio.studio.theme import faded, follow_theme, painting, theme
 from seqstudio.studio.widgets import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
@@ -65,9 +65,18 @@ class ChoiceBars(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), theme().color("surface0"))
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.fillRect(self.rect(), theme().color("surface0"))
+            top = self._paint_caption(painter)
+            painter.setFont(theme().font("mono"))
+            for token, probability in self._choices:
+                if top + self._pitch() > self.height():
+                    return
+                self._paint_row(painter, top, token, probability)
+                top += self._pitch()
+
+    def _paint_caption(self, painter: QPainter) -> float:
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
         head = theme().line_height("small")
@@ -75,13 +84,7 @@ class ChoiceBars(QWidget):
         elide = Qt.TextElideMode.ElideRight
         shown = painter.fontMetrics().elidedText(self._caption, elide, int(area.width()))
         painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
-        painter.setFont(theme().font("mono"))
-        top = float(head + 6)
-        for token, probability in self._choices:
-            if top + self._pitch() > self.height():
-                return
-            self._paint_row(painter, top, token, probability)
-            top += self._pitch()
+        return float(head + 6)
 
     def _paint_row(self, painter: QPainter, top: float, token: str, probability: float) -> None:
         metrics = painter.fontMetrics()

@@ -28,7 +28,7 @@ from typing_extensions import override
 
 from seqstudio.studio.panels.explanation import Explanation, InfoPopover
 from seqstudio.studio.plots.plot import blank_image
-from seqstudio.studio.theme import faded, follow_theme, theme
+from seqstudio.studio.theme import faded, follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, EmptyState, IconButton, Label, PanelHeader
 
 if TYPE_CHECKING:
@@ -223,12 +223,11 @@ class Panel(QWidget):
             self.resize(width, height)  # rendering lays hidden windows out by their own size
         self.refresh()
         image = blank_image(width, height, ratio)
-        painter = QPainter(image)
-        painter.fillRect(QRect(0, 0, width, height), theme().color("surface0"))
         head = theme().metric("panelHeader")
-        self._paint_title(painter, QRect(16, 0, width - 32, head))
-        self._content.paint_into(painter, QRect(0, head, width, height - head))
-        painter.end()
+        with painting(image) as painter:
+            painter.fillRect(QRect(0, 0, width, height), theme().color("surface0"))
+            self._paint_title(painter, QRect(16, 0, width - 32, head))
+            self._content.paint_into(painter, QRect(0, head, width, height - head))
         return image
 
     def _paint_title(self, painter: QPainter, area: QRect) -> None:
@@ -339,15 +338,15 @@ class _EmptyCard(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        well = theme().color("surface0")
-        painter.fillRect(self.rect(), faded(well, self._veil))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(faded(well, 0.85))
-        painter.drawRoundedRect(
-            self._behind_words(), theme().radius("card"), theme().radius("card")
-        )
+        with painting(self) as painter:
+            well = theme().color("surface0")
+            painter.fillRect(self.rect(), faded(well, self._veil))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(faded(well, 0.85))
+            painter.drawRoundedRect(
+                self._behind_words(), theme().radius("card"), theme().radius("card")
+            )
 
     def _behind_words(self) -> QRectF:
         """Return the room of the words and buttons, so that no line runs through them."""

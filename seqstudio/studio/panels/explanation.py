@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.theme import follow_theme, pen, theme
+from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import EquationView, Label
 
 _WIDTH = 420
@@ -94,10 +94,10 @@ class InfoPopover(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(theme().color("lineStrong")))
-        painter.setBrush(theme().color("surface3"))
-        radius = theme().radius("card")
-        card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(card, radius, radius)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(theme().color("lineStrong")))
+            painter.setBrush(theme().color("surface3"))
+            radius = theme().radius("card")
+            card = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.drawRoundedRect(card, radius, radius)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.document.settings import SamplingSettings
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, Label, NumberField, TextField
 
 _ONE_ROW = 660
@@ -129,10 +129,10 @@ class WritingForm(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme().color("surface1"))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface1"))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.fillRect(0, 0, self.width(), 1, theme().color("line"))
 
 
 def _number(name: str, form: str, words: str) -> NumberField:

@@ -41,6 +41,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def told(what: str, why: str, hint: str) -> str:
+    """Return a failure as one line: "What: why. Hint."."""
+    cause = ": ".join(part.strip().rstrip(".") for part in (what, why) if part)
+    parts = [cause, *([hint.strip().rstrip(".")] if hint else [])]
+    return " ".join(". ".join(parts).split()) + "."
+
+
 def number(value: float, digits: int = 3) -> str:
     """Return a figure for people, "–" where there is none."""
     return f"{value:.{digits}f}" if math.isfinite(value) else "–"
@@ -64,6 +71,10 @@ class ProgressLine:
         self._every_s = 0.25 if self._in_place else every_s
         self._last_s = -math.inf
         self._width = 0
+
+    def begin(self) -> None:
+        """Let the first line wait: quick work is done without one."""
+        self._last_s = time.monotonic()
 
     def due(self) -> bool:
         """Tell whether it is time for the next line."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqstudio.cli.arguments import COMMANDS, parser_of, window_parser
-from seqstudio.cli.console import drop_stdout, prepare_streams
+from seqstudio.cli.console import drop_stdout, prepare_streams, told
 from seqstudio.cli.usage import no_such
 from seqstudio.core.errors import SeqError
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as ending:  # --help and --version
         return ending.code if isinstance(ending.code, int) else 0
     except SeqError as error:
-        print("seqstudio:", " ".join(error.sentence().split()), file=sys.stderr)
+        print("seqstudio:", told(error.what, error.why, error.hint), file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
         return INTERRUPTED

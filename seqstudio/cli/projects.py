@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report, check, title_of
 from seqstudio.blocks.templates import TEMPLATES, make
-from seqstudio.cli.console import print_json, table
+from seqstudio.cli.console import print_json, table, told
 from seqstudio.cli.overrides import with_settings
 from seqstudio.cli.usage import UsageError
 from seqstudio.core.errors import StorageError
@@ -125,7 +125,7 @@ def _print_report(project: Project, report: Report, title: str) -> None:
 def _problem_line(problem: Problem) -> str:
     mark = "problem" if problem.error else "note"
     where = f" {problem.block}:" if problem.block else ""
-    return f"{mark}:{where} {problem.sentence()}"
+    return f"{mark}:{where} {told(problem.what, problem.why, problem.hint)}"
 
 
 def _print_json_report(project: Project, report: Report, title: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqstudio.blocks.check import main_arch
+from seqstudio.cli.console import ProgressLine
 from seqstudio.cli.usage import UsageError, no_such
 from seqstudio.core.errors import DataError, RunError
 from seqstudio.document.project import Project, runs_folder
@@ -93,8 +93,8 @@ class Trained:
         recurrent = self.model.recurrent and self.model.pattern == "next token"
         return self.project.training.carry and recurrent
 
-    def write(self, request: Write) -> Iterator[str]:
-        """Yield the text that a request asks for, piece by piece, without the prompt.
+    def write(self, request: Write) -> str:
+        """Return the text that a request asks for, without the prompt.
 
         Raises:
             RunError: The model does not predict tokens.
@@ -105,10 +105,16 @@ class Trained:
         if self.dataset.vocabulary is None:
             hint = "Use a model that predicts tokens"
             raise RunError(f"{self.run} cannot write", "it reads no tokens", hint)
-        written = 0
-        for sample in write(self.model, self.dataset.vocabulary, request, self.step):
-            yield sample.text[written:]
-            written = len(sample.text)
+        line, text = ProgressLine(), ""
+        line.begin()
+        writing = write(self.model, self.dataset.vocabulary, request, self.step)
+        for count, so_far in enumerate(writing, 1):
+            if so_far.done:
+                text = so_far.sample().text
+            elif line.due():
+                line.show(f"{count:,} of {request.length:,} tokens")
+        line.clear()
+        return text
 
 
 def trained(run: RunInfo, base: Path) -> Trained:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from seqstudio.cli.console import ProgressLine, number, print_json
+from seqstudio.cli.console import ProgressLine, number, print_json, told
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.project import Project
 from seqstudio.records.messages import (
@@ -53,7 +53,7 @@ class Teller:
                 for note in event.notes:
                     self._line.say(f"note: {note}")
             case Failed(fatal=False):
-                self._line.say(f"warning: {sentence(event)}")
+                self._line.say(f"warning: {told(event.what, event.why, event.hint)}")
             case StateChanged(state="running") if event.detail != self._detail:
                 self._detail = event.detail
                 self._line.say(f"on {event.detail}")
@@ -74,7 +74,7 @@ class Teller:
     def tell_failure(self) -> int:
         """Say in one line why the run failed; return the exit code."""
         failed = self.failure()
-        self._line.say(f"seqstudio: {sentence(failed)}")
+        self._line.say(f"seqstudio: {told(failed.what, failed.why, failed.hint)}")
         own_fault = failed.trace and not failed.what.startswith("There is not enough memory")
         return INTERNAL if own_fault else MISTAKE
 
@@ -170,13 +170,6 @@ RECORDS: Mapping[type, Callable[[Any], Mapping[str, Any]]] = {
     Validation: vars,
     Sample: _sample,
 }
-
-
-def sentence(failed: Failed) -> str:
-    """Return a failure as one line."""
-    parts = (failed.what, failed.why, failed.hint)
-    text = ". ".join(part.strip().rstrip(".") for part in parts if part)
-    return " ".join(text.split()) + "."
 
 
 def seconds_left(project: Project, history: RunHistory) -> float:

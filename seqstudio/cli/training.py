@@ -110,7 +110,7 @@ def _spent(job: Job) -> bool:
 
 
 def _run(job: Job, arguments: Namespace) -> int:
-    from seqstudio.engine.trainer import choose_device
+    from seqstudio.engine.devices import choose_device
     from seqstudio.runtime.worker import train_here
 
     choose_device(arguments.device)

@@ -1,0 +1,114 @@
+"""`seqstudio generate`: a trained model writes text, a tune, notes or sound."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqstudio.cli.overrides import with_setting
+from seqstudio.cli.runs import find_run, trained
+from seqstudio.cli.usage import checked_out
+from seqstudio.core.errors import MusicError
+from seqstudio.core.files import read_text, write_atomic
+from seqstudio.document.project import Project, load_project
+from seqstudio.document.settings import TrainingSettings
+from seqstudio.music.abc import Tune, read_tune, split_book
+from seqstudio.records.messages import Write
+
+MUSIC = (".abc", ".mid", ".wav")
+KINDS = (".txt", *MUSIC)
+PROMPT_BYTES = 1_000_000
+TAIL_S = 1.5  # the last note may die away
+_ASKED = ("prompt", "length", "temperature", "top_k", "top_p")
+
+
+def generate(arguments: Namespace) -> int:
+    """Write with the best weights of a run, to standard output or into a file."""
+    out = None if arguments.out is None else checked_out(Path(arguments.out), KINDS)
+    path = Path(arguments.project)
+    wish = _wish(load_project(path), arguments)
+    model = trained(find_run(path, arguments.run), path.parent)
+    text = wish.sampling.prompt + model.write(_request(wish, arguments.seed))
+    if out is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+        return 0
+    write_atomic(out, file_bytes(text, out.suffix))
+    print(f"{out.name}: {len(text):,} characters from {model.run} at step {model.step:,}")
+    return 0
+
+
+def _wish(project: Project, arguments: Namespace) -> Project:
+    """Return the project with its sampling settings as asked for."""
+    if arguments.prompt_file is not None:
+        prompt = read_text(Path(arguments.prompt_file), PROMPT_BYTES)
+        project = with_setting(project, "sampling.prompt", prompt)
+    for name in _ASKED:
+        value = getattr(arguments, name)
+        if value is not None:
+            project = with_setting(project, f"sampling.{name}", value)
+    return project
+
+
+def _request(project: Project, seed: str | None) -> Write:
+    wish = project.sampling
+    number = TrainingSettings.param("seed").parse(0 if seed is None else seed)
+    return Write(
+        request=1,
+        prompt=wish.prompt,
+        length=wish.length,
+        temperature=wish.temperature,
+        top_k=wish.top_k,
+        top_p=wish.top_p,
+        seed=int(number),
+    )
+
+
+def file_bytes(text: str, suffix: str) -> bytes:
+    """Return the content of a .txt, .abc, .mid or .wav file for a written text.
+
+    Raises:
+        MusicError: The text holds no tune, and the file has to.
+    """
+    if suffix == ".txt":
+        return text.encode("utf-8")
+    found = first_tune(text)
+    if suffix == ".abc":
+        return (found.text.strip() + "\n").encode("utf-8")
+    if suffix == ".mid":
+        from seqstudio.music.midi import midi_bytes
+
+        return midi_bytes(found.tune.score)
+    from seqstudio.music.synth import RATE, render
+    from seqstudio.music.wav import wav_bytes
+
+    return wav_bytes(render(found.tune.score, rate=RATE, tail_s=TAIL_S), RATE)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A tune found in a text: as written, and as read."""
+
+    text: str
+    tune: Tune
+
+
+def first_tune(text: str) -> Found:
+    """Return the first tune of a text that can be played and was written to its end.
+
+    A tune ends with an empty line or with the next tune. One that the end of the text cuts off
+    is taken only when there is no other.
+
+    Raises:
+        MusicError: There is none; the reasons are those of the first.
+    """
+    parts = [part.text for part in split_book(text)]
+    read = [Found(part, read_tune(part)) for part in parts]
+    good = [found for found in read if not found.tune.broken]
+    if not good:
+        reason = read[0].tune.broken if read else "no line begins with X:, which starts a tune"
+        hint = "Train longer, write more, or begin the prompt with X:1"
+        raise MusicError("The text is no tune", reason, hint)
+    cut_off = read[-1] if not text.endswith("\n\n") else None
+    whole = [found for found in good if found is not cut_off]
+    return (whole or good)[0]

@@ -129,7 +129,7 @@ def png_bytes(image: QImage) -> bytes:
     """Return an image as a PNG file."""
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(buffer, b"PNG")
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # its stub is wrong: bytes fail
     return bytes(buffer.data().data())
 
 

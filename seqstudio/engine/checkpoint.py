@@ -110,6 +110,15 @@ def save_checkpoint(
     return path
 
 
+def free_name(folder: Path, name: str) -> str:
+    """Return `name`, or a variant of it when the latest checkpoint already has it.
+
+    A checkpoint in force is never written over: a crash between its two files would lose it.
+    """
+    taken = _pointer(folder / FOLDER / "latest.json").get("latest", "")
+    return f"{name}b" if taken == name else name
+
+
 def mark_latest(folder: Path, name: str) -> None:
     """Make a checkpoint the one that a run continues from, and drop all but it and the last."""
     home = folder / FOLDER

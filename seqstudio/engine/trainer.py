@@ -7,6 +7,7 @@ that is worth knowing leaves through `emit` as the frozen records of `seqstudio.
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import threading
@@ -16,14 +17,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from seqstudio.blocks.check import title_of
-from seqstudio.core.errors import DataError, DeviceError, RunError, SeqError
+from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.data.floor import floor
@@ -32,11 +31,15 @@ from seqstudio.document.project import Project, parse_project
 from seqstudio.engine import checkpoint as store
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Cadence, Setup, Trial
-from seqstudio.engine.evaluation import PART_TOKENS, Score, complete_score, score
-from seqstudio.engine.model import GraphModel, State, detach, flat_state, nest_state
+from seqstudio.engine.devices import choose_device, devices, torch_version
+from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.meter import FLUSH_S, Meter
+from seqstudio.engine.model import GraphModel, State, detach
+from seqstudio.engine.optimizing import make_optimizer, rate_factor
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
 from seqstudio.engine.sampling import write
+from seqstudio.engine.snapshot import everything, numbers_of, restore
 from seqstudio.records.messages import (
     Event,
     Facts,
@@ -47,82 +50,16 @@ from seqstudio.records.messages import (
     Start,
     Write,
 )
-from seqstudio.records.readings import Metrics, Validation, freeze
+from seqstudio.records.readings import Validation
 
-FLUSH_S = 1 / 30
 SLICE_S = 0.03
+__all__ = ["Trainer", "devices", "load_trained", "torch_version"]
+
+FIRST_CHECKPOINT_S = 5.0
 CHECKPOINT_S = 30.0
 AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
 PROBED_ROWS = 4
 _OVER = object()
-
-
-def torch_version() -> str:
-    """Return the version of torch."""
-    return str(torch.__version__)
-
-
-def devices() -> tuple[str, ...]:
-    """Return the devices that can train here, best first."""
-    found = []
-    if torch.cuda.is_available():
-        found.append("cuda")
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    return (*found, "cpu")
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Return the device asked for; "auto" takes CUDA where there is one, else the processor.
-
-    Raises:
-        DeviceError: It is not there.
-    """
-    here = devices()
-    if wanted == "auto":
-        return torch.device("cuda" if "cuda" in here else "cpu")
-    if wanted.split(":", maxsplit=1)[0] not in here:
-        raise DeviceError(
-            f"There is no device {wanted} here", f"found: {', '.join(here)}", "Use --device auto"
-        )
-    try:
-        return torch.zeros(1, device=wanted).device
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(
-            f"There is no device {wanted} here", f"found: {', '.join(here)}", "Use --device auto"
-        ) from error
-
-
-def make_optimizer(model: GraphModel, project: Project) -> torch.optim.Optimizer:
-    """Return the optimizer of the settings; only matrices decay, not biases or norms."""
-    settings = project.training
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    rate = settings.learning_rate
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=rate, momentum=0.9)
-    if settings.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, lr=rate, alpha=0.95)
-    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, settings.beta2), fused=True)
-
-
-def rate_factor(step: int, progress: float, warmup: int, schedule: str) -> float:
-    """Return the factor of the learning rate: a linear rise, then a cosine to 3 %, or constant.
-
-    Args:
-        step: Optimizer steps done.
-        progress: Share of the budget that is spent, 0..1.
-        warmup: Steps of the rise.
-        schedule: "cosine" or "constant".
-    """
-    rise = min((step + 1) / warmup, 1.0) if warmup else 1.0
-    if schedule == "constant":
-        return rise
-    return rise * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
 
 
 @dataclass(frozen=True)
@@ -131,56 +68,6 @@ class _Work:
 
     slices: Iterator[None]
     large: bool
-
-
-class _Meter:
-    """Collects the numbers of every step and hands them out in batches at screen rate."""
-
-    def __init__(self, emit: Callable[[Event], None]) -> None:
-        self._emit = emit
-        self._rows: list[tuple[int, float, float, float, float, float, int]] = []
-        self._losses: list[Tensor] = []
-        self._norms: list[Tensor] = []
-        self._last_s = 0.0
-
-    def add(self, loss: Tensor, norm: Tensor, row: tuple[int, float, float, float, int]) -> None:
-        self._losses.append(loss.detach())
-        self._norms.append(norm.detach())
-        step, rate, clip, seconds, tokens = row
-        self._rows.append((step, 0.0, 0.0, rate, clip, seconds, tokens))
-        if time.perf_counter() - self._last_s >= FLUSH_S:
-            self.flush()
-
-    def flush(self) -> None:
-        if not self._rows:
-            return
-        table = np.array(self._rows, np.float64)
-        # one transfer for the whole batch: a device is not made to wait at every step
-        losses = torch.stack(self._losses).double().cpu().numpy()
-        norms = torch.stack(self._norms).double().cpu().numpy()
-        steps, tokens = table[:, 0].astype(np.int64), table[:, 6].astype(np.int64)
-        rate, clip, seconds = (freeze(table[:, column]) for column in (3, 4, 5))
-        arrays = (
-            freeze(steps),
-            freeze(losses),
-            freeze(norms),
-            rate,
-            clip,
-            seconds,
-            freeze(tokens),
-        )
-        self._emit(Metrics(*arrays, resident_mb()))
-        self._rows, self._losses, self._norms = [], [], []
-        self._last_s = time.perf_counter()
-
-
-def resident_mb() -> float:
-    """Return the resident memory of this process, 0 where it cannot be told."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 class Trainer:
@@ -205,7 +92,7 @@ class Trainer:
         self.model = GraphModel(project.graph, facts_of(dataset, settings)).to(self.device)
         self.carry = settings.carry and self.model.recurrent and self.model.pattern == "next token"
         self.batches = Batches(dataset, settings, self.carry, self.device)
-        self.optimizer = make_optimizer(self.model, project)
+        self.optimizer = make_optimizer(self.model, settings)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.step = 0
         self.seconds = 0.0
@@ -217,17 +104,17 @@ class Trainer:
         self.best_step = -1
         self.probing = start.probes
         self._emit = emit
-        self._meter = _Meter(emit)
+        self._meter = Meter(emit)
         self._work: deque[_Work] = deque()
         self._probe_now = False
-        self._trial = self._make_trial()
-        self._apply(self._trial.current)
+        self._finished = False
+        self.settle(self._make_trial())
         self._probe_text = ProbeText(self.model, dataset, project.sampling.probe_text)
         self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
         self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
         self._tapping = Cadence(0.02, first_s=0.0, at_least_s=0.1)
         self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
-        self._saving = Cadence(0.02, first_s=CHECKPOINT_S, at_least_s=CHECKPOINT_S)
+        self._saving = Cadence(0.02, first_s=FIRST_CHECKPOINT_S, at_least_s=CHECKPOINT_S)
         self._floor: list[Event] = []
 
     # ------------------------------------------------------------------ opening
@@ -244,7 +131,7 @@ class Trainer:
         dataset = open_dataset(project.data, base)
         trainer = cls(start, project, dataset, emit)
         if start.resume and trainer.folder is not None:
-            trainer._restore(store.load_latest(trainer.folder))
+            restore(trainer, store.load_latest(trainer.folder))
         trainer._tell_facts()
         return trainer
 
@@ -286,6 +173,11 @@ class Trainer:
             precisions = ("float32",)
         return Trial(precisions, threads)
 
+    def settle(self, trial: Trial) -> None:
+        """Train as `trial` says: it is over, or it goes on with the next steps."""
+        self.trial = trial
+        self._apply(trial.current)
+
     def _apply(self, setup: Setup) -> None:
         if self.device.type == "cpu" and torch.get_num_threads() != setup.threads:
             torch.set_num_threads(setup.threads)
@@ -295,7 +187,7 @@ class Trainer:
     def detail(self) -> str:
         """Device, precision and threads in words."""
         if self.device.type == "cpu":
-            return f"cpu, {self._trial.words()}"
+            return f"cpu, {self.trial.words()}"
         return f"{self.device}, {self.setup.precision}"
 
     # ----------------------------------------------------------------- stepping
@@ -320,8 +212,7 @@ class Trainer:
         began = time.perf_counter()
         self._pass_on_floor()
         if not self._work:
-            if self.progress >= 1.0:
-                self.flush()
+            if self.progress >= 1.0 and self._finished:
                 return False
             self._plan()
         if self._work:
@@ -369,7 +260,12 @@ class Trainer:
         self._work.append(_Work(slices, large))
 
     def _plan(self) -> None:
-        """Line up the side work that is due before the next step."""
+        """Line up the side work that is due before the next step, or at the end of the budget."""
+        if self.progress >= 1.0:
+            self.flush()
+            self._finished = True
+            self._line_up(self._finish(), large=True)
+            return
         if self._writing.due(self.seconds) and self.model.pattern == "next token":
             self._line_up(self._write_automatically())
         if self.probing and self._looking.due(self.seconds):
@@ -423,9 +319,9 @@ class Trainer:
         return self.rate * factor
 
     def _time_trial(self, took: float) -> None:
-        if not self._trial.over:
-            self._trial.add(took)
-            self._apply(self._trial.current)
+        if not self.trial.over:
+            self.trial.add(took)
+            self._apply(self.trial.current)
 
     def _give_up(self, loss: Tensor) -> None:
         """Stop before the bad gradient reaches the weights, and name the block it came from."""
@@ -443,7 +339,7 @@ class Trainer:
         where = title_of(self.project.graph.blocks[block]) if block else "the loss"
         raise RunError(
             f"Training stopped before step {self.step + 1}: numbers are not finite any more",
-            f"loss {float(loss):g}; the first bad gradient is in {where}",
+            f"loss {float(loss.detach()):g}; the first bad gradient is in {where}",
             "Lower the learning rate or the clip norm and go on; the last good weights are kept",
         )
 
@@ -509,29 +405,32 @@ class Trainer:
         self._tell(self.step, result, complete, best)
         self._validate.done(self.seconds, time.perf_counter() - began)
 
-    def finish(self) -> None:
+    def _finish(self) -> Iterator[None]:
         """Measure the whole held-out part, with the last weights and with the best ones so far."""
         self._emit(Progress("Measuring the whole held-out part", math.nan))
-        last, kept = self._measure_all(), self._best_kept()
+        last, earlier, kept = Score(), Score(), self._best_kept()
+        for last in self._whole_score():  # noqa: B007  the last one is the result
+            yield
         if kept is not None:
-            own = store.model_tensors(self.model)
-            store.load_model(self.model, kept.part("model"))
-            earlier = self._measure_all()
-            store.load_model(self.model, own)
-            won = earlier.loss < last.loss
+            before = copy.deepcopy(self.model)  # a stop in between has to find the last weights
+            store.load_model(before, kept.part("model"))
+            for earlier in self._whole_score(before):  # noqa: B007
+                yield
+        won = kept is not None and earlier.loss < last.loss
+        if kept is not None:
             self._tell(kept.step, earlier, complete=True, best=won)
-            self._tell(self.step, last, complete=True, best=not won)
-        else:
-            won = False
-            self._tell(self.step, last, complete=True, best=True)
+        self._tell(self.step, last, complete=True, best=not won)
         if not won and self.folder is not None:
             self._save_best(self.folder)
         if self.probing:
-            for reading in self._probe_text.readings(self.step):
-                self._emit(reading)
+            yield from self._look()
         if self.model.pattern == "next token":
-            for _ in self._write_automatically():
-                pass
+            yield from self._write_automatically()
+
+    def finish(self) -> None:
+        """Do what is left at the end of a run at once, then write the last checkpoint."""
+        while self.idle():
+            pass
         self.checkpoint()
 
     def _best_kept(self) -> store.Checkpoint | None:
@@ -539,9 +438,9 @@ class Trainer:
             return None
         return store.load_checkpoint(self.folder, "best")
 
-    def _measure_all(self) -> Score:
+    def _whole_score(self, model: GraphModel | None = None) -> Iterator[Score]:
         window = self.project.training.window
-        return complete_score(self.model, self.dataset, window, self.carry)
+        return score(model or self.model, self.dataset, window, self.carry)
 
     def _tell(self, step: int, result: Score, complete: bool, best: bool) -> None:
         self._emit(Validation(step, result.loss, result.accuracy, result.count, complete, best))
@@ -600,80 +499,20 @@ class Trainer:
         if self.folder is None:
             return
         self.flush()
-        tensors, meta = self._everything()
-        name = f"step-{self.step:09d}"
+        tensors, meta = everything(self)
+        name = store.free_name(self.folder, f"step-{self.step:09d}")
         path = store.save_checkpoint(self.folder, name, tensors, meta)
         store.mark_latest(self.folder, name)
         self._emit(Saved(self.step, str(path), best=False))
 
-    def _everything(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        moments, numbers = store.optimizer_tensors(self.optimizer)
-        tensors = {f"model/{k}": v for k, v in store.model_tensors(self.model).items()}
-        tensors |= {f"optimizer/{k}": v for k, v in moments.items()}
-        carried = flat_state(self.state or {})
-        tensors |= {f"state/{k}": v.detach().cpu().contiguous() for k, v in carried.items()}
-        tensors["random/torch"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["random/cuda"] = torch.cuda.get_rng_state(self.device)
-        return tensors, {**self._numbers(), "optimizer": numbers}
-
-    def _numbers(self) -> dict[str, Any]:
-        return {
-            "step": self.step,
-            "seconds": self.seconds,
-            "tokens": self.tokens,
-            "rate": self.rate,
-            "clip": self.clip,
-            "best": None if math.isinf(self.best) else self.best,
-            "best_step": self.best_step,
-            "data": self.batches.position(),
-            "data_hash": self.dataset.content_hash,
-            "graph_hash": store.fingerprint(self.project.graph),
-            "precision": self.setup.precision,
-            "threads": self.setup.threads,
-            "trial_over": self._trial.over,
-            "torch": torch_version(),
-        }
-
     def _save_best(self, folder: Path) -> None:
         tensors = {f"model/{k}": v for k, v in store.model_tensors(self.model).items()}
         try:
-            path = store.save_checkpoint(folder, "best", tensors, self._numbers())
+            path = store.save_checkpoint(folder, "best", tensors, numbers_of(self))
         except SeqError as error:
             self._emit(Failed(error.what, error.why, error.hint, fatal=False))
             return
         self._emit(Saved(self.step, str(path), best=True))
-
-    def _restore(self, saved: store.Checkpoint) -> None:
-        meta = saved.meta
-        if meta["graph_hash"] != store.fingerprint(self.project.graph):
-            raise RunError(
-                "The graph has changed since this run was saved",
-                "its weights belong to another model",
-                "Undo the change, or start a new run",
-            )
-        if meta["data_hash"] != self.dataset.content_hash:
-            raise DataError(
-                "The data have changed since this run was saved",
-                f"{self.dataset.title} is not the same any more",
-                "Put the old data back, or start a new run",
-            )
-        store.load_model(self.model, saved.part("model"))
-        store.restore_optimizer(self.optimizer, saved.part("optimizer"), meta["optimizer"])
-        flat = {k: v.to(self.device) for k, v in saved.part("state").items()}
-        self.state = nest_state(flat, self.model) if flat else None
-        self.batches.seek(meta["data"])
-        torch.set_rng_state(saved.tensors["random/torch"])
-        if self.device.type == "cuda" and "random/cuda" in saved.tensors:
-            torch.cuda.set_rng_state(saved.tensors["random/cuda"], self.device)
-        self.step, self.tokens = saved.step, int(meta["tokens"])
-        self.seconds = float(meta["seconds"])
-        self.rate, self.clip = float(meta["rate"]), float(meta["clip"])
-        self.best = math.inf if meta["best"] is None else float(meta["best"])
-        self.best_step = int(meta["best_step"])
-        if meta["trial_over"]:
-            self._trial = Trial((str(meta["precision"]),), (int(meta["threads"]),))
-            self._apply(self._trial.current)
 
 
 def load_trained(folder: Path, base: Path | None) -> tuple[GraphModel, Dataset, Project, int]:

@@ -1,0 +1,88 @@
+"""What a checkpoint holds: all of a trainer's state, taken apart and put back."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from seqstudio.core.errors import DataError, RunError
+from seqstudio.engine import checkpoint as store
+from seqstudio.engine.cadence import Trial
+from seqstudio.engine.devices import torch_version
+from seqstudio.engine.model import flat_state, nest_state
+
+if TYPE_CHECKING:
+    from seqstudio.engine.trainer import Trainer
+
+
+def everything(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the plain numbers that an exact continuation needs."""
+    moments, numbers = store.optimizer_tensors(trainer.optimizer)
+    tensors = {f"model/{k}": v for k, v in store.model_tensors(trainer.model).items()}
+    tensors |= {f"optimizer/{k}": v for k, v in moments.items()}
+    carried = flat_state(trainer.state or {})
+    tensors |= {f"state/{k}": v.detach().cpu().contiguous() for k, v in carried.items()}
+    tensors["random/torch"] = torch.get_rng_state()
+    if trainer.device.type == "cuda":
+        tensors["random/cuda"] = torch.cuda.get_rng_state(trainer.device)
+    return tensors, {**numbers_of(trainer), "optimizer": numbers}
+
+
+def numbers_of(trainer: Trainer) -> dict[str, Any]:
+    """Return the plain numbers: counters, live settings, places in the data, hashes."""
+    return {
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "tokens": trainer.tokens,
+        "rate": trainer.rate,
+        "clip": trainer.clip,
+        "best": None if math.isinf(trainer.best) else trainer.best,
+        "best_step": trainer.best_step,
+        "data": trainer.batches.position(),
+        "data_hash": trainer.dataset.content_hash,
+        "graph_hash": store.fingerprint(trainer.project.graph),
+        "precision": trainer.setup.precision,
+        "threads": trainer.setup.threads,
+        "trial_over": trainer.trial.over,
+        "torch": torch_version(),
+    }
+
+
+def restore(trainer: Trainer, saved: store.Checkpoint) -> None:
+    """Put a checkpoint back into a new trainer of the same project.
+
+    Raises:
+        RunError: It is of another graph.
+        DataError: The data have changed since.
+    """
+    meta = saved.meta
+    if meta["graph_hash"] != store.fingerprint(trainer.project.graph):
+        raise RunError(
+            "The graph has changed since this run was saved",
+            "its weights belong to another model",
+            "Undo the change, or start a new run",
+        )
+    if meta["data_hash"] != trainer.dataset.content_hash:
+        raise DataError(
+            "The data have changed since this run was saved",
+            f"{trainer.dataset.title} is not the same any more",
+            "Put the old data back, or start a new run",
+        )
+    store.load_model(trainer.model, saved.part("model"))
+    store.restore_optimizer(trainer.optimizer, saved.part("optimizer"), meta["optimizer"])
+    flat = {k: v.to(trainer.device) for k, v in saved.part("state").items()}
+    trainer.state = nest_state(flat, trainer.model) if flat else None
+    trainer.batches.seek(meta["data"])
+    torch.set_rng_state(saved.tensors["random/torch"])
+    if trainer.device.type == "cuda" and "random/cuda" in saved.tensors:
+        torch.cuda.set_rng_state(saved.tensors["random/cuda"], trainer.device)
+    trainer.step, trainer.tokens = saved.step, int(meta["tokens"])
+    trainer.seconds = float(meta["seconds"])
+    trainer.rate, trainer.clip = float(meta["rate"]), float(meta["clip"])
+    trainer.best = math.inf if meta["best"] is None else float(meta["best"])
+    trainer.best_step = int(meta["best_step"])
+    if meta["trial_over"]:
+        trainer.settle(Trial((str(meta["precision"]),), (int(meta["threads"]),)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from seqstudio.core.errors import DataError, StorageError
@@ -28,10 +29,12 @@ def write_atomic(path: Path, data: bytes) -> None:
             handle.flush()
             os.fsync(handle.fileno())
         temp.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
-        temp.unlink(missing_ok=True)
+        with suppress(OSError):  # where it could not be made, it cannot be removed either
+            temp.unlink(missing_ok=True)
         raise storage_error(path, error) from error
+    with suppress(OSError):  # the new file is in place; some file systems cannot flush a folder
+        _sync_folder(path.parent)
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

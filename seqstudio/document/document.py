@@ -97,6 +97,8 @@ class Document:
         now, last = self._clock(), self._undo[-1] if self._undo else None
         if merge and last and last.merge == merge and now - last.at_s <= MERGE_PAUSE_S:
             last.after, last.at_s = after, now
+            if after == last.before:  # dragged away and back: nothing to take back
+                self._undo.pop()
         else:
             self._undo.append(_Entry(edit.label, before, after, merge, now))
             del self._undo[:-HISTORY_LIMIT]

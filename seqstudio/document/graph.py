@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from seqstudio.document.param import Value
 
@@ -19,6 +20,7 @@ class Block:
         y: Top edge.
         params: Values that differ from nothing: all declared settings, by name.
         title: The person's own name for it, or "".
+        extra: Keys of the file that this version does not know, kept as they are.
     """
 
     id: str
@@ -27,6 +29,7 @@ class Block:
     y: float = 0.0
     params: Mapping[str, Value] = field(default_factory=dict)
     title: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def with_param(self, name: str, value: Value) -> Block:
         """Return a copy with one setting changed."""
@@ -96,22 +99,21 @@ class Graph:
         Returns:
             The ids in order, and the ids that lie on or behind a cycle (empty when there is none).
         """
+        following = self._following()
         waiting = dict.fromkeys(self.blocks, 0)
         for wire in self.wires:
             waiting[wire.target] += 1
-        ready = [key for key, count in waiting.items() if count == 0]
-        done: list[str] = []
-        while ready:
-            key = ready.pop(0)
-            done.append(key)
-            for wire in self.outof(key):
-                waiting[wire.target] -= 1
-                if waiting[wire.target] == 0:
-                    ready.append(wire.target)
-        return done, [key for key in self.blocks if key not in set(done)]
+        done = [key for key, count in waiting.items() if count == 0]
+        for key in done:  # grows while it is walked
+            for target in following[key]:
+                waiting[target] -= 1
+                if waiting[target] == 0:
+                    done.append(target)
+        return done, [key for key, count in waiting.items() if count > 0]
 
     def reaches(self, start: str, goal: str) -> bool:
         """Tell whether following wires forward from `start` leads to `goal`."""
+        following = self._following()
         seen, todo = set(), [start]
         while todo:
             key = todo.pop()
@@ -119,5 +121,12 @@ class Graph:
                 return True
             if key not in seen:
                 seen.add(key)
-                todo.extend(wire.target for wire in self.outof(key))
+                todo.extend(following[key])
         return False
+
+    def _following(self) -> dict[str, list[str]]:
+        """Return the targets of the wires that leave each block."""
+        targets: dict[str, list[str]] = {key: [] for key in self.blocks}
+        for wire in self.wires:
+            targets[wire.source].append(wire.target)
+        return targets

@@ -1,19 +1,21 @@
 """The project: everything a person makes, as one immutable value, and its file.
 
 The file is one JSON text with a format version: readable, diffable, migrated step by step.
-Nothing in it can run code. Unknown block kinds and unknown keys survive load and save.
+Nothing in it can run code or lead out of the project's folder. Unknown block kinds and unknown
+keys survive load and save.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seqstudio.core.errors import ProjectError, SeqError
+from seqstudio.core.errors import ProjectError, SeqError, StorageError
 from seqstudio.core.files import read_bytes, write_atomic
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.settings import DataSettings, SamplingSettings, Settings, TrainingSettings
@@ -23,7 +25,12 @@ VERSION = 1
 SUFFIX = ".seq"
 LIMIT_BYTES = 8_000_000
 LIMIT_BLOCKS = 2_000
+LIMIT_WIRES = 20_000
+LIMIT_DEPTH = 64
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_RUN = re.compile(r"[^./\\:\0][^/\\:\0]{0,99}")  # one folder's name, on every system
+_LONE = re.compile(r"[\ud800-\udfff]")
+_BLOCK_KEYS = frozenset({"id", "kind", "x", "y", "title", "params"})
 
 S = TypeVar("S", bound=Settings)
 
@@ -40,7 +47,8 @@ class Project:
         template: Id of the template it came from, or "".
         notes: The person's own words.
         run: Name of the run that opens with the project, or "".
-        extra: Keys of the file that this version does not know, kept as they are.
+        extra: Keys of the file that this version does not know, kept as they are; those inside
+            graph, data, training and sampling are under that name.
     """
 
     graph: Graph = field(default_factory=Graph)
@@ -71,23 +79,29 @@ def project_text(project: Project) -> str:
             "y": round(block.y, 2),
             **({"title": block.title} if block.title else {}),
             "params": dict(block.params),
+            **block.extra,
         }
         for block in project.graph
     ]
     wires = [f"{w.source}.{w.out} -> {w.target}.{w.into}" for w in project.graph.wires]
+    tables: dict[str, dict[str, Any]] = {
+        "graph": {"blocks": blocks, "wires": wires},
+        "data": project.data.as_dict(),
+        "training": project.training.as_dict(),
+        "sampling": project.sampling.as_dict(),
+    }
     content = {
         "format": FORMAT,
         "version": VERSION,
         "template": project.template,
         "notes": project.notes,
         "run": project.run,
-        "graph": {"blocks": blocks, "wires": wires},
-        "data": project.data.as_dict(),
-        "training": project.training.as_dict(),
-        "sampling": project.sampling.as_dict(),
-        **project.extra,
+        **{key: {**table, **project.extra.get(key, {})} for key, table in tables.items()},
+        **{key: value for key, value in project.extra.items() if key not in tables},
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # A file name that is not UTF-8 holds half characters, which only JSON's own escape can write.
+    return _LONE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def parse_project(text: str, name: str = "The project") -> Project:
@@ -98,8 +112,6 @@ def parse_project(text: str, name: str = "The project") -> Project:
             the sentence names the place.
     """
     content = _migrate(_parse_json(text, name), name)
-    known = {"format", "version", "template", "notes", "run"}
-    known |= {"graph", "data", "training", "sampling"}
     try:
         return Project(
             graph=_parse_graph(_dict(content, "graph")),
@@ -108,8 +120,8 @@ def parse_project(text: str, name: str = "The project") -> Project:
             sampling=_parse_settings(SamplingSettings, content, "sampling"),
             template=_text(content, "template"),
             notes=_text(content, "notes"),
-            run=_text(content, "run"),
-            extra={key: value for key, value in content.items() if key not in known},
+            run=_run(content),
+            extra=_unknown(content),
         )
     except SeqError as error:
         raise ProjectError(f"{name} is damaged", error.sentence(), "") from error
@@ -136,9 +148,20 @@ def save_project(project: Project, path: Path) -> None:
     """Write a project file; a crash or a full disk leaves the old one whole.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: It cannot be written, or could not be read again; the old file stays.
     """
-    write_atomic(path, project_text(project).encode("utf-8"))
+    data = project_text(project).encode("utf-8")
+    try:
+        parse_project(data.decode("utf-8"), path.name)
+        if len(data) > LIMIT_BYTES:
+            raise ProjectError("it is too large", f"{LIMIT_BYTES // 1_000_000} MB are the limit")
+    except ProjectError as error:
+        raise StorageError(
+            f"{path.name} was not saved: it could not be opened again",
+            error.why or error.what,
+            "Take the last changes back and save again; the file on the disk is the old one",
+        ) from error
+    write_atomic(path, data)
 
 
 def runs_folder(path: Path) -> Path:
@@ -147,18 +170,43 @@ def runs_folder(path: Path) -> Path:
 
 
 def _parse_json(text: str, name: str) -> dict[str, Any]:
-    def refuse(word: str) -> float:
-        msg = f"the number {word} is not allowed"
-        raise ValueError(msg)
-
+    damaged = f"{name} is not a SeqStudio project, or it is damaged"
     try:
-        content = json.loads(text, parse_constant=refuse)
+        content = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         why = "it nests too deep" if isinstance(error, RecursionError) else str(error)
-        raise ProjectError(f"{name} is not a SeqStudio project, or it is damaged", why) from error
+        raise ProjectError(damaged, why) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ProjectError(f"{name} is not a SeqStudio project", "its first key is missing")
+        raise ProjectError(f"{name} is not a SeqStudio project", f'its format is not "{FORMAT}"')
+    if _depth(content) > LIMIT_DEPTH:
+        raise ProjectError(damaged, "it nests too deep")
     return content
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        msg = f"the number {word[:20]} is not allowed"
+        raise ValueError(msg)
+    return number
+
+
+def _whole(word: str) -> int:
+    if len(word) > 20:
+        msg = f"the number {word[:20]}… has {len(word):,} digits"
+        raise ValueError(msg)
+    return int(word)
+
+
+def _depth(content: dict[str, Any]) -> int:
+    """Return how deep lists and tables lie inside each other; what is written is read again."""
+    depth = 0
+    layer: list[Any] = [content]
+    while layer:
+        depth += 1
+        groups = (item.values() if isinstance(item, dict) else item for item in layer)
+        layer = [value for group in groups for value in group if isinstance(value, (dict, list))]
+    return depth
 
 
 def _migrate(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -186,10 +234,17 @@ def _parse_graph(content: dict[str, Any]) -> Graph:
         if block.id in blocks:
             raise ProjectError(f"graph.blocks[{index}].id is taken", f"{block.id!r} comes twice")
         blocks[block.id] = block
-    graph = Graph(blocks)
-    for index, item in enumerate(_list(content, "wires")):
-        graph = graph.with_wire(_parse_wire(item, blocks, f"graph.wires[{index}]"))
-    return graph
+    wires: dict[tuple[str, str], Wire] = {}
+    items = _list(content, "wires")
+    if len(items) > LIMIT_WIRES:
+        raise ProjectError("graph.wires is too long", f"{LIMIT_WIRES:,} wires are the limit")
+    for index, item in enumerate(items):
+        wire = _parse_wire(item, blocks, f"graph.wires[{index}]")
+        if (wire.target, wire.into) in wires:
+            why = f"{wire.target}.{wire.into} has a wire already"
+            raise ProjectError(f"graph.wires[{index}] is one too many", why)
+        wires[wire.target, wire.into] = wire
+    return Graph(blocks, tuple(wires.values()))
 
 
 def _parse_block(item: object, where: str) -> Block:
@@ -209,12 +264,14 @@ def _parse_block(item: object, where: str) -> Block:
     title = item.get("title", "")
     if not isinstance(title, str):
         raise ProjectError(f"{where}.title is not a text")
-    return Block(block_id, kind, _place(item, "x", where), _place(item, "y", where), params, title)
+    extra = {key: value for key, value in item.items() if key not in _BLOCK_KEYS}
+    x, y = _place(item, "x", where), _place(item, "y", where)
+    return Block(block_id, kind, x, y, params, title, extra)
 
 
 def _place(item: dict[str, Any], axis: str, where: str) -> float:
     value = item.get(axis, 0.0)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e6:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e9:
         raise ProjectError(f"{where}.{axis} is not a place on the canvas")
     return float(value)
 
@@ -258,3 +315,27 @@ def _text(content: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise ProjectError(f"{key} is not a text")
     return value
+
+
+def _run(content: dict[str, Any]) -> str:
+    name = _text(content, "run")
+    if name and not _RUN.fullmatch(name):
+        raise ProjectError("run is not the name of a run", "it has to be a folder in NAME.runs")
+    return name
+
+
+def _unknown(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what this version does not know, at the top and inside the four tables."""
+    tables = {
+        "graph": {"blocks", "wires"},
+        "data": {param.name for param in DataSettings.PARAMS},
+        "training": {param.name for param in TrainingSettings.PARAMS},
+        "sampling": {param.name for param in SamplingSettings.PARAMS},
+    }
+    known = {"format", "version", "template", "notes", "run", *tables}
+    extra = {key: value for key, value in content.items() if key not in known}
+    for table, names in tables.items():
+        rest = {key: value for key, value in _dict(content, table).items() if key not in names}
+        if rest:
+            extra[table] = rest
+    return extra

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -50,7 +50,7 @@ from seqstudio.records.messages import (
     Start,
     Write,
 )
-from seqstudio.records.readings import Validation
+from seqstudio.records.readings import Validation, freeze
 
 SLICE_S = 0.03
 __all__ = ["Trainer", "devices", "load_trained", "torch_version"]
@@ -285,31 +285,33 @@ class Trainer:
         if tapped and self.model.recurrent:
             tap = StepTap(self.model)
         with tap as watched:
-            loss = self._backward(batch)
+            losses = self._backward(batch)
+        loss = losses.mean()
         clip = self.clip if self.clip > 0 else math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         if self.device.type == "cpu" and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
             self._give_up(loss)
         if watched is not None:
-            self._tap(watched, batch)
+            self._tap(watched, batch, losses)
         rate = self._set_rate()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.tokens += self.batches.tokens_per_batch
-        took = time.perf_counter() - began
+        took = time.perf_counter() - began - (watched.cost_s if watched else 0.0)
         self._meter.add(loss, norm, (self.step, rate, self.clip, self.seconds + took, self.tokens))
         self._time_trial(took)
 
     def _backward(self, batch: Window) -> Tensor:
+        """Run one batch forward and back; return the loss of every prediction."""
         state = None if batch.restart else self.state
         half = self.setup.precision == "bfloat16"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             outputs, after = self.model(batch.inputs, state)
-        loss = self.model.losses(outputs, batch.targets).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses = self.model.losses(outputs, batch.targets)
+        losses.mean().backward()  # type: ignore[no-untyped-call]
         self.state = detach(after) if self.carry else None
-        return loss
+        return losses.detach()
 
     def _set_rate(self) -> float:
         settings = self.project.training
@@ -339,16 +341,18 @@ class Trainer:
         where = title_of(self.project.graph.blocks[block]) if block else "the loss"
         raise RunError(
             f"Training stopped before step {self.step + 1}: numbers are not finite any more",
-            f"loss {float(loss.detach()):g}; the first bad gradient is in {where}",
+            f"loss {float(loss):g}; the first bad gradient is in {where}",
             "Lower the learning rate or the clip norm and go on; the last good weights are kept",
         )
 
     # ---------------------------------------------------------------- side work
 
-    def _tap(self, watched: StepTap, batch: Window) -> None:
+    def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> None:
         watched.collect(PROBED_ROWS)
         tokens, window = self._words(batch.inputs[0]), batch.inputs.shape[1]
         reading = watched.reading(self.step, tokens, float(batch.targets.numel()), window)
+        if losses.dim() == 2:
+            reading = replace(reading, loss=freeze(losses[0].double().cpu().numpy()))
         self._emit(reading)
         self._tapping.done(self.seconds, reading.cost_s)
         self._probe_now = False

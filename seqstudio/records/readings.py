@@ -131,6 +131,8 @@ class GradientReading:
         window: Steps of the window: the gradient stops there.
         source: "training step" (true gradients of the real step) or "probe text".
         cost_s: Seconds the probe took.
+        loss: (T,) loss at every time step of the first measured row; None where one loss stands
+            at the end, and in readings of the probe text.
     """
 
     step: int
@@ -141,6 +143,7 @@ class GradientReading:
     window: int
     source: str
     cost_s: float
+    loss: Floats | None = None
 
 
 @dataclass(frozen=True)

@@ -291,14 +291,13 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         if self.device.type == "cpu" and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
             self._give_up(loss)
-        if watched is not None:
-            self._tap(watched, batch, losses)
+        aside = 0.0 if watched is None else self._tap(watched, batch, losses)
         rate = self._set_rate()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.tokens += self.batches.tokens_per_batch
-        took = time.perf_counter() - began - (watched.cost_s if watched else 0.0)
+        took = time.perf_counter() - began - aside
         self._meter.add(loss, norm, (self.step, rate, self.clip, self.seconds + took, self.tokens))
         self._time_trial(took)
 
@@ -347,7 +346,8 @@ class Trainer:
 
     # ---------------------------------------------------------------- side work
 
-    def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> None:
+    def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> float:
+        """Tell the gradients of this step; return the seconds that it took."""
         watched.collect(PROBED_ROWS)
         tokens, window = self._words(batch.inputs[0]), batch.inputs.shape[1]
         reading = watched.reading(self.step, tokens, float(batch.targets.numel()), window)
@@ -356,6 +356,7 @@ class Trainer:
         self._emit(reading)
         self._tapping.done(self.seconds, reading.cost_s)
         self._probe_now = False
+        return reading.cost_s
 
     def _words(self, row: Tensor) -> tuple[str, ...]:
         if self.dataset.vocabulary is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -26,7 +26,7 @@ from seqstudio.studio.canvas.edits import insert_with_room
 from seqstudio.studio.canvas.face import loop_text
 from seqstudio.studio.forms import Form
 from seqstudio.studio.inspector_parts import Emblem, LiveValues, Problems, Table
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import (
     Button,
     ElidedLabel,
@@ -148,7 +148,8 @@ class Inspector(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        QPainter(self).fillRect(self.rect(), theme().color("surface1"))
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface1"))
 
 
 class Page(QWidget):

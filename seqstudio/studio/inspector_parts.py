@@ -16,7 +16,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.document.project import Project
-from seqstudio.studio.theme import follow_theme, icon_pixmap, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, theme
 from seqstudio.studio.widgets import Button, InlineError, Label, ProgressBar
 
 _SHARE = re.compile(r"(\d*\.?\d+)\s*(%?)")
@@ -38,14 +38,15 @@ class Emblem(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        style, painter = theme(), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        kind = self._kind
-        painter.setBrush(style.role_header(kind.role) if kind else style.color("surface3"))
-        painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
-        colour = style.role_icon(kind.role) if kind else style.color("textHi")
-        painter.drawPixmap(5, 5, icon_pixmap(kind.icon if kind else "help", 18, colour))
+        style = theme()
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            kind = self._kind
+            painter.setBrush(style.role_header(kind.role) if kind else style.color("surface3"))
+            painter.drawRoundedRect(QRectF(self.rect()), 6, 6)
+            colour = style.role_icon(kind.role) if kind else style.color("textHi")
+            painter.drawPixmap(5, 5, icon_pixmap(kind.icon if kind else "help", 18, colour))
 
 
 class Table(QWidget):

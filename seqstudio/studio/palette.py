@@ -19,7 +19,7 @@ from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.studio.canvas import BLOCK_MIME
 from seqstudio.studio.canvas.menus import block_entries, rank
-from seqstudio.studio.theme import faded, follow_theme, icon, icon_pixmap, pen, theme
+from seqstudio.studio.theme import faded, follow_theme, icon, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import Label, PanelHeader, SearchField
 
 _KIND = Qt.ItemDataRole.UserRole
@@ -111,7 +111,8 @@ class Palette(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        QPainter(self).fillRect(self.rect(), theme().color("surface1"))
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface1"))
 
 
 class _Tree(QTreeWidget):

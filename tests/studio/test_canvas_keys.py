@@ -68,6 +68,14 @@ def test_tab_goes_through_the_blocks_in_running_order_and_leaves_at_the_end(hous
     assert not view.hasFocus(), "no keyboard trap"
 
 
+def test_tab_does_not_scroll_while_everything_is_in_view(view):
+    view.fit()
+    before = view.seen()
+    for _ in CHAIN:
+        QTest.keyClick(view, KEY.Key_Tab)
+    assert view.seen() == before
+
+
 def test_shift_tab_goes_back_and_leaves_at_the_start(house, view):
     view.select(["embedding"])
     QTest.keyClick(view, KEY.Key_Backtab, SHIFT)

@@ -22,6 +22,7 @@ from seqstudio.document.settings import TrainingSettings
 from seqstudio.studio.forms import Form, has_track, number_form
 from seqstudio.studio.inspector import BlockPage, Inspector, ProjectPage, SeveralPage
 from seqstudio.studio.inspector_parts import share_of
+from seqstudio.studio.theme import themes
 from seqstudio.studio.widgets import (
     CheckField,
     ComboField,
@@ -391,3 +392,13 @@ def test_all_training_settings_fit_into_the_smallest_inspector(qtbot):
     form = Form(TrainingSettings.PARAMS, {}, lambda *_: None)
     qtbot.addWidget(form)
     assert form.minimumSizeHint().width() <= 280 - 24 - 10  # margins and scroll bar
+
+
+def test_a_page_that_goes_does_not_wait_for_its_equations(qtbot, document):
+    widget = Inspector(document)
+    qtbot.addWidget(widget)
+    for kind in ("embedding", "lstm", "next_token"):
+        themes().set_mode("light" if kind == "lstm" else "dark")  # nothing is typeset yet
+        widget.set_selection([kind])
+        assert widget.page.identity == (kind, kind)
+    themes().set_mode("system")

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.studio.theme import follow_theme, icon_pixmap, pen, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import SearchField, TextField
 
 WIDTH, ROW, GROUP_ROW, ROWS_SEEN = 400, 44, 28, 8
@@ -262,10 +262,10 @@ class QuickMenu(QFrame):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme().color("surface3"))
-        painter.setPen(pen(theme().color("lineStrong"), 1.0))
-        painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface3"))
+            painter.setPen(pen(theme().color("lineStrong"), 1.0))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
 
 class AddBlockMenu(QuickMenu):

@@ -11,7 +11,7 @@ from seqstudio.blocks.check import Report
 from seqstudio.blocks.declaration import DataFacts, Shape
 from seqstudio.studio.canvas.block_item import draw_glyph
 from seqstudio.studio.canvas.scene import CanvasScene
-from seqstudio.studio.theme import faded, follow_theme, pen, theme
+from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import IconButton
 
 MINIMAP_SIZE = QSize(150, 84)
@@ -58,10 +58,10 @@ class Dimensions(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        _draw_backing(painter, self)
-        painter.setFont(theme().font("mono"))
-        self._lay(painter)
+        with painting(self) as painter:
+            _draw_backing(painter, self)
+            painter.setFont(theme().font("mono"))
+            self._lay(painter)
 
 
 def _draw_backing(painter: QPainter, widget: QWidget) -> None:
@@ -96,11 +96,11 @@ class PortLegend(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        _draw_backing(painter, self)
-        painter.setFont(theme().font("axis"))
-        self._lay(painter)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            _draw_backing(painter, self)
+            painter.setFont(theme().font("axis"))
+            self._lay(painter)
 
 
 class Minimap(QWidget):
@@ -141,23 +141,24 @@ class Minimap(QWidget):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        style, painter = theme(), QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(style.color("lineStrong"), 1.0))
-        painter.setBrush(faded(style.color("surface1"), 0.94))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        painter.setClipRect(self.rect().adjusted(2, 2, -2, -2))
-        transform = self._transform()
-        painter.setPen(Qt.PenStyle.NoPen)
-        for item in self._scene.blocks.values():
-            role = item.face.role
-            plain = style.role(role) if role else style.color("textLow")
-            painter.setBrush(style.color("error") if item.face.problem else plain)
-            painter.drawRoundedRect(transform.mapRect(item.frame), 1.5, 1.5)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(pen(style.color("textMid"), 1.0))
-        bounds = QRectF(self.rect()).adjusted(3.5, 3.5, -3.5, -3.5)
-        painter.drawRoundedRect(transform.mapRect(self._seen).intersected(bounds), 3, 3)
+        style = theme()
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(style.color("lineStrong"), 1.0))
+            painter.setBrush(faded(style.color("surface1"), 0.94))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
+            painter.setClipRect(self.rect().adjusted(2, 2, -2, -2))
+            transform = self._transform()
+            painter.setPen(Qt.PenStyle.NoPen)
+            for item in self._scene.blocks.values():
+                role = item.face.role
+                plain = style.role(role) if role else style.color("textLow")
+                painter.setBrush(style.color("error") if item.face.problem else plain)
+                painter.drawRoundedRect(transform.mapRect(item.frame), 1.5, 1.5)
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(pen(style.color("textMid"), 1.0))
+            bounds = QRectF(self.rect()).adjusted(3.5, 3.5, -3.5, -3.5)
+            painter.drawRoundedRect(transform.mapRect(self._seen).intersected(bounds), 3, 3)
 
     @override
     def mousePressEvent(self, event: QMouseEvent, /) -> None:
@@ -212,11 +213,11 @@ class CanvasTools(QFrame):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(theme().color("lineStrong"), 1.0))
-        painter.setBrush(faded(theme().color("surface1"), 0.94))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(theme().color("lineStrong"), 1.0))
+            painter.setBrush(faded(theme().color("surface1"), 0.94))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
 
 
 def _word_button(text: str, tip: str, parent: QWidget) -> QToolButton:
@@ -260,12 +261,11 @@ class Peek(QLabel):
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(pen(theme().color("lineStrong"), 1.0))
-        painter.setBrush(theme().color("surface3"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        painter.end()
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(pen(theme().color("lineStrong"), 1.0))
+            painter.setBrush(theme().color("surface3"))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         super().paintEvent(event)
 
 

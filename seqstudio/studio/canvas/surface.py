@@ -134,9 +134,9 @@ class CanvasSurface(QGraphicsView):
         rect = QRectF()
         for key in ids:
             if key in self.canvas.blocks:
-                rect = rect.united(self.canvas.blocks[key].sceneBoundingRect())
+                rect = rect.united(self.canvas.blocks[key].frame)
         if not rect.isEmpty() and not self.seen().contains(rect):
-            self.ensureVisible(rect, 48, 48)
+            self.ensureVisible(rect, 24, 24)
             self._view_changed()
 
     def _view_changed(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from PySide6.QtCore import (
     QByteArray,
@@ -30,6 +31,7 @@ from seqstudio.studio.theme import EquationError, equation_svg, follow_theme, pa
 
 _INSET = 12
 _LINE_GAP = 8
+_ONE_AT_A_TIME = Lock()  # the typesetter keeps its settings in its module
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class _Typeset(QRunnable):
 
     @override
     def run(self) -> None:
-        try:
-            svg = equation_svg(*self._job)
-        except EquationError:
-            svg = b""
+        with _ONE_AT_A_TIME:
+            try:
+                svg = equation_svg(*self._job)
+            except EquationError:
+                svg = b""
         self._done.typeset.emit(_Result(self._job, svg))
 
 
@@ -66,9 +69,10 @@ class EquationView(QWidget):
         super().__init__(parent)
         self._latex: tuple[str, ...] = tuple(latex)
         self._drawn: dict[tuple[str, float, str], bytes] = {}
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._done = _Done(self)
+        # A pool of its own would be waited for when the view goes, by a thread that holds the
+        # interpreter's lock, which the worker needs: both would stand still for ever. Jobs keep
+        # `_done` alive; what they tell a view that has gone goes nowhere.
+        self._done = _Done()
         self._done.typeset.connect(self._typeset)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         follow_theme(self)
@@ -90,7 +94,7 @@ class EquationView(QWidget):
         for latex in self._latex:
             key = self._key(latex)
             if key not in self._drawn:
-                self._pool.start(_Typeset(*key, self._done))
+                QThreadPool.globalInstance().start(_Typeset(*key, self._done))
         self.setAccessibleName("; ".join(self._latex))
         self.updateGeometry()
         self.update()

@@ -100,7 +100,7 @@ def model_code(graph: Graph, facts: DataFacts, vocabulary: tuple[str, ...] = ())
 
 def _vocabulary_lines(vocabulary: tuple[str, ...]) -> str:
     pieces = ["".join(vocabulary[i : i + 40]) for i in range(0, len(vocabulary), 40)]
-    return "\n".join(["VOCABULARY = list(", *(f"    {json.dumps(p)}" for p in pieces), ")"])
+    return "\n".join(["VOCABULARY = list(", *(f"    {piece!r}" for piece in pieces), ")"])
 
 
 def _header(facts: DataFacts, text: str) -> str:
@@ -108,7 +108,10 @@ def _header(facts: DataFacts, text: str) -> str:
     torch_lines = ["import torch", "from torch import Tensor, nn"]
     if "F." in text:
         torch_lines.append("from torch.nn import functional as F")
-    head = f'"""A sequence model for {facts.title}, made with SeqStudio. Needs only torch."""'
+    # The title may be the name of a file, which must not end the text and become code.
+    safe = (c if c.isprintable() and c not in '"\\' else "_" for c in facts.title)
+    title = "".join(safe)
+    head = f'"""A sequence model for {title}, made with SeqStudio. Needs only torch."""'
     return "\n".join([head, "", *used, "", *torch_lines]) + "\n\n"
 
 
@@ -167,8 +170,8 @@ def _literal(value: Value) -> str:
 def _tie_lines(graph: Graph, report: Report) -> Iterator[str]:
     embedding = _tied(graph, report)
     if embedding is not None:
-        head = attribute_name(report.head)
-        yield f"        self.{head}.linear.weight = self.{attribute_name(embedding)}.weight  # tied"
+        head, source = attribute_name(report.head), attribute_name(embedding)
+        yield f"        self.{head}.linear.weight = self.{source}.weight  # tied"
 
 
 def _tied(graph: Graph, report: Report) -> str | None:

@@ -11,8 +11,8 @@ from seqstudio.blocks.check import title_of
 from seqstudio.core.errors import GraphError, SeqError
 from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
-from seqstudio.document.param import Value
-from seqstudio.document.project import Project
+from seqstudio.document.param import ParamError, Value
+from seqstudio.document.project import LIMIT_BLOCKS, Project
 
 STEP_X = 228.0  # default width 156 and gap 72 of the canvas
 CLIP_FORMAT = "seqstudio blocks"
@@ -154,7 +154,8 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
                 params[name] = declared.param(name).parse(old.params[name])
             except SeqError:
                 continue  # the new kind keeps its own default
-    new_id = graph.new_id(kind) if old.id.rstrip("0123456789") == old.kind else old.id
+    follows = old.id.rstrip("0123456789") == old.kind != kind
+    new_id = graph.new_id(kind) if follows else old.id
     block = replace(old, id=new_id, kind=kind, params=params)
     rename = {old.id: new_id}
     wires = tuple(
@@ -222,8 +223,18 @@ class Paste:
         self.new_ids: tuple[str, ...] = ()
 
     def apply(self, project: Project) -> Project:
-        """Return the project with the blocks added; `new_ids` then holds their ids."""
+        """Return the project with the blocks added; `new_ids` then holds their ids.
+
+        Raises:
+            GraphError: The graph would become too large.
+        """
         graph, rename = project.graph, dict[str, str]()
+        if len(graph.blocks) + len(self._blocks) > LIMIT_BLOCKS:
+            raise GraphError(
+                "There is no room for so many blocks",
+                f"a graph holds at most {LIMIT_BLOCKS:,}",
+                "Copy fewer, or delete some",
+            )
         for block in self._blocks:
             fresh = graph.new_id(block.kind)
             rename[block.id] = fresh
@@ -248,9 +259,11 @@ def _parse_clip(text: str) -> tuple[list[Block], list[Wire]]:
         blocks = [_clip_block(item) for item in content["blocks"]]
         ids = {block.id for block in blocks}
         wires = [Wire(*map(str, item)) for item in content["wires"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ParamError) as error:
         raise refused from error
     if not blocks or any(w.source not in ids or w.target not in ids for w in wires):
+        raise refused
+    if len(ids) < len(blocks):
         raise refused
     return blocks, wires
 

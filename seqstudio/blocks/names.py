@@ -24,6 +24,10 @@ RESERVED = frozenset(  # as one text: a line a name would fill the screen
 
 
 def attribute_name(block_id: str) -> str:
-    """Return a name for a block's module that clashes with nothing in a torch module."""
-    clash = keyword.iskeyword(block_id) or block_id in RESERVED
+    """Return a name for a block's module that clashes with nothing in a torch module.
+
+    Two blocks never share one: "class" becomes "class_", and so "class_" becomes "class__".
+    """
+    plain = block_id.rstrip("_")
+    clash = any(keyword.iskeyword(name) or name in RESERVED for name in (plain, block_id))
     return f"{block_id}_" if clash else block_id

@@ -21,6 +21,7 @@ from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas import BLOCK_MIME, CanvasView
+from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.gestures import DrawWire
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
@@ -468,3 +469,34 @@ def test_resting_on_a_wire_tells_its_shape(view, qtbot):
     away = at + QPoint(0, 60)
     send(view, QEvent.Type.MouseMove, away, Qt.MouseButton.NoButton, NONE, Qt.MouseButton.NoButton)
     assert not peek.isVisible()
+
+
+def menu_at(view, at):
+    menu = context_menu(view, at)
+    return {action.text(): action for action in menu.actions()}
+
+
+def test_a_right_click_offers_what_suits_the_place(view, document):
+    start, end = view.canvas.ends(Wire("lstm", "out", "dropout", "in"))
+    on_wire = menu_at(view, on_view(view, (start + end) / 2))
+    on_wire["Take the wire away"].trigger()
+    assert Wire("lstm", "out", "dropout", "in") not in document.project.graph.wires
+    document.undo()
+    on_block = menu_at(view, body(view, "dropout"))
+    assert view.selection == ("dropout",)
+    on_block["Delete"].trigger()
+    assert document.project.graph.into("next_token")["in"].source == "lstm", "it heals"
+    on_canvas = menu_at(view, empty_place(view))
+    assert "Paste" in on_canvas
+    on_canvas["Select all"].trigger()
+    assert len(view.selection) == 4
+
+
+def test_resting_on_a_port_or_a_marked_block_tells_what_it_is(view):
+    assert tip_at(view, port(view, "tokens", "out", True)) == (
+        "tokens (ids). Number of each symbol in the vocabulary"
+    )
+    assert tip_at(view, body(view, "lstm")) == ""
+    view.set_stale(["lstm"])
+    assert tip_at(view, body(view, "lstm")) == "Edited since the run started"
+    assert tip_at(view, empty_place(view)) == ""

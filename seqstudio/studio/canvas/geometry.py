@@ -15,6 +15,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFontMetricsF, QPainterPath
 
 from seqstudio.blocks import editing
+from seqstudio.blocks.catalogue import KINDS
 from seqstudio.document.graph import Graph
 from seqstudio.studio.canvas.face import Face
 from seqstudio.studio.theme import theme
@@ -72,6 +73,14 @@ def lay_out(face: Face, picture_height: float = 0.0) -> BlockLayout:
         bottom = picture.bottom() + inset
     state = (QPointF(0, state_y), QPointF(width, state_y)) if face.loop else None
     return BlockLayout(width, math.ceil(bottom), inputs, outputs, state, picture)
+
+
+def size_of_new(kind: str) -> tuple[float, float]:
+    """Return width and height of a new block of `kind`."""
+    declared = KINDS[kind]
+    face = Face(declared.title, declared.icon, declared.role, inputs=declared.inputs)
+    layout = lay_out(face)
+    return layout.width, layout.height
 
 
 def _scale() -> float:

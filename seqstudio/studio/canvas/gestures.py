@@ -17,7 +17,7 @@ from typing_extensions import override
 from seqstudio.blocks import editing
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.document.graph import Graph, Wire
-from seqstudio.studio.canvas.geometry import snapped
+from seqstudio.studio.canvas.geometry import size_of_new, snapped
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.transient import GhostItem, LooseWireItem, RubberItem, Transient
 
@@ -335,7 +335,7 @@ class DropBlock(Gesture):
     def __init__(self, view: CanvasView, start: Pointer, kind: str) -> None:
         super().__init__(view, start)
         self._kind = kind
-        self._size = view.size_of_new(kind)
+        self._size = size_of_new(kind)
         self._ghost = GhostItem([QRectF(0, 0, self._size[0], self._size[1])])
         self.show(self._ghost)
         self.wire: Wire | None = None

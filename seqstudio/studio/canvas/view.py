@@ -22,7 +22,7 @@ from PySide6.QtGui import (
     QPainter,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QMenu, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks import editing
@@ -31,9 +31,9 @@ from seqstudio.blocks.check import Problem, Report
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
+from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.editor import CanvasEditor
-from seqstudio.studio.canvas.face import Face
-from seqstudio.studio.canvas.geometry import GAP, lay_out, snapped, tidy_places
+from seqstudio.studio.canvas.geometry import GAP, size_of_new, snapped, tidy_places
 from seqstudio.studio.canvas.gestures import Pointer
 from seqstudio.studio.canvas.glide import Glide
 from seqstudio.studio.canvas.keyboard import CanvasKeys
@@ -129,7 +129,7 @@ class CanvasView(CanvasSurface):
         wire = self.editor.wire
         if pos is None and wire is not None and editing.can_insert(self.editor.graph, kind, wire):
             return self.insert(kind, wire)
-        width, height = self.size_of_new(kind)
+        width, height = size_of_new(kind)
         middle = pos or self.mapToScene(self.viewport().rect().center())
         x, y = snapped(middle.x() - width / 2), snapped(middle.y() - height / 2)
         while pos is None and self.canvas.blocks_in(QRectF(x, y, width, height)):
@@ -355,7 +355,7 @@ class CanvasView(CanvasSurface):
 
     def add_at_port(self, kind: str, port: PortHit, at: QPointF | None) -> str:
         """Add a block wired to a port; its own port lies at the scene point `at`."""
-        width, height = self.size_of_new(kind)
+        width, height = size_of_new(kind)
         frame = self.canvas.blocks[port.block].frame
         if port.output:
             x, y = (at.x(), at.y() - 64) if at else (frame.right() + GAP, frame.top())
@@ -370,14 +370,6 @@ class CanvasView(CanvasSurface):
         key = add(kind, x, y, port.block, port.name)
         self.reveal((key,))
         return key
-
-    @staticmethod
-    def size_of_new(kind: str) -> tuple[float, float]:
-        """Return width and height of a new block."""
-        declared = KINDS[kind]
-        face = Face(declared.title, declared.icon, declared.role, (), declared.inputs)
-        layout = lay_out(face)
-        return layout.width, layout.height
 
     def wire_for_new(self, kind: str, at: QPointF) -> Wire | None:
         """Return the wire near a point that a block of `kind` could be inserted on."""
@@ -469,53 +461,13 @@ class CanvasView(CanvasSurface):
     @override
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self._tip(event.pos()), self)
+            QToolTip.showText(event.globalPos(), tip_at(self, event.pos()), self)
             return True
         return super().viewportEvent(event)
 
-    def _tip(self, at: QPoint) -> str:
-        scene = self.mapToScene(at)
-        port = self.canvas.port_at(scene, self.reach())
-        item = self.canvas.blocks[port.block] if port else self.canvas.block_at(scene)
-        if item is None:
-            return ""
-        if port is not None:
-            ports = item.face.outputs if port.output else item.face.inputs
-            named = next(p for p in ports if p.name == port.name)
-            return f"{named.title} ({named.kind})" + (f". {named.help}" if named.help else "")
-        stale = "Edited since the run started" if item.stale else ""
-        return item.face.problem or item.face.note or stale
-
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        scene = self.mapToScene(event.pos())
-        block, wire = self.canvas.block_at(scene), self.canvas.wire_at(scene, _INSERT_PX / 2)
-        if block is not None:
-            self._fill_block_menu(menu, block.key)
-        elif wire is not None:
-            self.editor.select((), wire.wire)
-            menu.addAction("Insert a block…", lambda: self.open_add_menu(event.pos()))
-            menu.addAction("Take the wire away", self.delete_selection)
-        else:
-            menu.addAction("Add a block…", lambda: self.open_add_menu(event.pos()))
-            menu.addAction("Paste", self.paste)
-            menu.addAction("Select all", self.select_all)
-            menu.addAction("Tidy", self.tidy)
-            menu.addAction("Fit everything", self.fit)
-        menu.popup(event.globalPos())
-
-    def _fill_block_menu(self, menu: QMenu, key: str) -> None:
-        if key not in self.selection:
-            self.editor.select((key,))
-        menu.addAction("Open", lambda: self.opened.emit(key))
-        menu.addAction("Wire to…", self.start_wire)
-        menu.addAction("Rename…", lambda: self.rename(key))
-        menu.addAction("Duplicate", self.duplicate)
-        menu.addAction("Copy", self.copy)
-        menu.addAction("Cut", self.cut)
-        menu.addAction("Delete", self.delete_selection)
+        context_menu(self, event.pos()).popup(event.globalPos())
 
     @override
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -184,6 +184,12 @@ def detach(state: Any) -> Any:
     return state
 
 
+def forget_row(state: State, row: int) -> None:
+    """Set the state of one row of a batch back to zero, in place."""
+    for value in flat_state(state).values():
+        value[:, row] = 0.0
+
+
 def flat_state(state: State) -> dict[str, Tensor]:
     """Return the tensors of a recurrent state by path: "lstm/0/1" is c of the first layer."""
     flat: dict[str, Tensor] = {}

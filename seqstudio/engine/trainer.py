@@ -34,7 +34,7 @@ from seqstudio.engine.cadence import Cadence, Setup, Trial
 from seqstudio.engine.devices import choose_device, devices, torch_version
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
 from seqstudio.engine.meter import FLUSH_S, Meter
-from seqstudio.engine.model import GraphModel, State, detach
+from seqstudio.engine.model import GraphModel, State, detach, forget_row
 from seqstudio.engine.optimizing import make_optimizer, rate_factor
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
@@ -310,6 +310,10 @@ class Trainer:
         losses = self.model.losses(outputs, batch.targets)
         losses.mean().backward()  # type: ignore[no-untyped-call]
         self.state = detach(after) if self.carry else None
+        if self.state is not None:
+            # A model that only ever continues does not learn to begin: from a zero state it can
+            # fall into states that it never leaves. So each step one row in turn begins anew.
+            forget_row(self.state, self.step % len(batch.inputs))
         return losses.detach()
 
     def _set_rate(self) -> float:

@@ -40,7 +40,7 @@ def context_menu(view: CanvasView, at: QPoint) -> QMenu:
     elif wire is not None:
         view.editor.select((), wire.wire)
         menu.addAction("Insert a block…", lambda: view.open_add_menu(at))
-        menu.addAction("Take the wire away", lambda: view.delete_selection())
+        menu.addAction("Take the wire away", lambda: view.delete_selection(heal=True))
     else:
         menu.addAction("Add a block…", lambda: view.open_add_menu(at))
         menu.addAction("Paste", view.paste)
@@ -59,4 +59,4 @@ def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
     menu.addAction("Duplicate", view.duplicate)
     menu.addAction("Copy", view.copy)
     menu.addAction("Cut", view.cut)
-    menu.addAction("Delete", lambda: view.delete_selection())
+    menu.addAction("Delete", lambda: view.delete_selection(heal=True))

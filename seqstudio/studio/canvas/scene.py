@@ -202,6 +202,12 @@ class CanvasScene(QGraphicsScene):
             if key in self.blocks:
                 self.blocks[key].set_state("turn", -90.0 if running else None)
 
+    def show_stale(self, ids: Iterable[str]) -> None:
+        """Mark exactly these blocks as edited since the run started."""
+        stale = set(ids)
+        for key, item in self.blocks.items():
+            item.set_state("stale", key in stale)
+
     def turn_rings(self) -> bool:
         """Turn every state ring a little; False when none is there."""
         turning = [item for item in self.blocks.values() if item.turn is not None]

@@ -200,9 +200,7 @@ class CanvasView(CanvasSurface):
 
     def set_stale(self, ids: Iterable[str]) -> None:
         """Mark exactly these blocks as edited since the run started."""
-        stale = set(ids)
-        for key, item in self.canvas.blocks.items():
-            item.set_state("stale", key in stale)
+        self.canvas.show_stale(ids)
 
     def set_thumbnail(self, block_id: str, image: QImage | None) -> None:
         """Show a picture on a block; None takes the thumbnail away."""

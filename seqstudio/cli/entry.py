@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from seqstudio.cli.arguments import COMMANDS, parser_of, window_parser
 from seqstudio.cli.console import drop_stdout, prepare_streams, told
 from seqstudio.cli.usage import no_such
-from seqstudio.core.errors import SeqError
+from seqstudio.core.errors import DataError, SeqError, StorageError
 
 INTERNAL, MISTAKE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
@@ -35,19 +36,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _dispatch(words)
         sys.stdout.flush()
-        return code
     except SystemExit as ending:  # --help and --version
-        return ending.code if isinstance(ending.code, int) else 0
-    except SeqError as error:
-        print("seqstudio:", told(error.what, error.why, error.hint), file=sys.stderr)
-        return MISTAKE
+        code = ending.code if isinstance(ending.code, int) else 0
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last line of defence
+        code = _told(error, debug="--debug" in words)
+    return code
+
+
+def _told(error: Exception, *, debug: bool) -> int:
+    """Say in one line what went wrong; return the exit code."""
+    if isinstance(error, BrokenPipeError):
         drop_stdout()
         return READER_GONE
-    except Exception as error:  # noqa: BLE001  the last line of defence
-        return _internal(error, debug="--debug" in words)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        drop_stdout()  # files have an error of their own, so it is standard output that is full
+        hint = "Free some space and run it again"
+        error = StorageError("The output was not written", "the disk is full", hint)
+    if isinstance(error, SeqError):
+        print("seqstudio:", told(error.what, error.why, error.hint), file=sys.stderr)
+        return MISTAKE
+    return _internal(error, debug=debug)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -66,8 +76,6 @@ def _names_a_file(word: str) -> bool:
 
 
 def _open_window(arguments: Namespace) -> int:
-    from seqstudio.core.errors import DataError
-
     path = Path(arguments.project) if arguments.project else None
     if path is not None and not path.is_file():
         raise DataError(f"There is no file {path}", "", "Check the name and the folder")

@@ -26,7 +26,7 @@ class ChoiceBars(QWidget):
         self._caption = ""
         self._choices: tuple[tuple[str, float], ...] = ()
         self.setAccessibleName("Next token")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         follow_theme(self)
 
     @property
@@ -49,7 +49,7 @@ class ChoiceBars(QWidget):
 
     @override
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, self._height(3))
+        return QSize(120, self._height(1))
 
     def _pitch(self) -> int:
         return theme().line_height("mono")

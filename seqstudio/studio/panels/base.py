@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -67,6 +67,7 @@ class Panel(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
+        rows.setSizeConstraint(QVBoxLayout.SizeConstraint.SetNoConstraint)
         rows.addWidget(self.header)
         rows.addWidget(self._content, 1)
         self._dirty = True
@@ -121,6 +122,15 @@ class Panel(QWidget):
     def is_empty(self) -> bool:
         """Whether the empty state is shown."""
         return self._content.is_empty
+
+    def is_wide(self, px: int) -> bool:
+        """Tell whether the panel is at least so wide, at the size of the text."""
+        return self.width() >= round(px * max(1.0, theme().scale))
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        # Docks may get smaller than all switches together: a panel leaves out what does not fit.
+        return QSize(240, 140)
 
     # When to redraw
 

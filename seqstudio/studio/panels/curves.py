@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from PySide6.QtCore import QPointF, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -81,6 +81,13 @@ class CurvesPanel(Panel):
         self._chart.hovered.connect(self._hovered)
         self.set_body(self._chart)
 
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._show_units()
+        self._clock.setVisible(self.is_wide(560))
+        self._verdict.setVisible(self.is_wide(440))
+
     # What is shown
 
     @property
@@ -136,8 +143,7 @@ class CurvesPanel(Panel):
 
     @override
     def draw(self) -> None:
-        for name, switch in self._units.items():
-            switch.setVisible((name == "nats") == (len(measures_of(self._unit)) == 3))
+        self._show_units()
         self._lay_out()
         for run in self._runs.values():
             run.feed()
@@ -146,6 +152,11 @@ class CurvesPanel(Panel):
             self.show_body()
         else:
             self.show_empty(*self._invitation())
+
+    def _show_units(self) -> None:
+        nats = len(measures_of(self._unit)) == 3
+        for name, switch in self._units.items():
+            switch.setVisible((name == "nats") == nats and self.is_wide(380))
 
     def _invitation(self) -> tuple[str, str, str]:
         if self.session.state in {"starting", "running"}:

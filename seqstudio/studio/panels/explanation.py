@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRectF, Qt, Slot
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -50,6 +50,7 @@ class InfoPopover(QWidget):
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
+        self._button: QWidget | None = None
         self.setFixedWidth(_WIDTH)
         self.setAccessibleName(f"How {title.lower()} is computed")
         rows = QVBoxLayout(self)
@@ -79,13 +80,28 @@ class InfoPopover(QWidget):
 
     def open_under(self, button: QWidget) -> None:
         """Show the card below a button, inside the screen."""
-        self.adjustSize()
+        self._button = button
+        self._fit()
+        self.show()
+
+    def _fit(self) -> None:
+        """Take the height that the words need at this width, and stay inside the screen."""
+        layout, button = self.layout(), self._button
+        if layout is None or button is None:
+            return
+        self.resize(self.width(), layout.totalHeightForWidth(self.width()))
         place = button.mapToGlobal(QPoint(button.width() - self.width(), button.height() + 4))
         room = button.screen().availableGeometry()
         x = max(room.left() + 8, min(place.x(), room.right() - self.width() - 8))
         y = max(room.top() + 8, min(place.y(), room.bottom() - self.height() - 8))
         self.move(x, y)
-        self.show()
+
+    @override
+    def event(self, event: QEvent, /) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()  # formulas are typeset aside and grow when they are ready
+        return done
 
     @Slot()
     def restyle(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -91,6 +91,11 @@ class HorizonPanel(Panel):
         self._chart.hovered.connect(self._hovered)
         self.set_body(self._chart)
         self._set_axes(self._project_window())
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._quantity.setVisible(self.is_wide(380))
 
     # What is shown
 
@@ -278,10 +283,10 @@ class HorizonPanel(Panel):
         rows = []
         for shown in self._shown:
             reading, horizon = shown.reading, shown.horizon
-            most, least = int(horizon.count.max(initial=0)), int(horizon.count.min(initial=0))
+            pairs = f"{int(horizon.count.min())} to {int(horizon.count.max())} pairs a distance"
             words = (
                 f"step {reading.step:,}, {reading.rows} rows of the {reading.source}, window "
-                f"{reading.window}, {least} to {most} pairs a distance, {reach_words(horizon)}"
+                f"{reading.window}, {pairs}, {reach_words(horizon)}"
             )
             rows.append((shown.curve.label, words))
         if rows:

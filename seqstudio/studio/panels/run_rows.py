@@ -220,8 +220,8 @@ def _below(row: RunRow) -> str:
 COLUMNS = (
     _Column("", 40, 0, lambda row: "drawn beside" if row.beside else ""),
     _Column("Run", 150, 0, lambda row: row.title),
-    _Column("State", 104, 0, lambda row: _STATES.get(row.state, ("", row.state, ""))[1]),
-    _Column("Step", 68, 0, lambda row: f"{row.step:,}", number=True),
+    _Column("State", 104, 430, lambda row: _STATES.get(row.state, ("", row.state, ""))[1]),
+    _Column("Step", 68, 520, lambda row: f"{row.step:,}", number=True),
     _Column("Train", 64, 620, lambda row: _loss(row.train), number=True),
     _Column("Validation", 76, 0, lambda row: _loss(row.validation), number=True),
     _Column("Below floor", 86, 0, _below, number=True),

@@ -50,8 +50,6 @@ class RunsPanel(Panel):
         super().__init__(session, parent)
         self._table = _Table(self)
         self._reader = RowReader(session)
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
         self._reading = self._again = False
         self._done = _Done(self)
         self._done.rows_read.connect(self._take)
@@ -75,7 +73,7 @@ class RunsPanel(Panel):
             self._again = True
             return
         self._reading = True
-        self._pool.start(_Read(self._reader, self._done))
+        QThreadPool.globalInstance().start(_Read(self._reader, self._done))
 
     @Slot(object)
     def _take(self, rows: object) -> None:

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 MOST_BITS = 8.0
 _WIDE = 640
+_UNBOUND = 16_777_215  # Qt's greatest size
 _LONGEST_LIVE = 2000
+_BARS_SHARE = 0.36
 
 
 class SamplesPanel(Panel):
@@ -99,7 +101,7 @@ class SamplesPanel(Panel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        wide = self.width() >= round(_WIDE * max(1.0, theme().scale))
+        wide = self.is_wide(_WIDE)
         beside = self._top.indexOf(self._side) >= 0
         if wide and not beside:
             self._below.removeWidget(self._side)
@@ -107,7 +109,7 @@ class SamplesPanel(Panel):
         elif not wide and beside:
             self._top.removeWidget(self._side)
             self._below.addWidget(self._side)
-        self._side.set_beside(wide)
+        self._side.set_beside(wide, round(_BARS_SHARE * self.height()))
         self._steps.setVisible(self.width() >= 360)
 
     # What is shown
@@ -290,15 +292,16 @@ class _Well(QWidget):
         self._bars = bars
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 14, 0, 6)
-        rows.addWidget(bars)
-        rows.addStretch(1)
+        rows.addWidget(bars, 1)
+        rows.addStretch(0)
         self.setAutoFillBackground(True)
         follow_theme(self)
 
-    def set_beside(self, beside: bool) -> None:
-        self.setFixedWidth(250) if beside else self.setMaximumWidth(16_777_215)
-        if not beside:
-            self.setMinimumWidth(0)
+    def set_beside(self, beside: bool, height: int) -> None:
+        """Stand beside the text, or below it with at most `height`, so that the text has room."""
+        self.setMinimumWidth(250 if beside else 0)
+        self.setMaximumWidth(250 if beside else _UNBOUND)
+        self.setMaximumHeight(_UNBOUND if beside else height)
         across = QSizePolicy.Policy.Fixed if beside else QSizePolicy.Policy.Expanding
         self.setSizePolicy(across, QSizePolicy.Policy.Preferred)
 

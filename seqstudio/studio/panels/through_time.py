@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -125,15 +125,13 @@ class ThroughTimePanel(Panel):
         if key != self._drawn_key:
             self._drawn_key = key
             self._draw_lines()
-        for switch in (self._total, self._direct):
-            switch.setVisible(self._layer is not None)
+        self._show_switches()
         self._place_cursor()
         self._invite()
 
     def _draw_lines(self) -> None:
         self._chart.clear()
         layer, reading = self._layer, self._reading
-        self._cell.setVisible(layer is not None and layer.total_c is not None)
         if layer is None or reading is None:
             self._layers.hide()
             return
@@ -148,6 +146,19 @@ class ThroughTimePanel(Panel):
                 "total dL/dh", "role:gradient", t, layer.total_h, theme().stroke("plotCurrent")
             )
         self._set_axes(reading, layer)
+
+    def _show_switches(self) -> None:
+        shown = self._layer is not None and self.is_wide(470)
+        for switch in (self._total, self._direct):
+            switch.setVisible(shown)
+        self._cell.setVisible(
+            shown and self._layer is not None and self._layer.total_c is not None
+        )
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._show_switches()
 
     def _fill_layers(self, reading: GradientReading, shown: LayerGradient) -> None:
         options = [((each.block, each.layer), self._layer_name(each)) for each in reading.layers]

@@ -14,6 +14,8 @@ from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, Label, NumberField, TextField
 
 _ONE_ROW = 660
+_ALL_FIELDS = 490
+_SEED_TOO = 380
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class WritingForm(QWidget):
         self.top_p = _number("top_p", ".2f", "Top p")
         self.seed = NumberField(0, 0, 2**31 - 1, form="int", name="Seed")
         self.button = Button("Write another", icon="sample")
+        self._rare: list[QWidget] = []
+        self._rarer: list[QWidget] = []
         self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._rows.setContentsMargins(12, 6, 12, 8)
         self._rows.setSpacing(10)
@@ -69,9 +73,13 @@ class WritingForm(QWidget):
             ("Seed", self.seed),
         )
         for name, field in fields:
-            row.addWidget(Label(name, "small", "textMid", parent=self))
+            label = Label(name, "small", "textMid", parent=self)
+            row.addWidget(label)
             row.addWidget(field)
-            row.addSpacing(2)
+            if field in (self.top_k, self.top_p):
+                self._rare += [label, field]
+            elif field is self.seed:
+                self._rarer += [label, field]
         row.addStretch(1)
         row.addWidget(self.button)
         return row
@@ -123,7 +131,12 @@ class WritingForm(QWidget):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        wide = self.width() >= round(_ONE_ROW * max(1.0, theme().scale))
+        scale = max(1.0, theme().scale)
+        wide = self.width() >= round(_ONE_ROW * scale)
+        for part in self._rare:
+            part.setVisible(self.width() >= round(_ALL_FIELDS * scale))
+        for part in self._rarer:
+            part.setVisible(self.width() >= round(_SEED_TOO * scale))
         direction = QBoxLayout.Direction
         self._rows.setDirection(direction.LeftToRight if wide else direction.TopToBottom)
 

@@ -134,7 +134,8 @@ def paint_end_labels(painter: QPainter, labels: Sequence[EndLabel]) -> None:
         if label.inside:
             painter.drawRoundedRect(label.box(), 4, 4)
     for label in labels:
-        if abs(label.at.y() - label.end.y()) > 2:
+        beside = label.at.x() < label.end.x()  # a leader would strike the name through
+        if abs(label.at.y() - label.end.y()) > 2 and not beside:
             painter.setPen(pen(faded(label.colour, 0.7)))
             painter.drawLine(label.end, label.at + QPointF(-3, 0))
         _paint_end_label(painter, label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QDockWidget
 
 from seqstudio.blocks.catalogue import KINDS
@@ -14,6 +14,14 @@ from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.gallery import Gallery
 from seqstudio.studio.inspector import Inspector
+from seqstudio.studio.listen import (
+    AbcPanel,
+    AgesPanel,
+    ListenSession,
+    MeasuresPanel,
+    PianoRollPanel,
+    WritePanel,
+)
 from seqstudio.studio.page import Page
 from seqstudio.studio.palette import Palette
 from seqstudio.studio.panels.attention import AttentionPanel
@@ -72,6 +80,7 @@ class BuildPage(Page):
     def _connect(self) -> None:
         self.palette_side.chosen.connect(self._add)
         self.canvas.selection_changed.connect(self._selected)
+        self.canvas.unroll_requested.connect(self._unroll)
         self.inspector.action.connect(self._act)
         self.session.facts_changed.connect(self._take_facts)
         self.session.state_changed.connect(self._show_running)
@@ -93,6 +102,10 @@ class BuildPage(Page):
     @Slot()
     def _close_gallery(self) -> None:
         self.show_gallery(False)
+
+    @Slot(str)
+    def _unroll(self, _block: str) -> None:
+        self.deck.choose("Unrolled")
 
     @Slot(str)
     def _add(self, kind: str) -> None:
@@ -203,6 +216,40 @@ class InsidePage(Page):
         self.splitDockWidget(first, second, Qt.Orientation.Vertical)
         self.size_docks([first, second], [330, 300], Qt.Orientation.Vertical)
         self.size_docks([first, right], [860, 580], Qt.Orientation.Horizontal)
+
+
+class ListenPage(Page):
+    """The tune that the model wrote: roll above, text and measures below, writing at the right.
+
+    Signals:
+        template_wanted(str): the person wants a project that writes tunes.
+    """
+
+    template_wanted = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("listen")
+        self.listen = ListenSession(session, parent=self)
+        listen = self.listen
+        self.roll = PianoRollPanel(session, listen=listen)
+        self.write = WritePanel(session, listen=listen)
+        self.abc, self.ages = AbcPanel(session, listen=listen), AgesPanel(session, listen=listen)
+        self.measures = MeasuresPanel(session, listen=listen)
+        for panel in (self.roll, self.write, self.abc, self.ages, self.measures):
+            panel.template_wanted.connect(self.template_wanted)
+        top = self.add(self.roll, Area.LeftDockWidgetArea)
+        side = self.add(self.write, Area.RightDockWidgetArea)
+        text = self.add(self.abc, Area.LeftDockWidgetArea)
+        ages = self.add(self.ages, Area.RightDockWidgetArea)
+        measures = self.add(self.measures, Area.LeftDockWidgetArea)
+        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        self.splitDockWidget(top, text, vertical)
+        self.splitDockWidget(text, measures, horizontal)
+        self.splitDockWidget(side, ages, vertical)
+        self.size_docks([top, text], [430, 250], vertical)
+        self.size_docks([text, measures], [640, 470], horizontal)
+        self.size_docks([side, ages], [430, 250], vertical)
+        self.size_docks([top, side], [1110, 330], horizontal)
 
 
 class TrainPage(Page):

@@ -37,7 +37,7 @@ from seqstudio.studio.faults import Fault, FaultCatcher
 from seqstudio.studio.gallery import template_for
 from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.page import Page
-from seqstudio.studio.pages import BuildPage, InsidePage, TrainPage
+from seqstudio.studio.pages import BuildPage, InsidePage, ListenPage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
 from seqstudio.studio.theme import follow_theme, theme, themes
@@ -104,11 +104,12 @@ class MainWindow(QMainWindow):
 
     def _make_pages(self) -> dict[str, Page]:
         self.build, self.learn = BuildPage(self.session), LearnPage()
-        self.inside = InsidePage(self.session)
+        self.inside, self.listen = InsidePage(self.session), ListenPage(self.session)
         return {
             "build": self.build,
             "train": TrainPage(self.session),
             "inside": self.inside,
+            "listen": self.listen,
             "learn": self.learn,
         }
 
@@ -246,6 +247,7 @@ class MainWindow(QMainWindow):
         gallery.chosen.connect(self.start_from)
         self.learn.template_wanted.connect(self.start_from)
         self.inside.attention.template_wanted.connect(self.start_from)
+        self.listen.template_wanted.connect(self.start_from)
         gallery.file_dropped.connect(self.open_any)
         gallery.file_wanted.connect(self.choose_data)
         self.build.data.file_wanted.connect(self.choose_data)
@@ -565,6 +567,7 @@ class MainWindow(QMainWindow):
     def _end_close(self) -> None:
         self._fault_timer.stop()
         self.learn.close_workers()
+        self.listen.listen.close()
         self._unsaved()
         self.session.end_close(1.0)
 

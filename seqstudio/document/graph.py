@@ -16,7 +16,7 @@ class Block:
     Attributes:
         id: Unique in its graph, stable for life; also the name of its module in the code.
         kind: Key in the catalogue.
-        x: Left edge on the canvas, logical pixels.
+        x: Left edge on the canvas, logical pixels, kept to a hundredth as in the file.
         y: Top edge.
         params: Values that differ from nothing: all declared settings, by name.
         title: The person's own name for it, or "".
@@ -30,6 +30,10 @@ class Block:
     params: Mapping[str, Value] = field(default_factory=dict)
     title: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "x", round(self.x, 2))
+        object.__setattr__(self, "y", round(self.y, 2))
 
     def with_param(self, name: str, value: Value) -> Block:
         """Return a copy with one setting changed."""

@@ -75,8 +75,8 @@ def project_text(project: Project) -> str:
         {
             "id": block.id,
             "kind": block.kind,
-            "x": round(block.x, 2),
-            "y": round(block.y, 2),
+            "x": block.x,
+            "y": block.y,
             **({"title": block.title} if block.title else {}),
             "params": dict(block.params),
             **block.extra,

@@ -1,0 +1,289 @@
+"""Random edits, undo, redo, save and load: the history is exact, the file equal, nothing empty."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from seqstudio.blocks import editing
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import check
+from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.core.errors import SeqError
+from seqstudio.document.document import Document
+from seqstudio.document.edits import (
+    Connect,
+    Disconnect,
+    MoveBlocks,
+    RenameBlock,
+    ReplaceProject,
+    SetSetting,
+)
+from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.project import Project, load_project, parse_project, project_text
+from seqstudio.document.settings import SamplingSettings, TrainingSettings
+
+FACTS = DataFacts(vocabulary=7)
+PLACES = st.integers(-90_000, 90_000).map(lambda n: n / 100)
+WORDS = st.text(max_size=12)
+
+
+def value_of(param) -> st.SearchStrategy[object]:
+    if param.kind == "bool":
+        return st.booleans()
+    if param.kind == "choice":
+        return st.sampled_from([key for key, _ in param.choices])
+    if param.kind == "int":
+        return st.integers(int(param.low), min(int(param.high), 300))
+    if param.kind == "float":
+        return st.floats(param.low, param.high, allow_nan=False)
+    return WORDS
+
+
+class Editing(RuleBasedStateMachine):
+    """A person at the canvas. `shadow` is what the document must be after so many steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock_s = 0.0
+        self.document = Document(make("hello-rnn"), lambda: self.clock_s)
+        self.shadow = [self.document.project]
+        self.at = 0
+        self.merging = ""
+        self.changes = []
+        self.document.changed.connect(self.changes.append)
+        self.folder = tempfile.TemporaryDirectory(prefix="seqstudio-machine-")
+        self.path = Path(self.folder.name) / "p.seq"
+
+    def teardown(self) -> None:
+        undone = 0
+        while self.document.undo():
+            undone += 1
+        assert undone == self.at
+        assert self.document.project == self.shadow[0]
+        redone = 0
+        while self.document.redo():
+            redone += 1
+        assert redone == len(self.shadow) - 1
+        assert self.document.project == self.shadow[-1]
+        self.folder.cleanup()
+
+    @property
+    def graph(self) -> Graph:
+        return self.document.project.graph
+
+    def do(self, edit, merge: str = "") -> None:
+        before = self.document.project
+        heard = len(self.changes)
+        try:
+            changed = self.document.apply(edit, merge)
+        except SeqError:
+            assert self.document.project is before
+            assert len(self.changes) == heard
+            return
+        assert changed == (self.document.project != before)
+        assert len(self.changes) == heard + changed
+        if not changed:
+            return
+        goes_on = merge and merge == self.merging and self.at == len(self.shadow) - 1
+        if not goes_on:
+            del self.shadow[self.at + 1 :]
+            self.shadow.append(before)  # taken over just below
+            self.at += 1
+        self.shadow[self.at] = self.document.project
+        self.merging = merge
+        if goes_on and self.shadow[self.at] == self.shadow[self.at - 1]:
+            self.shadow.pop()  # dragged back to where it was
+            self.at -= 1
+            self.merging = ""
+
+    def block(self, data: st.DataObject) -> Block | None:
+        keys = list(self.graph.blocks)
+        return self.graph.blocks[data.draw(st.sampled_from(keys))] if keys else None
+
+    def wire(self, data: st.DataObject) -> Wire | None:
+        return data.draw(st.sampled_from(self.graph.wires)) if self.graph.wires else None
+
+    # What a person does
+
+    @rule(kind=st.sampled_from(sorted(KINDS)), x=PLACES, y=PLACES)
+    def add(self, kind: str, x: float, y: float) -> None:
+        count = len(self.graph.blocks)
+        self.do(editing.add(self.graph, kind, x, y))
+        assert len(self.graph.blocks) == count + 1
+
+    @rule(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
+    def add_after(self, data: st.DataObject, kind: str) -> None:
+        block = self.block(data)
+        if block is not None and KINDS[block.kind].outputs:
+            self.do(editing.add_wired(self.graph, kind, 0.0, 0.0, block.id, "out"))
+
+    @rule(data=st.data())
+    def connect(self, data: st.DataObject) -> None:
+        source, target = self.block(data), self.block(data)
+        if source is None or target is None:
+            return
+        ports = [port.name for port in KINDS[target.kind].inputs] or ["in"]
+        wire = Wire(source.id, "out", target.id, data.draw(st.sampled_from(ports)))
+        if not editing.refusal(self.graph, wire):
+            self.do(Connect(wire))
+            assert wire in self.graph.wires
+            assert self.graph.order()[1] == [], "a wire that was allowed closed a loop"
+
+    @rule(data=st.data())
+    def disconnect(self, data: st.DataObject) -> None:
+        wire = self.wire(data)
+        if wire is not None:
+            self.do(Disconnect(wire))
+
+    @rule(data=st.data(), x=PLACES, y=PLACES)
+    def move(self, data: st.DataObject, x: float, y: float) -> None:
+        block = self.block(data)
+        if block is not None:
+            self.do(MoveBlocks({block.id: (x, y)}))
+
+    @rule(data=st.data(), xs=st.lists(PLACES, min_size=2, max_size=5))
+    def drag(self, data: st.DataObject, xs: list[float]) -> None:
+        block = self.block(data)
+        self.clock_s += 5.0
+        self.merging = ""
+        for x in xs if block is not None else ():
+            self.do(MoveBlocks({block.id: (x, block.y)}), f"move {block.id}")
+        self.clock_s += 5.0
+        self.merging = ""
+
+    @rule(data=st.data())
+    def set_param(self, data: st.DataObject) -> None:
+        block = self.block(data)
+        params = KINDS[block.kind].params if block is not None else ()
+        if params:
+            param = data.draw(st.sampled_from(params))
+            value = data.draw(value_of(param))
+            self.do(editing.set_param(self.graph, block.id, param.name, value))
+
+    @rule(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
+    def switch_kind(self, data: st.DataObject, kind: str) -> None:
+        block = self.block(data)
+        if block is not None:
+            self.do(editing.switch_kind(self.graph, block.id, kind))
+
+    @rule(data=st.data(), heal=st.booleans())
+    def remove(self, data: st.DataObject, heal: bool) -> None:
+        keys = list(self.graph.blocks)
+        chosen = data.draw(st.sets(st.sampled_from(keys), max_size=3)) if keys else set()
+        self.do(editing.remove(self.graph, chosen, heal))
+        assert not chosen & set(self.graph.blocks)
+
+    @rule(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
+    def insert(self, data: st.DataObject, kind: str) -> None:
+        wire = self.wire(data)
+        if wire is not None and editing.can_insert(self.graph, kind, wire):
+            count = len(self.graph.wires)
+            self.do(editing.insert_on_wire(self.graph, kind, wire))
+            assert len(self.graph.wires) == count + 1
+
+    @rule(data=st.data())
+    def paste(self, data: st.DataObject) -> None:
+        keys = list(self.graph.blocks)
+        if keys and len(keys) < 40:
+            chosen = data.draw(st.sets(st.sampled_from(keys), min_size=1, max_size=4))
+            text = editing.copy_text(self.graph, chosen)
+            edit = editing.Paste(text, (24.0, 24.0))
+            self.do(edit)
+            assert len(edit.new_ids) == len(chosen)
+            assert len(self.graph.blocks) == len(keys) + len(chosen)
+
+    @rule(data=st.data(), title=WORDS)
+    def rename(self, data: st.DataObject, title: str) -> None:
+        block = self.block(data)
+        if block is not None:
+            self.do(RenameBlock(block.id, title))
+
+    @rule(data=st.data(), group=st.sampled_from(["training", "sampling"]))
+    def change_setting(self, data: st.DataObject, group: str) -> None:
+        table = {"training": TrainingSettings, "sampling": SamplingSettings}[group]
+        param = data.draw(st.sampled_from(table.PARAMS))
+        self.do(SetSetting(group, param.name, data.draw(value_of(param))))
+
+    @rule(template=st.sampled_from(sorted(TEMPLATES)))
+    def take_template(self, template: str) -> None:
+        self.do(ReplaceProject(make(template)))
+
+    @rule()
+    def tidy(self) -> None:
+        self.do(MoveBlocks(editing.tidy(self.graph)))
+
+    @precondition(lambda self: self.at > 0)
+    @rule()
+    def undo(self) -> None:
+        assert self.document.undo_label
+        assert self.document.undo()
+        self.at -= 1
+        self.merging = ""
+        assert self.document.project == self.shadow[self.at]
+
+    @precondition(lambda self: self.at < len(self.shadow) - 1)
+    @rule()
+    def redo(self) -> None:
+        assert self.document.redo_label
+        assert self.document.redo()
+        self.at += 1
+        assert self.document.project == self.shadow[self.at]
+
+    @rule()
+    def save_and_load(self) -> None:
+        self.document.save(self.path)
+        assert not self.document.modified
+        assert load_project(self.path) == self.document.project
+
+    # What always holds
+
+    @invariant()
+    def the_text_is_stable(self) -> None:
+        text = project_text(self.document.project)
+        again = parse_project(text)
+        assert again == self.document.project
+        assert project_text(again) == text
+
+    @invariant()
+    def wires_end_at_blocks_and_inputs_take_one(self) -> None:
+        ends = [(wire.target, wire.into) for wire in self.graph.wires]
+        assert len(ends) == len(set(ends))
+        for wire in self.graph.wires:
+            assert wire.source in self.graph.blocks
+            assert wire.target in self.graph.blocks
+
+    @invariant()
+    def the_check_answers(self) -> None:
+        report = check(self.graph, FACTS)
+        assert all(problem.what for problem in report.problems)
+
+    @invariant()
+    def no_step_is_empty(self) -> None:
+        for before, after in zip(self.shadow, self.shadow[1:], strict=False):
+            assert before != after
+
+
+Editing.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+TestEditing = Editing.TestCase
+
+
+def test_a_project_with_everything_survives_the_file() -> None:
+    project = dataclasses.replace(
+        make("char-attention"), notes='"\\ \n\t ünï 😀 \u2028', run="lstm-1", extra={"b": [{}]}
+    )
+    assert parse_project(project_text(project)) == project
+    assert isinstance(project, Project)

@@ -141,6 +141,7 @@ class Session(QObject):
         self._loading: Future[Dataset] | None = None
         self._loaded: DataSettings | None = None
         self._request = 0
+        self._wanted = ""
         self._resume_after_move: Path | None = None
         self._closing = False
         document.changed.connect(self._project_became)
@@ -191,6 +192,11 @@ class Session(QObject):
         except SeqError as error:
             self.dataset, self.data_error = None, error
         self._renew_facts()
+        wanted, self._wanted = self._wanted, ""
+        if wanted and self.dataset is not None:
+            self._begin(paused=wanted == "step")
+            if wanted == "step" and self.state == "starting":
+                self._send(Step())
 
     def _renew_facts(self) -> None:
         if self.dataset is None:
@@ -323,6 +329,10 @@ class Session(QObject):
         return bool(self.history.run) and (folder / "checkpoints" / "latest.json").exists()
 
     def _begin(self, paused: bool = False) -> None:
+        if self._loading is not None and self.data_error is None:
+            self._wanted = "step" if paused else "play"  # goes on when the data are there
+            self._tell(Notice("Reading the data", "", "Training begins when they are there"))
+            return
         problem = self.refusal()
         if problem is not None:
             self._tell(problem)

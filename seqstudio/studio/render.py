@@ -39,15 +39,19 @@ from seqstudio.studio.theme import theme, themes
 from seqstudio.studio.window import MainWindow
 
 PANELS = {
-    "curves": "curves:CurvesPanel",
-    "norms": "norms:NormsPanel",
-    "horizon": "horizon:HorizonPanel",
-    "gradients": "through_time:ThroughTimePanel",
-    "attention": "attention:AttentionPanel",
-    "samples": "samples:SamplesPanel",
-    "code": "code:CodePanel",
-    "data": "data:DataPanel",
-    "runs": "runs:RunsPanel",
+    "curves": "panels.curves:CurvesPanel",
+    "norms": "panels.norms:NormsPanel",
+    "horizon": "panels.horizon:HorizonPanel",
+    "gradients": "panels.through_time:ThroughTimePanel",
+    "attention": "panels.attention:AttentionPanel",
+    "samples": "panels.samples:SamplesPanel",
+    "code": "panels.code:CodePanel",
+    "data": "panels.data:DataPanel",
+    "runs": "panels.runs:RunsPanel",
+    "roll": "listen.roll_panel:PianoRollPanel",
+    "abc": "listen.abc_panel:AbcPanel",
+    "measures": "listen.measures_panel:MeasuresPanel",
+    "ages": "listen.ages_panel:AgesPanel",
 }
 CANVAS, WINDOW = "canvas", "window"
 PANEL_SIZE, WINDOW_SIZE = (1120, 700), (1440, 900)
@@ -247,7 +251,7 @@ def _show_run(session: Session, wanted: str) -> None:
 
 def _panel(session: Session, name: str) -> Panel:
     module, _, kind = PANELS[name].partition(":")
-    found = getattr(importlib.import_module(f"seqstudio.studio.panels.{module}"), kind)
+    found = getattr(importlib.import_module(f"seqstudio.studio.{module}"), kind)
     panel: Panel = found(session)
     return panel
 
@@ -256,11 +260,10 @@ def _panel_image(session: Session, name: str, width: int, height: int) -> QImage
     panel = _panel(session, name)
     try:
         panel.resize(width, height)
-        panel.show()
-        _settle()
+        panel.refresh()
+        _settle()  # unseen: showing it would open the sound output for a tune
         return panel.to_image(width, height)
     finally:
-        panel.close()
         panel.deleteLater()
 
 
@@ -311,6 +314,7 @@ def _window_picture(order: Order) -> bytes:
     """
     window = open_window(order.path)
     try:
+        QApplication.processEvents()  # what the window put off until now must not come after it
         if order.name not in {*window.pages, WINDOW}:
             names = ", ".join([CANVAS, *PANELS, WINDOW, *window.pages])
             raise SeqError(f"There is no panel {order.name!r}", "", f"Choose one of: {names}")

@@ -102,6 +102,20 @@ def test_a_transformer_has_its_input_gradient_and_says_why_not_the_rest(viewing,
     assert "recurrent" in panel._quantity._buttons["dl/dh"].toolTip()
 
 
+def test_input_gradient_can_be_told_relative_to_the_first_step_back(viewing, shown):
+    panel = shown(HorizonPanel(viewing("char-gpt")))
+    before = np.array(panel._chart.curves()[0].series.y)
+    assert before[0] == pytest.approx(1)
+    QTest.mouseClick(panel._start._buttons["1"], LEFT)
+    (line,) = panel._chart.curves()
+    np.testing.assert_allclose(line.series.y, before / before[1])
+    assert line.series.y[1] == pytest.approx(1)
+    session = panel.session
+    session.history = with_readings(session, looked(straight(-0.1))).history
+    session.run_changed.emit()
+    assert not panel._start.isVisible(), "a state has no shortcut to leave out"
+
+
 def test_words_of_the_reach():
     assert reach_words(straight(-1 / 3.9)) == "÷10 every 3.9"
     assert reach_words(straight(-1 / 15)) == "÷10 every 15"

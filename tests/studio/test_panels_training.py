@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,7 @@ from seqstudio.studio.panels.explanation import InfoPopover
 from seqstudio.studio.panels.measures import TrailingMean, measures_of
 from seqstudio.studio.panels.norms import NormsPanel, clip_words, clipped
 from seqstudio.studio.theme import theme, themes
+from seqstudio.studio.widgets import EquationView, Label
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -140,6 +141,10 @@ def test_verdict_stands_below_or_above_the_floor_in_words_and_colour(viewing, sh
     panel.refresh()
     assert panel._verdict.text() == "0.25 above the floor"
     assert panel._verdict.property("tone") == "error"
+    session.history.extend([Validation(4, 1.501, 0.5, 100, True, False)])
+    session.history.step = 4
+    panel.refresh()
+    assert panel._verdict.text() == "level with the floor"
 
 
 def test_read_out_tells_the_step_under_the_pointer(viewing, shown):
@@ -350,6 +355,32 @@ def test_explanation_opens_with_what_stands_behind_the_numbers(viewing, shown, q
     assert any("predictions" in text for text in told)
     popover.close()
     qtbot.waitUntil(lambda: not panel.findChildren(InfoPopover))
+
+
+def test_explanation_has_room_for_all_its_words(viewing, shown, qtbot):
+    panel = shown(CurvesPanel(viewing("char-lstm")))
+    QTest.keyClicks(panel, "?")
+    (popover,) = panel.findChildren(InfoPopover)
+    (formulas,) = popover.findChildren(EquationView)
+    plain = formulas.sizeHint().height()
+    qtbot.waitUntil(lambda: formulas.sizeHint().height() != plain, timeout=20_000)
+    QGuiApplication.sendPostedEvents()
+    for part in [*popover.findChildren(Label), formulas]:
+        needed = part.heightForWidth(part.width())
+        assert part.height() >= max(needed, 0)
+    assert formulas.height() >= formulas.sizeHint().height()
+    assert popover.height() == popover.layout().totalHeightForWidth(popover.width())
+    popover.close()
+
+
+def test_narrow_panels_leave_switches_out_instead_of_cutting_them(viewing, shown):
+    panel = shown(CurvesPanel(viewing("char-lstm")), 400, 240)
+    assert panel.width() == 400
+    assert not panel._clock.isVisible()
+    assert panel._units["nats"].isVisible()
+    panel.resize(720, 420)
+    assert panel._clock.isVisible()
+    assert panel._verdict.isVisible()
 
 
 def test_another_run_takes_the_place_of_the_first(viewing, shown):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QRegion, QShowEvent
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QRegion, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -196,6 +196,13 @@ class Panel(QWidget):
         """Open the explanation under its button."""
         popover = InfoPopover(self.title, self.explanation, self.measured(), self)
         popover.open_under(self._info)
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        if event.text() == "?":
+            self.show_info()
+        else:
+            super().keyPressEvent(event)
 
     @Slot()
     def save_picture(self) -> None:

@@ -24,7 +24,7 @@ from seqstudio.studio.plots import Curve, ReadOut, resolve
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.plots.scale import around
 from seqstudio.studio.theme import pen, theme
-from seqstudio.studio.widgets import Label, Segments, format_number
+from seqstudio.studio.widgets import Label, Segments, format_number, parse_number
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -196,8 +196,7 @@ class CurvesPanel(Panel):
         training = (self.session.run_project or self.session.project).training
         history = self.session.history
         if history.state in {"finished", "stopped"} and len(history.curves):
-            end = minutes_of(history, history.step) if self._by_minutes else float(history.step)
-            return NAME_ROOM * max(end, 1e-3)
+            return NAME_ROOM * max(self._place_of(history.step), 1e-3)
         if self._by_minutes:
             return NAME_ROOM * training.minutes if training.budget == "minutes" else 1.0
         return NAME_ROOM * training.steps if training.budget == "steps" else _LEAST_STEPS
@@ -239,18 +238,16 @@ class CurvesPanel(Panel):
         best, run = self.session.history.best_validation(), self._current
         if best is None or run is None:
             return
-        history = self.session.history
-        x = minutes_of(history, best.step) if self._by_minutes else float(best.step)
-        place = frame.point(x, self.measure.of(best.loss))
+        place = frame.point(self._place_of(best.step), self.measure.of(best.loss))
         if frame.rect.contains(place):
             paint_disc(painter, place, resolve(run.line.paint))
 
     def _paint_live(self, painter: QPainter, frame: Frame) -> None:
-        history, places = self.session.history, []
-        for change in history.live:
+        places = []
+        for change in self.session.history.live:
             name, form = _LIVE_WORDS.get(change.name, (change.name, "auto"))
-            x = minutes_of(history, change.step) if self._by_minutes else float(change.step)
-            places.append((x, f"{name} {format_number(change.value, form)}"))
+            words = f"{name} {format_number(change.value, form)}"
+            places.append((self._place_of(change.step), words))
         paint_ticks_of(painter, frame, places)
 
     # Cursor and read-out
@@ -268,7 +265,10 @@ class CurvesPanel(Panel):
         self._chart.set_read_out(False if live else self._read_out)
 
     def _place_of(self, step: int) -> float:
-        return minutes_of(self.session.history, step) if self._by_minutes else float(step)
+        """Return where a training step lies on the axis."""
+        if self._by_minutes:
+            return float(minutes_of(self.session.history, step))
+        return float(step)
 
     def _step_at(self, x: float) -> int:
         """Return the recorded step that is nearest to a place on the axis."""
@@ -321,8 +321,11 @@ class CurvesPanel(Panel):
             return "", "textMid"
         newest = max(seen, key=lambda each: each.step)
         gap = self.measure.of(self._floor) - self.measure.of(newest.loss)
-        words = f"{format_number(abs(gap), self.measure.form)} {'below' if gap > 0 else 'above'}"
-        return f"{words} the floor", "success" if gap > 0 else "error"
+        told = format_number(abs(gap), self.measure.form)
+        if parse_number(told) == 0:
+            return "level with the floor", "textMid"
+        side, tone = ("below", "success") if gap > 0 else ("above", "error")
+        return f"{told} {side} the floor", tone
 
     # Words
 

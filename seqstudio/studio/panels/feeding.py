@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from seqstudio.records.readings import Validation
 from seqstudio.runtime.history import RunHistory
@@ -14,6 +14,8 @@ from seqstudio.studio.panels.measures import Measure, TrailingMean
 from seqstudio.studio.plots import Curve, Plot
 from seqstudio.studio.theme import theme
 from seqstudio.studio.widgets import format_number
+
+_MOST_MARKERS = 60
 
 
 class Reader:
@@ -70,7 +72,6 @@ class RunCurves:
         )
         curve.label = "validation"
         curve.width = 1.25 if self.line.dash else theme().stroke("plot")
-        curve.markers = True
         return curve
 
     def feed(self) -> None:
@@ -100,8 +101,8 @@ class RunCurves:
         # also for the best step, which lies before the last.
         by_step = {each.step: each.loss for each in self._known}
         steps = sorted(by_step)
-        history = self.line.history
-        x = [minutes_of(history, step) if self._by_minutes else float(step) for step in steps]
+        x = minutes_of(self.line.history, steps) if self._by_minutes else steps
+        curve.markers = len(steps) <= _MOST_MARKERS  # more of them would make a rope of the line
         curve.set_data(x, self._measure.apply([by_step[step] for step in steps]))
 
     def told(self, x: float) -> list[tuple[Curve | None, str, str]]:
@@ -122,10 +123,11 @@ class RunCurves:
         return format_number(value, self._measure.form)
 
 
-def minutes_of(history: RunHistory, step: int) -> float:
-    """Return after how many minutes of training a step was done; 0 before the first."""
+def minutes_of(history: RunHistory, steps: ArrayLike) -> NDArray[np.float64]:
+    """Return after how many minutes of training steps were done; 0 before the first."""
     curves = history.curves
     if not len(curves):
-        return 0.0
-    seconds: NDArray[np.float64] = np.interp([float(step)], curves.steps, curves.seconds)
-    return float(seconds[0]) / 60 if step else 0.0
+        return np.zeros_like(np.asarray(steps, float))
+    at = np.asarray(steps, float)
+    seconds: NDArray[np.float64] = np.interp(at, curves.steps, curves.seconds, left=0.0)
+    return seconds / 60

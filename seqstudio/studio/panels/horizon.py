@@ -32,11 +32,7 @@ _FLAT_DECADES = 0.5
 _WIDER = 4 / 3
 _USUAL_WINDOW = 128
 _SWITCHES = (("dl/dh", "dL/dh"), ("dl/dc", "dL/dc"), ("dl/demb", "Input"))
-_TITLES = {
-    "dl/dh": "gradient that arrives at the state h, relative to d = 0",
-    "dl/dc": "gradient that arrives at the cell c, relative to d = 0",
-    "dl/demb": "gradient that arrives at the input, relative to d = 0",
-}
+_PLACES = {"dl/dh": "the state h", "dl/dc": "the cell c", "dl/demb": "the input"}
 
 
 @dataclass(frozen=True)
@@ -86,8 +82,15 @@ class HorizonPanel(Panel):
         self._window = 0
         self._hover: float | None = None
         self._quantity = Segments(_SWITCHES, name="Gradient of what")
+        self._start = Segments([("0", "÷ d 0"), ("1", "÷ d 1")], name="Relative to")
+        self._start.setToolTip(
+            "At d = 0 the input also reaches the loss past all memory: relative to d = 1 "
+            "that shortcut is left out"
+        )
+        self.header.add_switch(self._start)
         self.header.add_switch(self._quantity)
         self._quantity.value_changed.connect(self._switched)
+        self._start.value_changed.connect(self._start_chosen)
         self._chart.hovered.connect(self._hovered)
         self.set_body(self._chart)
         self._set_axes(self._project_window())
@@ -108,6 +111,15 @@ class HorizonPanel(Panel):
     def _switched(self, quantity: str) -> None:
         self._picked_quantity = quantity
         self._quantity.set_value(quantity)
+        self.refresh()
+
+    @property
+    def _relative_to(self) -> int:
+        """Distance at which every line is 1."""
+        return int(self._start.value()) if self.quantity == "dl/demb" else 0
+
+    @Slot(str)
+    def _start_chosen(self, _key: str) -> None:
         self.refresh()
 
     @override
@@ -131,7 +143,7 @@ class HorizonPanel(Panel):
         readings = self._readings()
         self._choose_quantity(readings)
         drawn = tuple((line, id(reading)) for line, reading in readings)
-        key = (self.quantity, drawn, self._project_window())
+        key = (self.quantity, self._relative_to, drawn, self._project_window())
         if key != self._drawn_key:
             self._drawn_key = key
             self._draw_lines(readings)
@@ -147,6 +159,7 @@ class HorizonPanel(Panel):
         if there and wanted not in there:
             wanted = "dl/dh" if "dl/dh" in there else "dl/demb"
         self._quantity.set_value(wanted)
+        self._start.setVisible(wanted == "dl/demb" and self.is_wide(520))
 
     def _draw_lines(self, readings: list[tuple[RunLine, GradientReading]]) -> None:
         self._chart.clear()
@@ -168,17 +181,25 @@ class HorizonPanel(Panel):
         curve.width = line.width
         curve.set_label(label, reach_words(horizon))
         known = ~np.isnan(horizon.median)
-        x = horizon.distance[known]
+        x, one = horizon.distance[known], self._level_of(horizon)
         low, middle, high = (
-            10.0 ** side[known] for side in (horizon.low, horizon.median, horizon.high)
+            10.0 ** (side[known] - one) for side in (horizon.low, horizon.median, horizon.high)
         )
         curve.set_data(x, middle)
         curve.set_band(x, low, high)
         return curve
 
+    def _level_of(self, horizon: Horizon) -> float:
+        """Return the log10 of the median that is drawn as 1; records are relative to d = 0."""
+        where = np.flatnonzero(horizon.distance == self._relative_to)
+        level = float(horizon.median[int(where[0])]) if where.size else 0.0
+        return level if math.isfinite(level) else 0.0
+
     def _set_axes(self, window: int) -> None:
+        place, start = _PLACES[self.quantity], self._relative_to
         self._chart.set_titles(
-            "distance d = k − t, steps back from the loss", _TITLES[self.quantity]
+            "distance d = k − t, steps back from the loss",
+            f"gradient that arrives at {place}, relative to d = {start}",
         )
         end = float(window) * _WIDER
         view = self._chart.view()[0]
@@ -252,7 +273,7 @@ class HorizonPanel(Panel):
         for shown in reversed(self._shown):
             where = np.flatnonzero(shown.horizon.distance == round(x))
             if where.size:
-                value = float(shown.horizon.median[int(where[0])])
+                value = float(shown.horizon.median[int(where[0])]) - self._level_of(shown.horizon)
                 rows.append((shown.curve, shown.curve.label, ratio_text(value)))
                 counts.append(int(shown.horizon.count[int(where[0])]))
         pairs = sorted(set(counts))
@@ -290,7 +311,8 @@ class HorizonPanel(Panel):
             )
             rows.append((shown.curve.label, words))
         if rows:
-            rows.append(("Scale", "each line divided by its own value at d = 0"))
+            scale = f"each line divided by its own median at d = {self._relative_to}"
+            rows.append(("Scale", scale))
         return rows
 
 

@@ -7,20 +7,15 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Slot
 from PySide6.QtGui import (
-    QAction,
-    QActionGroup,
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
-    QKeySequence,
 )
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QMainWindow,
-    QMenu,
-    QMenuBar,
     QMessageBox,
     QStackedWidget,
     QVBoxLayout,
@@ -36,6 +31,7 @@ from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import Fault, FaultCatcher
 from seqstudio.studio.gallery import template_for
 from seqstudio.studio.learn import LearnPage
+from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, InsidePage, ListenPage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
@@ -49,7 +45,6 @@ CLOSE_POLL_MS = 50
 CLOSE_LIMIT = 160  # polls: the runner itself kills a trainer that does not end within 6 s
 FAULT_MS = 200
 RECENT = 8
-CELLS = (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
 
 
 class MainWindow(QMainWindow):
@@ -83,21 +78,21 @@ class MainWindow(QMainWindow):
         self._stack = QStackedWidget()
         for page in self.pages.values():
             self._stack.addWidget(page)
-        self.switch = Segments(
-            [(key, title) for key, title in self._titles().items()], name="Page"
-        )
+        self.switch = Segments([(key, title) for key, title in self.titles().items()], name="Page")
         self._error = InlineError(parent=self)
         self._error.hide()
         self._lay_out()
         self.toasts = ToastStack(self)
-        self._make_menus()
+        self.tour = Tour(self)
+        self._lay_out_top()
         self._connect()
         self._restore()
         follow_theme(self)
         self._rename()
         self.show_page("build")
 
-    def _titles(self) -> dict[str, str]:
+    def titles(self) -> dict[str, str]:
+        """Return the pages with their names, in order."""
         words = {"build": "Build", "train": "Train", "inside": "Look inside",
                  "listen": "Listen", "learn": "Learn"}  # fmt: skip
         return {key: words[key] for key in self.pages}
@@ -125,113 +120,17 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.status)
         self.setCentralWidget(body)
 
-    # -------------------------------------------------------------------- menus
-
-    def _make_menus(self) -> None:
-        self._menus = QMenuBar()
-        self._menus.setNativeMenuBar(False)
+    def _lay_out_top(self) -> None:
         self._file_name = ElidedLabel("", "body", "textHi")
         self._file_name.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        top = QWidget()
-        row = QHBoxLayout(top)
+        self.menus = Menus(self)
+        self._top = QWidget()
+        row = QHBoxLayout(self._top)
         row.setContentsMargins(8, 0, 16, 0)
-        row.addWidget(self._menus, 1, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.menus, 1, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignCenter)
         row.addWidget(self._file_name, 1)
-        self._top = top
-        self.setMenuWidget(top)
-        self._file_menu()
-        self._edit_menu()
-        self._view_menu()
-        self._model_menu()
-        self._run_menu()
-        self._help_menu()
-
-    def _act(
-        self, menu: QMenu, words: str, act: Callable[[], object], *keys: str | QKeySequence
-    ) -> QAction:
-        action = menu.addAction(words)
-        action.setShortcuts([QKeySequence(key) for key in keys])
-
-        def run(_checked: bool = False) -> None:
-            act()
-
-        action.triggered.connect(run)
-        return action
-
-    def _file_menu(self) -> None:
-        menu = self._menus.addMenu("File")
-        standard = QKeySequence.StandardKey
-        self._act(menu, "Start from…", self.show_gallery, QKeySequence(standard.New))
-        self._act(menu, "Open…", self.choose_open, QKeySequence(standard.Open))
-        self._recent = menu.addMenu("Open recent")
-        self._recent.aboutToShow.connect(self._fill_recent)
-        menu.addSeparator()
-        self._act(menu, "Save", self.save, QKeySequence(standard.Save))
-        self._act(menu, "Save as…", self.save_as, QKeySequence(standard.SaveAs))
-        menu.addSeparator()
-        self._act(menu, "Use your own data…", self.choose_data)
-        menu.addSeparator()
-        self._act(menu, "Quit", self.close, QKeySequence(standard.Quit))
-
-    def _edit_menu(self) -> None:
-        menu, canvas = self._menus.addMenu("Edit"), self.build.canvas
-        standard = QKeySequence.StandardKey
-        self._undo = self._act(
-            menu, "Undo", self.session.document.undo, QKeySequence(standard.Undo)
-        )
-        self._redo = self._act(menu, "Redo", self.session.document.redo, "Ctrl+Shift+Z", "Ctrl+Y")
-        menu.addSeparator()
-        for words, act in (
-            ("Cut", canvas.cut),
-            ("Copy", canvas.copy),
-            ("Paste", canvas.paste),
-            ("Duplicate", canvas.duplicate),
-            ("Delete", canvas.delete_selection),
-            ("Select all", canvas.select_all),
-        ):
-            self._act(menu, words, act)  # the canvas takes the keys itself while it has the focus
-
-    def _view_menu(self) -> None:
-        menu = self._menus.addMenu("View")
-        for number, (key, title) in enumerate(self._titles().items(), 1):
-            self._act(menu, title, lambda key=key: self.show_page(key), f"Ctrl+{number}")  # type: ignore[misc]
-        menu.addSeparator()
-        colours, group = menu.addMenu("Colours"), QActionGroup(self)
-        for mode, words in (("system", "As the system"), ("dark", "Dark"), ("light", "Light")):
-            action = self._act(colours, words, lambda mode=mode: self.set_mode(mode))  # type: ignore[misc]
-            action.setCheckable(True)
-            action.setChecked(themes().mode == mode)
-            group.addAction(action)
-        colours.addSeparator()
-        safe = colours.addAction("Colour-blind safe")
-        safe.setCheckable(True)
-        safe.setChecked(themes().safe_colours)
-        safe.toggled.connect(self._set_safe)
-        menu.addSeparator()
-        self._act(menu, "Fit the graph", self.build.canvas.fit)
-        self._act(menu, "Reset this page", self.reset_page)
-
-    def _model_menu(self) -> None:
-        menu = self._menus.addMenu("Model")
-        for kind, words in CELLS:
-            self._act(menu, f"Change cells to {words}", lambda kind=kind: self.switch_cells(kind))  # type: ignore[misc]
-        self._act(menu, "Change cells to ReLU RNN with identity start", self.switch_to_identity)
-        menu.addSeparator()
-        self._act(menu, "Tidy the graph", self.build.canvas.tidy)
-
-    def _run_menu(self) -> None:
-        menu = self._menus.addMenu("Run")
-        self._act(menu, "Train or pause", self.transport.toggle, "P")
-        self._act(menu, "One training step", self.session.step, ".")
-        self._act(menu, "Stop with a checkpoint", self.session.stop, "Shift+P")
-
-    def _help_menu(self) -> None:
-        menu = self._menus.addMenu("Help")
-        self.tour = Tour(self)
-        self._act(menu, "Show the tour", self.tour.start)
-        self._act(menu, "What works on this computer", self.show_doctor)
-        self._act(menu, "About SeqStudio", self.show_about)
+        self.setMenuWidget(self._top)
 
     # --------------------------------------------------------------- connections
 
@@ -283,11 +182,7 @@ class MainWindow(QMainWindow):
         self._file_name.setText(name + ("  edited" if document.modified else ""))
         self.setWindowTitle(f"{name}[*] – SeqStudio")
         self.setWindowModified(document.modified)
-        undo, redo = document.undo_label, document.redo_label
-        self._undo.setText(f"Undo {undo}" if undo else "Undo")
-        self._redo.setText(f"Redo {redo}" if redo else "Redo")
-        self._undo.setEnabled(bool(undo))
-        self._redo.setEnabled(bool(redo))
+        self.menus.show_history(document.undo_label, document.redo_label)
 
     @Slot(object)
     def show_notice(self, notice: object) -> None:
@@ -363,7 +258,8 @@ class MainWindow(QMainWindow):
             self._settings.setValue("theme", mode)
 
     @Slot(bool)
-    def _set_safe(self, on: bool) -> None:
+    def set_safe_colours(self, on: bool) -> None:
+        """Use the colours that a colour-blind person can tell apart, or the lectures'."""
         themes().set_safe_colours(on)
         if self._settings is not None:
             self._settings.setValue("safe", on)
@@ -449,15 +345,8 @@ class MainWindow(QMainWindow):
         self._rename()
         return True
 
-    def _fill_recent(self) -> None:
-        self._recent.clear()
-        for name in self._recent_names():
-            self._act(self._recent, name, lambda name=name: self.open_any(name))  # type: ignore[misc]
-        self._recent.setEnabled(True)
-        if self._recent.isEmpty():
-            self._recent.addAction("None yet").setEnabled(False)
-
-    def _recent_names(self) -> list[str]:
+    def recent_names(self) -> list[str]:
+        """Return the projects that were open last and are still there."""
         if self._settings is None:
             return []
         names = self._settings.value("recent", [])
@@ -466,7 +355,7 @@ class MainWindow(QMainWindow):
 
     def _remember(self, path: Path) -> None:
         if self._settings is not None:
-            names = [str(path), *(n for n in self._recent_names() if n != str(path))]
+            names = [str(path), *(n for n in self.recent_names() if n != str(path))]
             self._settings.setValue("recent", names[:RECENT])
 
     # -------------------------------------------------------------------- model

@@ -100,6 +100,12 @@ def test_a_transformer_has_its_input_gradient_and_says_why_not_the_rest(viewing,
     assert line.paint == "arch:transformer"
     assert not panel._quantity._buttons["dl/dh"].isEnabled()
     assert "recurrent" in panel._quantity._buttons["dl/dh"].toolTip()
+    beside = RunHistory("rnn-1")
+    beside.extend([looked(straight(-0.5), straight(-0.5, quantity="dl/demb"))])
+    panel.session.others = {"rnn-1": beside}
+    panel.session.run_changed.emit()
+    assert panel.quantity == "dl/demb", "the run in view decides, so that all are drawn"
+    assert len(panel._chart.curves()) == 2
 
 
 def test_input_gradient_can_be_told_relative_to_the_first_step_back(viewing, shown):

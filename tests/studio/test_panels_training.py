@@ -157,7 +157,7 @@ def test_read_out_tells_the_step_under_the_pointer(viewing, shown):
     assert told["learning rate"] == "2.0e-3"
     window = math.ceil(0.05 * 41)
     expected = session.history.curves.loss[41 - window : 41].mean()
-    assert told["training"] == f"{expected:.2f}"
+    assert told["training"] == f"{expected:.3f}"
     panel._chart.hovered.emit(math.nan)
     assert panel._hover is None
 

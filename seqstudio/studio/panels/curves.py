@@ -321,7 +321,7 @@ class CurvesPanel(Panel):
             return "", "textMid"
         newest = max(seen, key=lambda each: each.step)
         gap = self.measure.of(self._floor) - self.measure.of(newest.loss)
-        told = format_number(abs(gap), self.measure.form)
+        told = format_number(abs(gap), self.measure.gap_form)
         if parse_number(told) == 0:
             return "level with the floor", "textMid"
         side, tone = ("below", "success") if gap > 0 else ("above", "error")

@@ -155,9 +155,11 @@ class HorizonPanel(Panel):
             enabled = not there or key in there
             why = "only an LSTM has a cell" if key == "dl/dc" else "needs a recurrent block"
             self._quantity.set_enabled(key, enabled, f"No {name} here: {why}")
-        wanted = self._picked_quantity or "dl/dh"
+        mine = [reading for line, reading in readings if line.current]
+        own = {horizon.quantity for reading in mine for horizon in reading.horizons} or there
+        wanted = self._picked_quantity or ("dl/dh" if "dl/dh" in own or not own else "dl/demb")
         if there and wanted not in there:
-            wanted = "dl/dh" if "dl/dh" in there else "dl/demb"
+            wanted = "dl/demb"
         self._quantity.set_value(wanted)
         self._start.setVisible(wanted == "dl/demb" and self.is_wide(520))
 

@@ -24,13 +24,15 @@ class Measure:
         apply: Loss in the unit of the task to what is drawn.
         log: Drawn by decades.
         form: How values are written.
+        gap_form: How differences are written.
     """
 
     key: str
     label: str
     apply: Callable[[ArrayLike], Floats]
     log: bool = False
-    form: str = ".2f"
+    form: str = ".3f"
+    gap_form: str = ".2f"
 
     def of(self, value: float) -> float:
         """Return one loss in this measure."""
@@ -60,10 +62,14 @@ def _bits(loss: ArrayLike) -> Floats:
 
 
 LOSS = Measure("loss", "Loss", _plain)
-NATS = (LOSS, Measure("perplexity", "Perplexity", _perplexity), Measure("bits", "Bits", _bits))
+NATS = (
+    LOSS,
+    Measure("perplexity", "Perplexity", _perplexity, form=".2f"),
+    Measure("bits", "Bits", _bits),
+)
 SQUARES = (
-    Measure("loss", "Loss", _plain, form=".4f"),
-    Measure("log", "Log", _plain, log=True, form=".4f"),
+    Measure("loss", "Loss", _plain, form=".4f", gap_form=".4f"),
+    Measure("log", "Log", _plain, log=True, form=".4f", gap_form=".4f"),
 )
 
 

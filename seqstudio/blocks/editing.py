@@ -9,12 +9,13 @@ from dataclasses import replace
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import title_of
 from seqstudio.core.errors import GraphError, SeqError
-from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetParam
+from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetGraph, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import ParamError, Value
 from seqstudio.document.project import LIMIT_BLOCKS, Project
 
 STEP_X = 228.0  # default width 156 and gap 72 of the canvas
+CELLS = ("rnn", "gru", "lstm")
 CLIP_FORMAT = "seqstudio blocks"
 
 
@@ -164,6 +165,18 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
         if _still_fits(w, old.id, kind)
     )
     return ReplaceBlock(old.id, block, wires, f"Change {title_of(old)} to {declared.title}")
+
+
+def switch_cells(graph: Graph, kind: str, **settings: Value) -> SetGraph:
+    """Return the edit that turns every recurrent block into `kind`, with these settings."""
+    for key in [block.id for block in graph if block.kind in CELLS]:
+        new_id = key
+        if graph.blocks[key].kind != kind:
+            edit = switch_kind(graph, key, kind)
+            graph, new_id = edit.apply(Project(graph)).graph, edit.block.id
+        for name, value in settings.items():
+            graph = graph.with_block(graph.blocks[new_id].with_param(name, value))
+    return SetGraph(graph, f"Change cells to {KINDS[kind].title}")
 
 
 def _still_fits(wire: Wire, block_id: str, kind: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from seqstudio.document.graph import Block, Wire
+from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 
@@ -133,6 +133,17 @@ class ReplaceBlock:
         }
         graph = replace(project.graph, blocks=blocks, wires=self.wires)
         return project.with_graph(graph)
+
+
+@dataclass(frozen=True)
+class SetGraph:
+    """Put a whole graph in the place of the present one: a change of several blocks at once."""
+
+    graph: Graph
+    label: str
+
+    def apply(self, project: Project) -> Project:
+        return project if self.graph == project.graph else project.with_graph(self.graph)
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,12 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from seqstudio.blocks.check import Report, check, main_arch
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.editing import switch_kind
 from seqstudio.core.errors import SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
-from seqstudio.document.edits import SetSetting
+from seqstudio.document.edits import ReplaceProject, SetSetting
 from seqstudio.document.project import Project, load_project, project_text, runs_folder
 from seqstudio.document.settings import DataSettings
 from seqstudio.records.messages import (
@@ -217,20 +216,6 @@ class Session(QObject):
         except SeqError as error:
             self.tell(error)
 
-    def start_from_identity(self) -> None:
-        """Turn every recurrent block into a ReLU RNN that starts from the identity: one step."""
-        graph = self.project.graph
-        for block in list(graph):
-            if block.kind in {"rnn", "gru", "lstm"}:
-                if block.kind != "rnn":
-                    graph = switch_kind(graph, block.id, "rnn").apply(Project(graph)).graph
-                changed = next(b for b in graph if (b.x, b.y) == (block.x, block.y))
-                params = {**changed.params, "nonlinearity": "relu", "init": "identity"}
-                graph = graph.with_block(replace(changed, params=params))
-        self.document.apply(
-            _Take(self.project.with_graph(graph), "Change cells to ReLU RNN, identity start")
-        )
-
     def examine(self, tell: Callable[[str], None]) -> None:
         """Find out what works on this computer, in a process of its own; `tell` gets the text."""
         process = QProcess(self)
@@ -282,7 +267,7 @@ class Session(QObject):
     def _name_run(self) -> None:
         if self.history.run != self.project.run and self.history.run:
             renamed = replace(self.project, run=self.history.run)
-            self.document.apply(_Take(renamed))
+            self.document.apply(ReplaceProject(renamed, "Remember the run"))
 
     def _move_runs(self, old_home: Path) -> None:
         new_home = self.runs_home
@@ -575,17 +560,6 @@ class Session(QObject):
         if self.document.path is None:
             shutil.rmtree(self.runs_home, ignore_errors=True)
         return ended
-
-
-@dataclass(frozen=True)
-class _Take:
-    """Remember the run with the project."""
-
-    project: Project
-    label: str = "Remember the run"
-
-    def apply(self, project: Project) -> Project:
-        return self.project if self.project != project else project
 
 
 def _same_graph(first: Project, second: Project) -> bool:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from seqstudio.blocks.editing import switch_kind
+from seqstudio.blocks.editing import switch_cells
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.project import SUFFIX
@@ -361,16 +361,15 @@ class MainWindow(QMainWindow):
     # -------------------------------------------------------------------- model
 
     def switch_cells(self, kind: str) -> None:
-        """Turn every recurrent block into another kind."""
-        for block in list(self.session.project.graph):
-            if block.kind in {"rnn", "gru", "lstm"} and block.kind != kind:
-                self.session.document.apply(
-                    switch_kind(self.session.project.graph, block.id, kind)
-                )
+        """Turn every recurrent block into another kind, in one step."""
+        self.session.document.apply(switch_cells(self.session.project.graph, kind))
 
     def switch_to_identity(self) -> None:
         """Turn every recurrent block into a ReLU RNN that starts from the identity."""
-        self.session.start_from_identity()
+        edit = switch_cells(
+            self.session.project.graph, "rnn", nonlinearity="relu", init="identity"
+        )
+        self.session.document.apply(edit)
 
     # --------------------------------------------------------------------- help
 

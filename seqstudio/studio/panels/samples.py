@@ -325,7 +325,7 @@ class _StepList(QListWidget):
 
     def set_samples(self, samples: list[Sample]) -> None:
         """List texts by step; "newest" on top follows the training."""
-        self._samples = sorted(samples[::-1], key=lambda sample: -sample.step)
+        self._samples = sorted(samples, key=lambda sample: sample.step)[::-1]
         self.clear()
         newest = QListWidgetItem("newest", self)
         newest.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)

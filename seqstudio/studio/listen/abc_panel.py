@@ -164,7 +164,7 @@ class _Problems(QListWidget):
         lines = [problem_words(each) for each in take.tune.problems[:_SHOWN]]
         broken = bool(take.tune.broken) and take.done
         if broken:
-            lines.insert(0, f"It cannot be played: {take.tune.broken}")
+            lines.insert(0, f"Not a whole tune: {take.tune.broken}")
         self._skip = int(broken)
         self.clear()
         self.addItems(lines)

@@ -12,7 +12,6 @@ from seqstudio.studio.theme import theme
 ROW = (8.0, 16.0)
 BEAT = (5.0, 200.0)
 _USUAL_BEAT = (20.0, 52.0)
-_LEAST_ROW = 3.0
 _LEAST_PITCHES = 20
 _BLACK = frozenset({1, 3, 6, 8, 10})
 _GAP = 1.5
@@ -116,7 +115,7 @@ def frame_of(
     count = max(high - low + 1, _LEAST_PITCHES)
     row = min(ROW[1], max(ROW[0], room / count))
     if row * (high - low + 1) > room:
-        row = max(_LEAST_ROW, room / (high - low + 1))
+        row = room / (high - low + 1)
     spare = max(0, int(-(-room // row)) - (high - low + 1))
     high = min(127, high + spare // 2)
     low = max(0, high - int(-(-room // row)) + 1)

@@ -155,7 +155,9 @@ def paint_lane_names(painter: QPainter, frame: RollFrame, *, known: bool) -> Non
     right = Qt.AlignmentFlag.AlignRight
     middle = right | Qt.AlignmentFlag.AlignVCenter
     painter.drawText(QRectF(0, lane.top() + 2, frame.keys - 5, 16), right, "1")
-    painter.drawText(QRectF(0, lane.top(), frame.keys - 5, lane.height()), middle, "probability")
+    wide = painter.fontMetrics().horizontalAdvance("probability") <= frame.keys - 6
+    name = "probability" if wide else "p"
+    painter.drawText(QRectF(0, lane.top(), frame.keys - 5, lane.height()), middle, name)
     painter.drawText(QRectF(0, lane.bottom() - 16, frame.keys - 5, 16), right, "0")
     if not known:
         words = "No probabilities: these notes were not written by the model"
@@ -215,7 +217,7 @@ def paint_chip(painter: QPainter, place: QPointF, words: str, frame: RollFrame) 
 
 def paint_playhead(painter: QPainter, frame: RollFrame, beats: float) -> None:
     """Paint the cursor: a line through notes and lane, its head in the ruler."""
-    x = frame.x(beats)
+    x = _sharp(frame.x(beats))
     if not frame.keys - 1 <= x <= frame.width:
         return
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

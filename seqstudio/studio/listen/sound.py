@@ -107,6 +107,7 @@ class ListenSession(QObject):
         self.session.run_changed.connect(self._another_run)
         self.session.facts_changed.connect(self._look)
         self.session.cursor_changed.connect(self._cursor_moved)
+        self.session.state_changed.connect(self._state_changed)
         self._step = self.session.cursor.step
 
     # What is listened to
@@ -171,6 +172,10 @@ class ListenSession(QObject):
         self.live, self._asked = True, 0
         self._look()
 
+    @Slot(str)
+    def _state_changed(self, _state: str) -> None:
+        self._look()
+
     @Slot(object)
     def _cursor_moved(self, cursor: object) -> None:
         if isinstance(cursor, Cursor) and cursor.step != self._step:
@@ -204,7 +209,7 @@ class ListenSession(QObject):
             return history.sample_at(step)
         writing = history.writing
         if writing is not None and (
-            writing.request == self._asked or self.session.state in {"running", "paused"}
+            0 < self._asked == writing.request or self.session.state in {"running", "paused"}
         ):
             return writing  # a run that ended leaves a text behind that nobody will finish
         return history.samples[-1] if history.samples else None

@@ -50,6 +50,7 @@ FILES = {
     ".wav": ("WAV", "WAV sound (*.wav)"),
 }
 _LAST_SEED = 2**31 - 1
+_ROLLED_SEEDS = 10_000
 _FREE_HEIGHT = 84
 _STYLE_CHARACTERS = 400_000
 _ANY = "as the model likes"
@@ -115,7 +116,7 @@ class WritePanel(MusicPanel):
         self.seed = NumberField(0, 0, _LAST_SEED, form="int", name="Seed")
         self.seed.setMinimumWidth(116)
         self.dice = IconButton("redo", "Another seed")
-        self.write_button = Button("Write another", kind="primary", icon="note", key="N")
+        self.write_button = Button("Write another", kind="primary", icon="note")
         self.refusal = Label("", "small", "textMid", wrap=True)
 
     def _make_sound(self) -> None:
@@ -318,7 +319,7 @@ class WritePanel(MusicPanel):
     @Slot()
     def roll_seed(self) -> None:
         """Draw another seed and show it."""
-        self.seed.set_value(random.randrange(_LAST_SEED))
+        self.seed.set_value(random.randrange(_ROLLED_SEEDS))
 
     @Slot()
     def write_another(self) -> None:

@@ -21,6 +21,7 @@ RESERVED = frozenset(  # as one text: a line a name would fill the screen
     to_empty torch train training type update values writing_state xpu zero_grad
     """.split()  # noqa: SIM905
 )
+_STEMS = frozenset(name.rstrip("_") for name in RESERVED)
 
 
 def attribute_name(block_id: str) -> str:
@@ -28,6 +29,5 @@ def attribute_name(block_id: str) -> str:
 
     Two blocks never share one: "class" becomes "class_", and so "class_" becomes "class__".
     """
-    plain = block_id.rstrip("_")
-    clash = any(keyword.iskeyword(name) or name in RESERVED for name in (plain, block_id))
-    return f"{block_id}_" if clash else block_id
+    stem = block_id.rstrip("_")
+    return f"{block_id}_" if keyword.iskeyword(stem) or stem in _STEMS else block_id

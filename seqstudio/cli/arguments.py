@@ -162,6 +162,18 @@ def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="F.png", required=True, help="picture to write")
 
 
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="train, probes, window, start, "
+                        "play, sampling, gradflow or learn; all but learn if none")  # fmt: skip
+    _json(parser)
+    parser.add_argument("--seconds", metavar="S", help="time for each, about")
+    parser.add_argument("--data", metavar="PATH", action="append", default=[],
+                        help="text, or .abc book of tunes, for learn; repeatable")  # fmt: skip
+    parser.add_argument("--platform", default="offscreen", help="where windows open: offscreen, "
+                        "or xcb for a real one")  # fmt: skip
+    parser.add_argument("--table", metavar="FILE", help="print results of --json as Markdown")
+
+
 COMMANDS = {
     "templates": Command("list the templates", "seqstudio.cli.projects:templates", _json),
     "new": Command("make a project from a template", "seqstudio.cli.projects:new", _new),
@@ -188,5 +200,6 @@ COMMANDS = {
     "render": Command(
         "draw a panel or a page of the window", "seqstudio.cli.rendering:render", _render
     ),
+    "bench": Command("speeds beside plain PyTorch", "seqstudio.bench.command:bench", _bench),
     "doctor": Command("what works on this computer", "seqstudio.cli.entry:doctor", _json),
 }

@@ -1,0 +1,67 @@
+"""Two sides in alternating chunks of work, so that a busy machine disturbs both alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seqstudio.bench.results import NONE, Row, median
+
+Step = Callable[[], int]  # does a piece of work and returns how many tokens it was
+Clock = Callable[[], float]
+
+CPU: Clock = time.process_time
+WALL: Clock = time.perf_counter
+ROUNDS = 7
+SHORTEST_S = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Tokens a second of both sides, round by round."""
+
+    ours: tuple[float, ...]
+    peer: tuple[float, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times quicker ours was in each round."""
+        return [a / b for a, b in zip(self.ours, self.peer, strict=True) if b > 0]
+
+    def row(self, what: str, unit: str, goal: float = NONE, note: str = "") -> Row:
+        """Return it as a figure: medians of the rounds."""
+        ratios = self.ratios
+        low, high = min(ratios, default=NONE), max(ratios, default=NONE)
+        ours, peer = median(self.ours), median(self.peer)
+        return Row(what, unit, ours, peer, median(ratios), low, high, goal, note)
+
+
+def rate(step: Step, seconds: float, clock: Clock) -> float:
+    """Repeat a step until `seconds` of `clock` have passed; return tokens a second of it."""
+    began, tokens = clock(), 0
+    while True:
+        tokens += step()
+        spent = clock() - began
+        if spent >= seconds:
+            return tokens / spent
+
+
+def alternate(
+    ours: Step, peer: Step, seconds: float, clock: Clock = CPU, rounds: int = ROUNDS
+) -> Comparison:
+    """Let both sides work in turns; who begins changes from round to round.
+
+    Args:
+        ours: Our step.
+        peer: The peer's.
+        seconds: Time for all rounds of both.
+        clock: What counts as time: that of the processor, or that of the wall.
+        rounds: Turns of each.
+    """
+    chunk = max(seconds / (2 * rounds), SHORTEST_S)
+    found: tuple[list[float], list[float]] = ([], [])
+    for number in range(rounds):
+        for side in (0, 1) if number % 2 == 0 else (1, 0):
+            found[side].append(rate((ours, peer)[side], chunk, clock))
+    return Comparison(tuple(found[0]), tuple(found[1]))

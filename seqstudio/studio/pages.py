@@ -33,6 +33,7 @@ from seqstudio.studio.panels.norms import NormsPanel
 from seqstudio.studio.panels.runs import RunsPanel
 from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.panels.through_time import ThroughTimePanel
+from seqstudio.studio.panels.unrolled import UnrolledPanel
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import theme
 
@@ -52,7 +53,8 @@ class BuildPage(Page):
         self.gallery = Gallery()
         self.code, self.data = CodePanel(session), DataPanel(session)
         self.curves = CurvesPanel(session)
-        self.deck = Deck([self.curves, self.code, self.data])
+        self.unrolled = UnrolledPanel(session)
+        self.deck = Deck([self.unrolled, self.curves, self.code, self.data])
         self.palette_side.setMinimumWidth(theme().metric("palette"))
         for side in (self.inspector, self.gallery):
             side.setMinimumWidth(theme().metric("inspector"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -141,7 +142,7 @@ class Chain:
         """Whether a gradient was measured."""
         return any(row.gradient is not None for row in self.rows)
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """The largest finite norm of any state of the reading, NaN before one."""
         norms = [row.gradient.total_h for row in self.rows if row.gradient is not None]

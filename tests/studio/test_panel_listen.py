@@ -151,6 +151,13 @@ def test_the_first_tune_with_notes_is_played():
     assert tune_start(text, len(text) - 2) == take.start
 
 
+def test_the_longest_tune_is_played_and_the_one_being_written_followed():
+    text = "X:1\nK:C\nCDEFGABc|\n\nX:2\nK:C\nGA|\n\nX:3\nK:C\n"
+    assert take_of_sample(sample(text, prompt="")).start == 0
+    assert take_of_sample(sample(text, prompt="", done=False)).start == text.index("X:2")
+    assert take_of_sample(sample(text, prompt=""), text.index("X:2")).score.notes[0].pitch == 67
+
+
 def test_a_character_leads_to_its_note_or_the_one_before():
     take = take_of_sample(sample())
     at = len(HEAD)

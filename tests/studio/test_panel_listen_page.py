@@ -425,6 +425,15 @@ def test_a_text_that_is_no_tune_says_why(session, show):
     assert rows["Pitch range"].value == "no notes"
 
 
+def test_a_picture_of_the_measures_has_every_number(qtbot, session, listen):
+    arrive(session, sample())
+    panel = MeasuresPanel(session, listen=listen)
+    qtbot.addWidget(panel)
+    panel.to_image(400, 300)
+    assert all(row.value != "–" for row in panel.rows().values())
+    assert panel.corpus.compared == 5
+
+
 # Ages
 
 
@@ -531,7 +540,7 @@ def test_without_a_device_the_reason_stands_in_place(qtbot, session, listen, sho
     ready(qtbot, listen)
     panel.refresh()
     assert panel.no_sound.isVisible()
-    assert "no sound device was found" in panel.no_sound._why.text()
+    assert "No sound device was found" in panel.no_sound._why.text()
     listen.play()
     clock.now += 1
     assert listen.position_beats == pytest.approx(2.0, abs=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from PySide6.QtCore import QRectF
 
@@ -46,24 +47,24 @@ class RollFrame:
     beat: float
     scroll: float
 
-    @property
+    @cached_property
     def keys(self) -> float:
         """Width of the keys, where the music begins."""
         return float(theme().metric("pianoRoll", "keys"))
 
-    @property
+    @cached_property
     def ruler(self) -> QRectF:
         """Bar numbers, and the head of the playhead."""
         height = float(theme().metric("pianoRoll", "ruler"))
         return QRectF(self.keys, 0, max(1.0, self.width - self.keys), height)
 
-    @property
+    @cached_property
     def lane(self) -> QRectF:
         """Probability bars at the bottom."""
         height = float(theme().metric("pianoRoll", "lane"))
         return QRectF(self.keys, self.height - height, max(1.0, self.width - self.keys), height)
 
-    @property
+    @cached_property
     def grid(self) -> QRectF:
         """The notes."""
         top = self.ruler.bottom()

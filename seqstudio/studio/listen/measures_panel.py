@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -131,6 +131,19 @@ class MeasuresPanel(MusicPanel):
                 self.invalidate()
 
         self.listen.in_background(lambda: copied_run(written, _whole(dataset, "train")), finish)
+
+    @override
+    def to_image(self, width: int, height: int, ratio: float = 1.0) -> QImage:
+        """Return a picture with every number in it: what is still being counted is waited for."""
+        dataset, take = self.session.dataset, self.take
+        if dataset is not None and take is not None:
+            training = _whole(dataset, "train")
+            if self.corpus is None:
+                self._dataset, self.corpus = dataset, corpus_of(_whole(dataset, "valid"), training)
+            if self.copied is None and take.done:
+                self._measured, self.findings = take, findings_of(take.tune)
+                self.copied = copied_run(music_of(take.tune_text), training)
+        return super().to_image(width, height, ratio)
 
     @override
     def tell(self) -> None:

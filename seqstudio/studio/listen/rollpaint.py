@@ -130,20 +130,25 @@ def paint_notes(painter: QPainter, frame: RollFrame, take: Take) -> None:
     """Paint all notes in sight, a dot above those that the model doubted, and their bars."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
-    for note, probability in zip(take.score.notes, take.chances, strict=True):
-        rect = frame.note_rect(note)
-        if rect.right() < frame.keys or rect.left() > frame.width:
-            continue
-        painter.setClipRect(frame.grid)
-        colour = note_colour(note, probability)
-        painter.setBrush(colour)
+    first, last = frame.beats_at(frame.keys), frame.beats_at(frame.width)
+    seen = [
+        (note, probability, frame.note_rect(note))
+        for note, probability, span in zip(take.score.notes, take.chances, take.spans, strict=True)
+        if span[1] >= first and span[0] <= last
+    ]
+    painter.setClipRect(frame.grid)
+    for note, probability, rect in seen:
+        painter.setBrush(note_colour(note, probability))
         painter.drawRoundedRect(rect, 2.5, 2.5)
+    painter.setBrush(theme().color("warn"))
+    for _, probability, rect in seen:
         if probability < DOUBTED:
-            painter.setBrush(theme().color("warn"))
             painter.drawEllipse(QPointF(rect.left() + 3, rect.top() - 4), 1.75, 1.75)
+    painter.setClipRect(frame.lane)
+    for note, probability, _ in seen:
         if not math.isnan(probability):
-            painter.setClipRect(frame.lane)
-            painter.fillRect(frame.lane_rect(note, probability), colour)
+            bar = frame.lane_rect(note, probability)
+            painter.fillRect(bar, note_colour(note, probability))
     painter.setClipping(False)
 
 

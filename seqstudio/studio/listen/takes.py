@@ -6,6 +6,7 @@ corpus when nothing has been written yet.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from seqstudio.records.readings import Sample
 
 #: Request number of the samples that the trainer writes by itself.
 AUTOMATIC = 0
+_MUSIC = re.compile(r"^K:.*\n.*[A-Ga-g]", re.MULTILINE)
 #: Characters of the corpus in which a tune is looked for.
 _BOOK_CHARACTERS = 8_000
 
@@ -69,6 +71,11 @@ class Take:
     def chances(self) -> tuple[float, ...]:
         """Probability of each note of the score, see `note_probability`."""
         return tuple(self.note_probability(note) for note in self.score.notes)
+
+    @cached_property
+    def spans(self) -> tuple[tuple[float, float], ...]:
+        """Onset and release of each note of the score in beats, as quick numbers for painting."""
+        return tuple((float(note.start), float(note.end)) for note in self.score.notes)
 
     def source(self, note: Note) -> tuple[int, int] | None:
         """Return the characters of `text` that wrote a note."""
@@ -118,23 +125,29 @@ def take_of_sample(sample: Sample, start: int | None = None) -> Take:
 
     Args:
         sample: What the model wrote, finished or not.
-        start: Where the tune to play begins; None for the first that has notes.
+        start: Where the tune to play begins; None for the one that is being written, or
+            the longest of a finished text.
     """
     text = sample.prompt + sample.text
     probability = np.full(len(text), np.nan)
     known = min(len(sample.text), len(sample.probability))
     first = len(sample.prompt)
     probability[first : first + known] = sample.probability[:known]
-    begin, tune = _tune_of(text, start)
+    begin = _best_start(text, done=sample.done) if start is None else start
+    tune = read_tune(text[begin:])
     return Take(tune.score.title, text, first, probability, begin, tune, sample)
 
 
-def _tune_of(text: str, start: int | None) -> tuple[int, Tune]:
-    starts = [each.offset for each in split_book(text)] or [0]
-    if start is not None:
-        return start, read_tune(text[start:])
-    found = [(begin, read_tune(text[begin:])) for begin in starts]
-    return next((each for each in found if not each[1].broken), found[0])
+def _best_start(text: str, *, done: bool) -> int:
+    """Return where the tune begins that is worth hearing: the one being written, or the longest.
+
+    Only tunes with something after their K: line count.
+    """
+    tunes = split_book(text)
+    whole = [each for each in tunes if _MUSIC.search(each.text)]
+    if not whole:
+        return tunes[0].offset if tunes else 0
+    return (max(whole, key=lambda each: len(each.text)) if done else whole[-1]).offset
 
 
 def tune_start(text: str, character: int) -> int:
@@ -177,6 +190,10 @@ def probability_words(probability: float) -> str:
     return "given" if np.isnan(probability) else f"p {probability:.2f}"
 
 
+def _short(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
 def tone_name(pitch: int, key: str = "none") -> str:
     """Return a pitch with its octave, spelled for a key: "F♯5"."""
     tone = spell(pitch, parse_key(key)[0])
@@ -191,7 +208,7 @@ def note_words(take: Take, note: Note) -> str:
     unit = 4 / take.score.meter[1] if take.score.meter else 1.0
     parts = [
         tone_name(note.pitch, take.score.key),
-        f"bar {bar}, beat {since / unit + 1:g}",
+        f"bar {bar}, beat {_short(since / unit + 1)}",
         probability_words(take.note_probability(note)),
     ]
     source = take.source(note)

@@ -78,6 +78,7 @@ class WritePanel(MusicPanel):
         self.style_of_book: BookStyle | None = None
         self._dataset: Dataset | None = None
         self._last: tuple[object, ...] = ()
+        self._checked: tuple[object, tuple[str, ...]] = (None, ())
         self._make_prompt()
         self._make_choice()
         self._make_sound()
@@ -284,7 +285,10 @@ class WritePanel(MusicPanel):
         dataset = self.session.dataset
         if dataset is None or dataset.vocabulary is None:
             return ()
-        return dataset.vocabulary.unknown(self.prompt())
+        asked = (dataset, self.prompt())
+        if asked != self._checked[0]:  # a millisecond: too much for every redraw
+            self._checked = (asked, dataset.vocabulary.unknown(asked[1]))
+        return self._checked[1]
 
     @Slot()
     def _check_prompt(self) -> None:
@@ -304,7 +308,9 @@ class WritePanel(MusicPanel):
     def _show_output(self) -> None:
         message, error = self.listen.message, self.listen.error
         what, _, rest = message.partition(": ")
-        self.no_sound.set_message(what, rest, "The playhead and everything else work.")
+        self.no_sound.set_message(
+            what, rest[:1].upper() + rest[1:], "The playhead and everything else work."
+        )
         self.no_sound.setVisible(bool(message))
         if error is not None:
             self.output.setText(error.sentence())

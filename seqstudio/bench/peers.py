@@ -257,7 +257,8 @@ class UnrolledLoop:
 
     def _norms(self, states: list[Tensor]) -> Tensor:
         by_state = [h.grad[: self.rows] for h in states if h.grad is not None]
-        return torch.stack(by_state).norm(dim=-1).mean(-1)
+        norms: Tensor = torch.linalg.vector_norm(torch.stack(by_state), dim=-1)
+        return norms.mean(-1)
 
 
 def first_batch(ids: Tensor, settings: TrainingSettings) -> tuple[Tensor, Tensor]:

@@ -73,15 +73,32 @@ class Menus(QMenuBar):
         )
         self._redo = self._act(menu, "Redo", self._session.document.redo, "Ctrl+Shift+Z", "Ctrl+Y")
         menu.addSeparator()
-        for words, act in (
-            ("Cut", canvas.cut),
-            ("Copy", canvas.copy),
-            ("Paste", canvas.paste),
-            ("Duplicate", canvas.duplicate),
-            ("Delete", canvas.delete_selection),
-            ("Select all", canvas.select_all),
-        ):
-            self._act(menu, words, act)  # the canvas takes the keys itself while it has the focus
+        # The canvas takes these keys itself while it has the focus; the menu only names them.
+        self._on_blocks = [
+            self._act(menu, f"{words}\t{keys}", act)
+            for words, keys, act in (
+                ("Cut", "Ctrl+X", canvas.cut),
+                ("Copy", "Ctrl+C", canvas.copy),
+                ("Duplicate", "Ctrl+D", canvas.duplicate),
+                ("Delete", "Del", canvas.delete_selection),
+            )
+        ]
+        self._on_canvas = [
+            self._act(menu, "Paste\tCtrl+V", canvas.paste),
+            self._act(menu, "Select all\tCtrl+A", canvas.select_all),
+        ]
+        menu.addSeparator()
+        self._act(menu, "Find an action…", self._window.find_action, "Ctrl+K")
+        menu.aboutToShow.connect(self._allow_edits)
+
+    def _allow_edits(self) -> None:
+        """Allow what changes blocks only where the person sees which ones."""
+        seen = self._window.page == "build"
+        some = bool(self._window.build.canvas.selection)
+        for action in self._on_canvas:
+            action.setEnabled(seen)
+        for action in self._on_blocks:
+            action.setEnabled(seen and some)
 
     def _view_menu(self) -> None:
         menu = self.addMenu("View")

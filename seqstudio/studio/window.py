@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Slot
@@ -13,8 +13,8 @@ from PySide6.QtGui import (
     QGuiApplication,
 )
 from PySide6.QtWidgets import (
+    QDialog,
     QFileDialog,
-    QHBoxLayout,
     QMainWindow,
     QMessageBox,
     QStackedWidget,
@@ -27,6 +27,7 @@ from seqstudio.blocks.editing import switch_cells
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.project import SUFFIX
+from seqstudio.studio.actions_search import ActionsSearch
 from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import Fault, FaultCatcher
 from seqstudio.studio.gallery import template_for
@@ -36,10 +37,11 @@ from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, InsidePage, ListenPage, TrainPage
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
-from seqstudio.studio.theme import follow_theme, theme, themes
+from seqstudio.studio.theme import themes
+from seqstudio.studio.topbar import TopBar, window_icon
 from seqstudio.studio.tour import Tour
 from seqstudio.studio.transport import Transport
-from seqstudio.studio.widgets import ElidedLabel, InlineError, Segments, ToastStack
+from seqstudio.studio.widgets import InlineError, Segments, ToastStack
 
 CLOSE_POLL_MS = 50
 CLOSE_LIMIT = 160  # polls: the runner itself kills a trainer that does not end within 6 s
@@ -68,6 +70,7 @@ class MainWindow(QMainWindow):
         self._faults = faults
         self._closing = 0
         self.setObjectName("main")
+        self.setWindowIcon(window_icon())
         self.setAcceptDrops(True)
         self.resize(1440, 900)
         self.setMinimumSize(1024, 680)
@@ -84,10 +87,11 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.toasts = ToastStack(self)
         self.tour = Tour(self)
-        self._lay_out_top()
+        self.menus = Menus(self)
+        self.top = TopBar(self.menus, self.switch)
+        self.setMenuWidget(self.top)
         self._connect()
         self._restore()
-        follow_theme(self)
         self._rename()
         self.show_page("build")
 
@@ -120,23 +124,12 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.status)
         self.setCentralWidget(body)
 
-    def _lay_out_top(self) -> None:
-        self._file_name = ElidedLabel("", "body", "textHi")
-        self._file_name.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.menus = Menus(self)
-        self._top = QWidget()
-        row = QHBoxLayout(self._top)
-        row.setContentsMargins(8, 0, 16, 0)
-        row.addWidget(self.menus, 1, Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.switch, 0, Qt.AlignmentFlag.AlignCenter)
-        row.addWidget(self._file_name, 1)
-        self.setMenuWidget(self._top)
-
     # --------------------------------------------------------------- connections
 
     def _connect(self) -> None:
         session = self.session
         self.switch.value_changed.connect(self.show_page)
+        self.top.find_wanted.connect(self.find_action)
         session.notice.connect(self.show_notice)
         session.project_changed.connect(self._project_changed)
         session.state_changed.connect(self._state_changed)
@@ -179,7 +172,7 @@ class MainWindow(QMainWindow):
     def _rename(self) -> None:
         document = self.session.document
         name = document.path.name if document.path else "untitled"
-        self._file_name.setText(name + ("  edited" if document.modified else ""))
+        self.top.show_name(name, document.modified)
         self.setWindowTitle(f"{name}[*] – SeqStudio")
         self.setWindowModified(document.modified)
         self.menus.show_history(document.undo_label, document.redo_label)
@@ -209,13 +202,17 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _poll_faults(self) -> None:
-        for fault in self._faults.drain() if self._faults else ():
-            self.show_fault(fault)
+        faults = self._faults.drain() if self._faults else []
+        if faults:
+            self.show_faults(faults)
 
-    def show_fault(self, fault: Fault) -> None:
-        """Show a fault of ours with its count."""
-        times = f" ({fault.count:,} times)" if fault.count > 1 else ""
-        self._show_error(fault.what + times, fault.why, fault.hint, fault.trace)
+    def show_faults(self, faults: Sequence[Fault]) -> None:
+        """Show the newest fault of ours with its count; the details tell of all."""
+        newest = faults[-1]
+        times = f" ({newest.count:,} times)" if newest.count > 1 else ""
+        others = f" {len(faults) - 1} more in the details." if len(faults) > 1 else ""
+        details = "\n".join(f"{fault.what}: {fault.why}\n{fault.trace}" for fault in faults)
+        self._show_error(newest.what + times, newest.why + others, newest.hint, details)
 
     @property
     def error_text(self) -> str:
@@ -373,6 +370,11 @@ class MainWindow(QMainWindow):
 
     # --------------------------------------------------------------------- help
 
+    @Slot()
+    def find_action(self) -> None:
+        """Open the search for actions."""
+        ActionsSearch(self.menus, self).open_below(self.top.find)
+
     def show_about(self) -> None:
         """Say what this is."""
         from seqstudio import __version__
@@ -426,6 +428,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         if self._closing == 0:
+            self.session.give_up_runs()
             self.begin_close()
         if self.session.closed or self._closing > CLOSE_LIMIT:
             self._end_close()
@@ -438,6 +441,8 @@ class MainWindow(QMainWindow):
         if self._closing:
             return
         self._closing = 1
+        for dialog in self.findChildren(QDialog):
+            dialog.reject()  # a question on the screen must not hold up the end
         self._keep_arrangement()
         self.status.say("Stopping with a checkpoint…" if self.session.state in ACTIVE else "")
         self.session.begin_close()
@@ -492,8 +497,3 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Open what was dropped."""
         self.open_any(event.mimeData().urls()[0].toLocalFile())
-
-    @Slot()
-    def restyle(self) -> None:
-        """Take the measures of the theme in force."""
-        self._top.setFixedHeight(theme().metric("menuBar"))

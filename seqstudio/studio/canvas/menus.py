@@ -34,7 +34,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import SearchField, TextField
 
-WIDTH, ROW, GROUP_ROW, ROWS_SEEN = 400, 44, 28, 8
+WIDTH, ROW, LOW_ROW, GROUP_ROW, ROWS_SEEN = 400, 44, 30, 28, 8
 _ENTRY = Qt.ItemDataRole.UserRole
 
 
@@ -50,6 +50,7 @@ class Entry:
         icon: Icon name.
         role: Lecture colour of the icon, or "".
         words: More words that the search finds.
+        shortcut: Keys that do the same, shown at the right.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Entry:
     icon: str
     role: str = ""
     words: str = ""
+    shortcut: str = ""
 
 
 def block_entries(kinds: Iterable[str] | None = None) -> list[Entry]:
@@ -176,7 +178,7 @@ class QuickMenu(QFrame):
             item = QListWidgetItem(self.list)
             item.setData(_ENTRY, entry)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.title}. {entry.detail}")
-            item.setSizeHint(QSize(WIDTH - 40, ROW))
+            item.setSizeHint(QSize(WIDTH - 40, ROW if entry.detail else LOW_ROW))
         self._select_first()
         self._fit_height()
 
@@ -305,7 +307,11 @@ class _EntryDelegate(QStyledItemDelegate):
             painter.setBrush(style.color("lineStrong" if style.is_dark else "accentSoft"))
             painter.drawRoundedRect(place.adjusted(0, 1, 0, -1), 5, 5)
         colour = style.role(entry.role) if entry.role else style.color("textMid")
-        painter.drawPixmap(place.left() + 10, place.top() + 8, icon_pixmap(entry.icon, 16, colour))
+        top = place.top() + (8 if entry.detail else (place.height() - 16) // 2)
+        painter.drawPixmap(place.left() + 10, top, icon_pixmap(entry.icon, 16, colour))
+        if not entry.detail:
+            _draw_line(painter, place.adjusted(36, 0, -10, 0), entry)
+            return
         words = place.adjusted(36, 5, -8, -5)
         painter.setFont(style.font("body"))
         painter.setPen(style.color("textHi"))
@@ -316,6 +322,19 @@ class _EntryDelegate(QStyledItemDelegate):
             entry.detail, Qt.TextElideMode.ElideRight, words.width()
         )
         painter.drawText(words, Qt.AlignmentFlag.AlignBottom, detail)
+
+
+def _draw_line(painter: QPainter, place: QRect, entry: Entry) -> None:
+    """Draw an entry of one line: its title, and at the right its keys."""
+    middle = Qt.AlignmentFlag.AlignVCenter
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textMid"))
+    painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, entry.shortcut)
+    room = place.width() - painter.fontMetrics().horizontalAdvance(entry.shortcut) - 12
+    painter.setFont(theme().font("body"))
+    painter.setPen(theme().color("textHi"))
+    title = painter.fontMetrics().elidedText(entry.title, Qt.TextElideMode.ElideMiddle, room)
+    painter.drawText(place, middle, title)
 
 
 class TitleField(TextField):

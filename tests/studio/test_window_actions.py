@@ -1,0 +1,74 @@
+"""The search for actions, the menus and the keys that the window names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from seqstudio.blocks.templates import make
+from seqstudio.document.document import Document
+from seqstudio.studio.actions_search import ActionsSearch, listed
+from seqstudio.studio.session import Session
+from seqstudio.studio.window import MainWindow
+
+
+@pytest.fixture
+def window(qtbot: QtBot) -> Iterator[MainWindow]:
+    session = Session(Document(make("hello-rnn")), threads=True)
+    made = MainWindow(session)
+    with qtbot.waitExposed(made):
+        made.show()
+    qtbot.waitUntil(lambda: session.facts is not None)
+    yield made
+    made.begin_close()  # not by qtbot: it would ask whether to save
+    qtbot.waitUntil(lambda: not made.isVisible())
+    made.deleteLater()
+
+
+def search(window: MainWindow, qtbot: QtBot, words: str) -> ActionsSearch:
+    window.find_action()
+    popup: Any = window.findChild(ActionsSearch)
+    qtbot.keyClicks(popup.search, words)
+    return popup  # type: ignore[no-any-return]
+
+
+def kinds(window: MainWindow) -> set[str]:
+    return {block.kind for block in window.session.project.graph}
+
+
+def test_enter_runs_the_action_found(window: MainWindow, qtbot: QtBot) -> None:
+    assert "rnn" in kinds(window)
+    popup = search(window, qtbot, "to gru")
+    assert popup.shown_keys() == ["Model/Change cells to GRU"]
+    qtbot.keyClick(popup.search, Qt.Key.Key_Return)
+    assert "gru" in kinds(window)
+    assert "rnn" not in kinds(window)
+
+
+def test_every_action_has_words_and_none_stands_twice(window: MainWindow) -> None:
+    names = [f"{menu}/{words}" for menu, words, _ in listed(window.menus)]
+    assert all(name.split("/", 1)[1].strip() for name in names)
+    assert len(names) == len(set(names))
+    keys = [
+        a.shortcut().toString() for _, _, a in listed(window.menus) if not a.shortcut().isEmpty()
+    ]
+    assert len(keys) == len(set(keys))
+
+
+def test_keys_stand_beside_the_words(window: MainWindow, qtbot: QtBot) -> None:
+    popup = search(window, qtbot, "paste")
+    assert popup.current() is not None
+    assert (popup.current().title, popup.current().shortcut) == ("Paste", "Ctrl+V")
+
+
+def test_blocks_are_changed_only_where_they_are_seen(window: MainWindow, qtbot: QtBot) -> None:
+    window.build.canvas.select_all()
+    assert search(window, qtbot, "delete").shown_keys() == ["Edit/Delete"]
+    window.findChild(ActionsSearch).close()
+    window.show_page("train")
+    qtbot.waitUntil(lambda: window.findChild(ActionsSearch) is None)
+    assert search(window, qtbot, "delete").shown_keys() == []

@@ -47,7 +47,7 @@ def inspect(arguments: Namespace) -> int:
     look = _gradients if arguments.what == "gradients" else _attention
     found = look(model, text)
     if out.suffix == ".png":
-        content = _picture(found, path)
+        content = _picture(found, path, text)
     else:
         content = npz_bytes(found.arrays()) if out.suffix == ".npz" else csv_bytes(found.rows())
     write_atomic(out, content)
@@ -250,8 +250,8 @@ def csv_bytes(rows: Iterator[Row]) -> bytes:
     return buffer.getvalue().encode("utf-8")
 
 
-def _picture(found: Gradients | Attention, path: Path) -> bytes:
+def _picture(found: Gradients | Attention, path: Path, text: str) -> bytes:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before Qt is imported
     from seqstudio.studio.render import picture_of_readings
 
-    return picture_of_readings(path, found.run, found.readings, SIZE)
+    return picture_of_readings(path, found.run, found.readings, SIZE, text)

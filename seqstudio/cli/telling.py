@@ -209,7 +209,7 @@ def outcome(
 
     known = floor(dataset)
     last = history.validations[-1] if history.validations else None
-    best = history.best_validation()
+    best = best_validation(history)
     curves = history.curves
     return {
         "event": "end",
@@ -226,6 +226,16 @@ def outcome(
         "unit": dataset.unit,
         "template": project.template,
     }
+
+
+def best_validation(history: RunHistory) -> Validation | None:
+    """Return the lowest validation, on the whole held-out part where that was measured.
+
+    A loss on the first part cannot be compared with one on the whole.
+    """
+    whole = [each for each in history.validations if each.complete]
+    real = [each for each in whole or history.validations if not math.isnan(each.loss)]
+    return min(real, key=lambda each: each.loss, default=None)
 
 
 def outcome_lines(found: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +58,7 @@ PANEL_SIZE, WINDOW_SIZE = (1120, 700), (1440, 900)
 SMALLEST, LARGEST = 64, 8192
 PLATFORM_TALK = "This plugin does not support"
 DATA_S = 60.0
-SETTLE_S = 0.4  # docks take their sizes, tables their rows, glides their end
+PANEL_SETTLES_S, WINDOW_SETTLES_S = 0.1, 0.4  # tables take their rows, docks their sizes
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,7 @@ def picture_of_readings(
     run: str,
     readings: Sequence[GradientReading | AttentionReading],
     size: tuple[int, int],
+    text: str = "",
 ) -> bytes:
     """Draw fresh readings of a run as their panels show them; return a PNG file.
 
@@ -115,8 +116,11 @@ def picture_of_readings(
         run: Name of the run.
         readings: Of one training step, at least one.
         size: Width and height in pixels.
+        text: What was looked at, "" for the start of the held-out part.
     """
-    document = Document(load_project(path))
+    project = load_project(path)
+    sampling = project.sampling.with_value("probe_text", text)
+    document = Document(replace(project, sampling=sampling))
     document.path = path
     with _quiet_platform(), _session(document) as session, _colours("dark"):
         found = list(readings)
@@ -215,8 +219,8 @@ def _run_events(limit_s: float, over: Callable[[], bool]) -> bool:
     return over()
 
 
-def _settle() -> None:
-    _run_events(SETTLE_S, lambda: False)
+def _settle(seconds: float) -> None:
+    _run_events(seconds, lambda: False)
     QThreadPool.globalInstance().waitForDone()
     QApplication.processEvents()
 
@@ -261,7 +265,7 @@ def _panel_image(session: Session, name: str, width: int, height: int) -> QImage
     try:
         panel.resize(width, height)
         panel.refresh()
-        _settle()  # unseen: showing it would open the sound output for a tune
+        _settle(PANEL_SETTLES_S)  # unseen: showing it would open the sound output for a tune
         return panel.to_image(width, height)
     finally:
         panel.deleteLater()
@@ -275,7 +279,7 @@ def _canvas_image(session: Session, size: tuple[int, int] | None) -> QImage:
             canvas.set_facts(session.facts)
         canvas.resize(*PANEL_SIZE)
         canvas.show()
-        _settle()
+        _settle(PANEL_SETTLES_S)
         content = canvas.canvas.content().size()
         room = QSize(*size) if size else QSize(PANEL_SIZE[0], LARGEST)
         graph = canvas.to_image(content.scaled(room, Qt.AspectRatioMode.KeepAspectRatio).toSize())
@@ -341,5 +345,5 @@ def _grabbed(window: MainWindow, name: str, width: int, height: int) -> QImage:
     for toast in window.toasts.toasts():
         toast.hide()  # news of this moment, not of the run
     window.show()
-    _settle()
+    _settle(WINDOW_SETTLES_S)
     return window.grab().toImage()

@@ -134,6 +134,26 @@ def test_evaluate_on_a_text_counts_what_it_does_not_know(call, made: Path, tmp_p
     assert "the model knows none of its characters" in told.err
 
 
+def test_a_book_is_measured_tune_by_tune_without_its_broken_ones(call, tmp_path: Path) -> None:
+    bars = ("DEFG A2B2", "A2F2 G2E2", "F2A2 D4", "d2cB A2G2")
+    tunes = [
+        f"X:{n}\nM:4/4\nL:1/8\nK:D\n{f'{bar}|{bars[0]}|' * 4}\n" for n, bar in enumerate(bars)
+    ]
+    book, path = tmp_path / "book.abc", tmp_path / "a.seq"
+    book.write_text("\n".join(tunes), encoding="utf-8")
+    sizes = ("hidden=8", "embedding.width=4", "batch=2", "window=8", "dropout.share=0")
+    sets = [word for size in sizes for word in ("--set", size)]
+    assert call("new", "abc-lstm", path, "--data", book, *sets).code == 0
+    assert call("train", path, "--steps", "2", "--threads", "1").code == 0
+    clean, broken = tmp_path / "clean.abc", tmp_path / "broken.abc"
+    clean.write_text("\n".join(tunes[:2]), encoding="utf-8")
+    broken.write_text("\n".join([*tunes[:2], "X:8\nK:D\n"]), encoding="utf-8")
+    (found,) = call("evaluate", path, "--data", broken, "--json").records
+    (wanted,) = call("evaluate", path, "--data", clean, "--json").records
+    assert found["loss"] == wanted["loss"]
+    assert found["predictions"] == wanted["predictions"] > 150
+
+
 def test_a_task_has_no_perplexity_and_takes_no_text(call, tmp_path: Path, text: Path) -> None:
     path = tmp_path / "a.seq"
     assert call("new", "adding-lstm", path, "--set", "hidden=4", "--set", "data.length=6",

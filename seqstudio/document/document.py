@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqstudio.core.events import Event
@@ -124,6 +124,18 @@ class Document:
         self._undo.append(entry)
         self._become(entry.after, f"Redo {entry.label}")
         return True
+
+    def remember_run(self, run: str) -> None:
+        """Name the run that opens with the project: no step of its own, and undo keeps it."""
+
+        def named(project: Project) -> Project:
+            return project if project.run == run else replace(project, run=run)
+
+        if self._project.run == run:
+            return
+        for entry in (*self._undo, *self._redo):
+            entry.before, entry.after = named(entry.before), named(entry.after)
+        self._become(named(self._project), "Remember the run")
 
     def open(self, path: Path) -> None:
         """Replace everything by the project at `path`.

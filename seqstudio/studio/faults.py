@@ -12,7 +12,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from seqstudio.core.errors import SeqError
 
 log = logging.getLogger("seqstudio.faults")
-LIMIT = 200
+LIMIT = 200  # kinds of faults
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,21 @@ class FaultCatcher:
     """Catches from every side; `drain` is called by the window."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Fault] = deque(maxlen=LIMIT)
-        self._seen: dict[str, Fault] = {}
+        # A finaliser may fail in the middle of catching something else: hence the reentrant lock.
+        self._lock = threading.RLock()
+        self._seen: dict[tuple[str, str], Fault] = {}
+        self._changed: set[tuple[str, str]] = set()
         self._log: TextIO | None = None
+        self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
+        self._before_qt: Callable[[QtMsgType, QMessageLogContext, str], None] | None = None
 
     def install(self, folder: Path | None = None) -> None:
         """Hook into Python and Qt; native crashes leave their stacks in `folder`/crash.log."""
+        self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._from_python
         threading.excepthook = self._from_thread
         sys.unraisablehook = self._from_finaliser
-        qInstallMessageHandler(self._from_qt)
+        self._before_qt = qInstallMessageHandler(self._from_qt)
         if folder is not None:
             with contextlib.suppress(OSError):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -67,10 +72,8 @@ class FaultCatcher:
 
     def remove(self) -> None:
         """Give the hooks back."""
-        sys.excepthook = sys.__excepthook__
-        threading.excepthook = threading.__excepthook__
-        sys.unraisablehook = sys.__unraisablehook__
-        qInstallMessageHandler(None)
+        sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
+        qInstallMessageHandler(self._before_qt)
         if self._log is not None:
             faulthandler.disable()
             self._log.close()
@@ -78,13 +81,12 @@ class FaultCatcher:
     def catch(self, error: BaseException) -> None:
         """Take in an exception, from any thread."""
         trace = "".join(traceback.format_exception(error))
-        log.error("%s", trace)
         if isinstance(error, SeqError):
-            self._waiting.append(Fault(error.what, error.why, error.hint, trace))
+            self._add(Fault(error.what, error.why, error.hint, trace))
             return
         place = traceback.extract_tb(error.__traceback__)
         where = f" in {place[-1].name}" if place else ""
-        self._waiting.append(
+        self._add(
             Fault(
                 "Something went wrong inside SeqStudio",
                 f"{type(error).__name__}{where}: {error}",
@@ -93,16 +95,25 @@ class FaultCatcher:
             )
         )
 
+    def _add(self, fault: Fault) -> None:
+        """Count a fault; only the first of a kind is logged, and kinds have a limit."""
+        key = (fault.what, fault.why)
+        with self._lock:
+            known = self._seen.get(key)
+            if known is None and len(self._seen) >= LIMIT:
+                key = ("Many things went wrong inside SeqStudio", "")
+                known = self._seen.get(key)
+                fault = replace(fault, what=key[0], why="")
+            self._seen[key] = replace(known, count=known.count + 1) if known else fault
+            self._changed.add(key)
+        if known is None:
+            log.error("%s", fault.trace)
+
     def drain(self) -> list[Fault]:
         """Return what came since the last call; repeats of a fault come as one with its count."""
-        changed: dict[str, Fault] = {}
-        while self._waiting:
-            fault = self._waiting.popleft()
-            key = f"{fault.what}|{fault.why}"
-            known = self._seen.get(key)
-            fault = replace(fault, count=known.count + 1) if known else fault
-            self._seen[key] = changed[key] = fault
-        return list(changed.values())
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            return [fault for key, fault in self._seen.items() if key in changed]
 
     def _from_python(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -125,4 +136,5 @@ class FaultCatcher:
         level = logging.WARNING if kind != QtMsgType.QtDebugMsg else logging.DEBUG
         log.log(level, "Qt: %s", words)
         if kind in {QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg}:
-            self._waiting.append(Fault("Qt reports a fault", words, "", words))
+            hint = "Save your project and start again"
+            self._add(Fault("Qt reports a fault", words, hint, words))

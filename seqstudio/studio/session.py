@@ -6,27 +6,24 @@ Nothing here blocks: data load in a thread, training runs in its own process.
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platformdirs import user_data_dir
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from seqstudio.blocks.check import Report, check, main_arch
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.core.errors import SeqError
+from seqstudio.core.errors import DataError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
-from seqstudio.document.edits import ReplaceProject, SetSetting
-from seqstudio.document.project import Project, load_project, project_text, runs_folder
-from seqstudio.document.settings import DataSettings
+from seqstudio.document.edits import SetSetting
+from seqstudio.document.project import Project, load_project, project_text
+from seqstudio.document.settings import DataSettings, TrainingSettings
 from seqstudio.records.messages import (
     Command,
     Facts,
@@ -45,9 +42,11 @@ from seqstudio.runtime.archive import RunInfo, list_runs, new_run_name, open_run
 from seqstudio.runtime.history import RunHistory
 from seqstudio.runtime.runner import Runner, ThreadRunner
 from seqstudio.runtime.supervisor import ProcessRunner
+from seqstudio.studio.run_homes import Removal, RunHomes
 
 POLL_MS = 33
 ACTIVE = frozenset({"starting", "running", "paused"})
+LIVE = tuple(param.name for param in TrainingSettings.PARAMS if param.live)
 ARCH_TITLES = {
     "rnn": "RNN",
     "gru": "GRU",
@@ -138,10 +137,12 @@ class Session(QObject):
         self._runner: Runner = ThreadRunner() if threads else ProcessRunner()
         self._loader = ThreadPoolExecutor(1, "seqstudio-data")
         self._loading: Future[Dataset] | None = None
-        self._loaded: DataSettings | None = None
+        self._loaded: tuple[DataSettings, Path | None] | None = None
         self._request = 0
         self._wanted = ""
-        self._resume_after_move: Path | None = None
+        self._homes = RunHomes()
+        self._removal: Removal | None = None
+        self._follows = False  # what the trainer says belongs to the run in view
         self._closing = False
         document.changed.connect(self._project_became)
         self._timer = QTimer(self, interval=POLL_MS)
@@ -164,23 +165,30 @@ class Session(QObject):
     @property
     def runs_home(self) -> Path:
         """Folder of this document's runs: beside the project, or kept aside until it is saved."""
-        if self.document.path is not None:
-            return runs_folder(self.document.path)
-        return Path(user_data_dir("seqstudio")) / "unsaved" / f"{os.getpid()}.runs"
+        return self._homes.of(self.document.path)
 
     def _project_became(self, change: Change) -> None:
-        if change.before.data != change.after.data or self._loaded is None:
+        if self._loaded != self._data_wanted:
             self._load_data()
         elif change.before.training != change.after.training:
             self._renew_facts()
+            self._send_live(change.before, change.after)
         if change.before.graph is not change.after.graph:
             self._check()
         self.project_changed.emit(change)
 
+    @property
+    def _data_wanted(self) -> tuple[DataSettings, Path | None]:
+        """The data settings, and the folder that a relative path starts from."""
+        data = self.project.data
+        relative = bool(data.path) and not Path(data.path).is_absolute()
+        return data, self.base if relative else None
+
     def _load_data(self) -> None:
-        settings = self.project.data
-        self._loading = self._loader.submit(open_dataset, settings, self.base)
-        self._loaded = settings
+        if self._closing:
+            return
+        self._loaded = self._data_wanted
+        self._loading = self._loader.submit(open_dataset, *self._loaded)
 
     def _take_data(self) -> None:
         if self._loading is None or not self._loading.done():
@@ -190,9 +198,13 @@ class Session(QObject):
             self.dataset, self.data_error = future.result(), None
         except SeqError as error:
             self.dataset, self.data_error = None, error
+        except Exception as error:  # noqa: BLE001  whatever a file does to a reader
+            why = f"{type(error).__name__}: {error}"
+            self.dataset = None
+            self.data_error = DataError("The data cannot be read", why, "Choose another file")
         self._renew_facts()
         wanted, self._wanted = self._wanted, ""
-        if wanted and self.dataset is not None:
+        if wanted:
             self._begin(paused=wanted == "step")
             if wanted == "step" and self.state == "starting":
                 self._send(Step())
@@ -231,7 +243,7 @@ class Session(QObject):
 
     def new(self, project: Project) -> None:
         """Start over with a project that has no file yet."""
-        self._leave_run()
+        self._leave_project()
         self.document.reset(project)
 
     def open(self, path: Path) -> None:
@@ -241,10 +253,18 @@ class Session(QObject):
             SeqError: It cannot be read; everything stays as it was.
         """
         project = load_project(path)
-        self._leave_run()
+        self._leave_project()
         self.document.reset(project, path)
-        if project.run:
-            self.open_run(project.run)
+        run = self._run_to_show()
+        if run:
+            self.open_run(run)
+
+    def _run_to_show(self) -> str:
+        """Return the run that the file names, or one that was begun after it was written."""
+        assert self.document.path is not None
+        written_s = self.document.path.stat().st_mtime
+        newer = [run.name for run in self.runs() if run.started_at > written_s and run.step]
+        return newer[0] if newer else self.project.run
 
     def save(self, path: Path | None = None) -> None:
         """Save the project; runs of an unsaved project move beside it.
@@ -252,40 +272,44 @@ class Session(QObject):
         Raises:
             StorageError: It cannot be written.
         """
-        old_home = self.runs_home
-        self._name_run()
+        old_home, was_saved = self.runs_home, self.document.path is not None
+        if self.history.run:
+            self.document.remember_run(self.history.run)
         self.document.save(path)
-        new_home = self.runs_home
-        if new_home == old_home or not old_home.exists():
+        if self._loaded != self._data_wanted:
+            self._load_data()
+        if self.runs_home == old_home or not old_home.exists():
             return
-        if self.state in ACTIVE:
-            self._resume_after_move = old_home
+        active = self.state in ACTIVE
+        self._removal = Removal(
+            old_home, self.runs_home, self.history.run, not was_saved, active,
+            self.state == "paused",
+        )  # fmt: skip
+        if active:
             self._send(Stop())
-        else:
-            self._move_runs(old_home)
+        self._remove_runs()
 
-    def _name_run(self) -> None:
-        if self.history.run != self.project.run and self.history.run:
-            renamed = replace(self.project, run=self.history.run)
-            self.document.apply(ReplaceProject(renamed, "Remember the run"))
-
-    def _move_runs(self, old_home: Path) -> None:
-        new_home = self.runs_home
+    def _remove_runs(self) -> None:
+        """Bring runs to where the document was saved, once nothing writes them any more."""
+        removal = self._removal
+        if removal is None or removal.blocked or self._trains(removal.run):
+            return
+        self._removal = None
         try:
-            new_home.mkdir(parents=True, exist_ok=True)
-            for folder in sorted(old_home.iterdir()):
-                if not (new_home / folder.name).exists():
-                    shutil.move(folder, new_home / folder.name)
+            removal.carry_out()
         except OSError as error:
-            self._tell(Notice("The runs were not moved", str(error), f"They stay in {old_home}",
+            self._tell(Notice("The runs were not moved", str(error), f"They are in {removal.old}",
                               "warn"))  # fmt: skip
+            return
+        here = (self.runs_home, self.history.run) == (removal.new, removal.run)
+        if removal.resume and here and self.state == "stopped" and not self._closing:
+            self._start(removal.run, resume=True, paused=removal.paused)
+        self.run_changed.emit()
 
-    def _after_stop(self) -> None:
-        """Continue a run whose folder had to move with the project."""
-        old_home, self._resume_after_move = self._resume_after_move, None
-        if old_home is not None:
-            self._move_runs(old_home)
-            self._start(self.history.run, resume=True)
+    def _trains(self, run: str) -> bool:
+        """Tell whether the trainer has a run in hand, in view or not."""
+        mine = self._runner.run == run and self._runner.state in ACTIVE
+        return mine and self._runner.alive
 
     # --------------------------------------------------------------------- run
 
@@ -322,8 +346,9 @@ class Session(QObject):
         if problem is not None:
             self._tell(problem)
             return
-        arch = {"transformer": "gpt", "custom1": "model"}.get(self.arch(), self.arch())
-        name = new_run_name(self.runs_home, arch)
+        arch = main_arch(self.project.graph)
+        names = {"transformer": "gpt", "custom1": "model"}
+        name = new_run_name(self.runs_home, names.get(arch, arch))
         if self.history.run and len(self.history.curves):
             self.others = {self.history.run: self.history, **self.others}
         self.history = RunHistory(name)
@@ -345,6 +370,7 @@ class Session(QObject):
 
     def _start(self, run: str, *, resume: bool, paused: bool = False) -> None:
         project = self.run_project if resume and self.run_project else self.project
+        self._follows = True
         self._set_state("starting")
         self._runner.start(
             Start(
@@ -357,6 +383,23 @@ class Session(QObject):
                 paused=paused,
             )
         )
+        if resume:
+            self._send_live(self._in_force(), self.project)
+
+    def _in_force(self) -> Project:
+        """Return the project as the run in view last trained, with its live changes."""
+        project = self.run_project or self.project
+        training = project.training
+        for change in self.history.live:
+            training = training.with_value(change.name, change.value)
+        return replace(project, training=training)
+
+    def _send_live(self, before: Project, after: Project) -> None:
+        """Tell the trainer of live settings that differ, whoever changed them: a field or undo."""
+        for name in LIVE:
+            value = getattr(after.training, name)
+            if self.state in ACTIVE and value != getattr(before.training, name):
+                self._send(SetLive(name, float(value)))
 
     def pause(self) -> None:
         """Pause before the next step."""
@@ -388,8 +431,6 @@ class Session(QObject):
         """
         edit = SetSetting("training", name, value, f"Change {name.replace('_', ' ')}")
         self.document.apply(edit, merge=f"live {name}")
-        if self.state in ACTIVE:
-            self._send(SetLive(name, float(value)))
 
     def write(
         self,
@@ -429,9 +470,13 @@ class Session(QObject):
     def _send(self, command: Command) -> None:
         self._runner.send(command)
 
-    def _leave_run(self) -> None:
+    def _leave_project(self) -> None:
         if self.state in ACTIVE:
             self._send(Stop())
+        if self.document.path is None:
+            self._homes.give_up()
+            self._homes.next()
+        self._follows, self._wanted = False, ""
         self.history, self.others, self.run_project = RunHistory(), {}, None
         self.cursor = Cursor()
         self._set_state("idle")
@@ -458,6 +503,7 @@ class Session(QObject):
             return
         if self.state in ACTIVE:
             self._send(Stop())
+        self._follows = False
         self.others.pop(name, None)
         self.history, self.run_project = history, project
         self.move_cursor(step=None)
@@ -510,8 +556,13 @@ class Session(QObject):
     @Slot()
     def _poll(self) -> None:
         self._take_data()
-        envelopes = self._runner.drain()
-        mine = [each.event for each in envelopes if each.run in {"", self.history.run}]
+        self._take_events()
+        self._remove_runs()
+
+    def _take_events(self) -> None:
+        # Another run in view may have the same name, in another project: `_follows` tells.
+        names = {"", self.history.run} if self._follows else {""}
+        mine = [each.event for each in self._runner.drain() if each.run in names]
         if not mine:
             return
         seen = self.history.extend(mine)
@@ -530,8 +581,6 @@ class Session(QObject):
             return
         self.state = state
         self.state_changed.emit(state)
-        if state == "stopped" and self._resume_after_move is not None:
-            self._after_stop()
 
     def tell(self, error: SeqError) -> None:
         """Show a failure to the person."""
@@ -541,6 +590,11 @@ class Session(QObject):
         self.notice.emit(notice)
 
     # ----------------------------------------------------------------- closing
+
+    def give_up_runs(self) -> None:
+        """Remove the runs of a project that the person does not want to save, at the end."""
+        if self.document.path is None:
+            self._homes.give_up()
 
     def begin_close(self) -> None:
         """Ask the trainer to stop with a checkpoint and end; returns at once."""
@@ -557,8 +611,14 @@ class Session(QObject):
         """Wait for the trainer's end and stop polling; True when all has ended."""
         self._timer.stop()
         ended = self._runner.close(timeout_s)
-        if self.document.path is None:
-            shutil.rmtree(self.runs_home, ignore_errors=True)
+        self._take_events()
+        self._remove_runs()
+        for process in self.findChildren(QProcess):
+            process.blockSignals(True)
+            process.kill()
+            process.waitForFinished(1000)
+        if ended:
+            self._homes.clear()
         return ended
 
 

@@ -36,6 +36,7 @@ class StatusBar(QWidget):
         super().__init__(parent)
         self.session = session
         self._problem: Problem | None = None
+        self._count = 0
         self._tone = ("check", "success")
         self._icon = Label()
         self._left = ElidedLabel("", "small", "textMid")
@@ -73,9 +74,10 @@ class StatusBar(QWidget):
         if self.session.report is not None:
             self.show_report(self.session.report)
         elif self.session.data_error is not None:
-            self._tone = ("error", "error")
-            self._left.setText(self.session.data_error.sentence())
-            self.restyle()
+            error = self.session.data_error
+            self._problem = Problem("", "", error.what, error.why, error.hint)
+            self._count = 1
+            self._show_problem()
 
     @Slot(object)
     def show_report(self, report: object) -> None:

@@ -245,7 +245,7 @@ class ListenSession(QObject):
         """Look for a sound device, once; `message` says what was found."""
         if not self._opened:
             self._opened = True
-            self._submit(self._opener, self._take_output)
+            self.in_background(self._opener, self._take_output)
             self._render()
 
     def _take_output(self, opened: tuple[Output, str]) -> None:
@@ -287,7 +287,7 @@ class ListenSession(QObject):
             if key == (self.take, self.instrument, self.tempo_bpm):
                 self._load(samples)
 
-        self._submit(lambda: render(score, key[1], RATE, tail_s=TAIL_S), finish)
+        self.in_background(lambda: render(score, key[1], RATE, tail_s=TAIL_S), finish)
 
     def _load(self, samples: Samples) -> None:
         at = self.position_beats
@@ -432,15 +432,12 @@ class ListenSession(QObject):
                 return Saved(path, error)
             return Saved(path)
 
-        self._submit(work, self.saved.emit)
+        self.in_background(work, self.saved.emit)
 
     # Worker threads
 
     def in_background(self, work: Callable[[], Any], finish: Callable[[Any], None]) -> None:
         """Run `work` in a worker thread and hand its result to `finish` in this one."""
-        self._submit(work, finish)
-
-    def _submit(self, work: Callable[[], Any], finish: Callable[[Any], None]) -> None:
         if self._workers is None:
             self._workers = ThreadPoolExecutor(2, "seqstudio-listen")
         self._waiting.append((self._workers.submit(work), finish))

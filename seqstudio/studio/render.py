@@ -41,6 +41,7 @@ from seqstudio.studio.window import MainWindow
 PANELS = {
     "curves": "panels.curves:CurvesPanel",
     "norms": "panels.norms:NormsPanel",
+    "unrolled": "panels.unrolled:UnrolledPanel",
     "horizon": "panels.horizon:HorizonPanel",
     "gradients": "panels.through_time:ThroughTimePanel",
     "attention": "panels.attention:AttentionPanel",

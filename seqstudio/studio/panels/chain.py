@@ -35,7 +35,7 @@ LEAST_WIDTH, MOST_WIDTH = 1.0, 6.0
 #: Columns of the window before, where the state is carried over.
 GHOSTS = 2
 _SEARCHED = 2_000_000
-_MOST_PLACES = 64
+_MOST_PLACES = 1000
 
 Link = Literal["state", "attention", "none"]
 

@@ -454,15 +454,17 @@ def legend_width(words: tuple[tuple[str, str], ...]) -> float:
 
 
 def paint_legend(painter: QPainter, room: QRectF, words: tuple[tuple[str, str], ...]) -> None:
-    """Paint what the lines mean, from the left of a room."""
+    """Paint what the lines mean, from the left of a room, as far as whole words fit."""
     painter.setFont(theme().font("small"))
     metrics = QFontMetricsF(painter.font())
     x, middle = room.left(), room.center().y()
     for role, text in words:
+        width = metrics.horizontalAdvance(text)
+        if x + 26 + width > room.right() + 1:
+            return
         painter.setPen(pen(theme().role(role), 3.0 if role == "gradient" else 1.5))
         painter.drawLine(QPointF(x, middle), QPointF(x + 18, middle))
         painter.setPen(theme().color("textMid"))
-        width = metrics.horizontalAdvance(text)
         box = QRectF(x + 26, room.top(), width + 2, room.height())
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, text)
         x += 26 + width + 16

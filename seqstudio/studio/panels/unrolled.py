@@ -6,9 +6,9 @@ from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QRect, QRectF, QSize, Slot
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QSize, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import title_of
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 _MOST_ROWS = 3
-_LEGEND_FROM = 760
+_LEGEND_FROM = 640
 _LEGENDS = {
     "state": (("forward", "forward"), ("gradient", "gradient, width = log norm")),
     "attention": (("forward", "three strongest keys, opacity by weight"),),
@@ -83,6 +83,7 @@ class UnrolledPanel(Panel):
         self.header.add_switch(self._legend)
         self.header.add_switch(self._layers)
         self.header.add_switch(self._play)
+        self.header.installEventFilter(self)
         self._connect()
         self._layers.hide()
         self.set_body(self._view)
@@ -145,7 +146,6 @@ class UnrolledPanel(Panel):
         self._fill_layers(together)
         self._view.set_chain(chain, self._names(chain), self._unit())
         self._legend.set_words(_LEGENDS[chain.link])
-        self._legend.setVisible(self.width() >= _LEGEND_FROM)
         self._play.setVisible(chain.link == "state")
         self._play.setEnabled(chain.measured)
 
@@ -266,6 +266,13 @@ class UnrolledPanel(Panel):
         edit = SetSetting("training", "window", window, "Change window")
         self.session.document.apply(edit, merge="window")
 
+    @override
+    def eventFilter(self, watched: QObject, event: QEvent, /) -> bool:
+        """Give the subtitle the room of the legend where the head is short."""
+        if watched is self.header and event.type() == QEvent.Type.Resize:
+            self._legend.setVisible(self.header.width() >= _LEGEND_FROM)
+        return super().eventFilter(watched, event)
+
     @Slot()
     def _scrolled(self) -> None:
         if self._made_from:
@@ -302,8 +309,10 @@ class UnrolledPanel(Panel):
             return f"attention, {layer}" if chain.attention is not None else "attention"
         if chain.link == "none":
             return ""
-        numbers = [self._whole.rows.index(row) + 1 for row in chain.rows]
-        return f"layer {numbers[0]}" if len(numbers) == 1 else f"layers 1 to {numbers[-1]}"
+        count = len(chain.rows)
+        if count == 1:
+            return f"layer {self._whole.rows.index(chain.rows[0]) + 1}"
+        return "layers 1 and 2" if count == 2 else f"layers 1 to {count}"
 
     @override
     def measured(self) -> list[tuple[str, str]]:
@@ -339,6 +348,7 @@ class _Legend(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words: tuple[tuple[str, str], ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         follow_theme(self)
 
     def set_words(self, words: tuple[tuple[str, str], ...]) -> None:
@@ -348,13 +358,17 @@ class _Legend(QWidget):
             self.restyle()
 
     @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, theme().line_height("small") + 4)
+
+    @override
     def sizeHint(self) -> QSize:
         return QSize(int(legend_width(self._words)), theme().line_height("small") + 4)
 
     @Slot()
     def restyle(self) -> None:
         """Take font and colours of the theme in force."""
-        self.setFixedSize(self.sizeHint())
+        self.updateGeometry()
         self.update()
 
     @override

@@ -71,7 +71,7 @@ def sweep_stale(folder: Path) -> list[Path]:
     removed = []
     for temp in folder.glob(f"*{TEMP_MARK}*"):
         pid = temp.name.rpartition(TEMP_MARK)[2]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and not process_is_alive(int(pid)):
             temp.unlink(missing_ok=True)
             removed.append(temp)
     return removed
@@ -137,7 +137,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _alive(pid: int) -> bool:
+def process_is_alive(pid: int) -> bool:
+    """Tell whether a process of that id runs on this computer."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -15,6 +15,7 @@ from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
 from seqstudio.studio.faults import FaultCatcher
+from seqstudio.studio.recovery import Recovery, offers, recovery_folder
 from seqstudio.studio.session import Notice, Session
 from seqstudio.studio.theme import themes
 from seqstudio.studio.window import MainWindow
@@ -39,6 +40,9 @@ def run(path: Path | None, *, threads: bool = False) -> int:
     settings = QSettings("seqstudio", "seqstudio")
     take_appearance(settings)
     window = open_window(path, settings=settings, faults=faults, threads=threads)
+    window.recovery = Recovery(window.session, recovery_folder())
+    for found in offers(recovery_folder())[:1]:
+        window.offer(found)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.begin_close())
     window.show()

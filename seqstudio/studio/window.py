@@ -24,8 +24,9 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from seqstudio.blocks.editing import switch_cells
-from seqstudio.blocks.templates import make
+from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
+from seqstudio.document.edits import ReplaceProject
 from seqstudio.document.project import SUFFIX
 from seqstudio.studio.actions_search import ActionsSearch
 from seqstudio.studio.clocks import Clocks
@@ -35,6 +36,7 @@ from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, InsidePage, ListenPage, TrainPage
+from seqstudio.studio.recovery import Offer, Recovery, set_aside
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
 from seqstudio.studio.theme import themes
@@ -69,6 +71,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._faults = faults
         self._closing = 0
+        self.recovery: Recovery | None = None
         self.setObjectName("main")
         self.setWindowIcon(window_icon())
         self.setAcceptDrops(True)
@@ -191,6 +194,7 @@ class MainWindow(QMainWindow):
         self.toasts.show_toast(notice.what, detail, icon=icon, tone=tone)
 
     def _show_error(self, what: str, why: str, hint: str, details: str) -> None:
+        self._error.set_severity("error")
         self._error.set_message(what, why, hint)
         self._error.clear_actions()
         copy = self._error.add_action("Copy details", icon="copy")
@@ -199,6 +203,43 @@ class MainWindow(QMainWindow):
         close = self._error.add_action("Close", kind="text")
         close.clicked.connect(self._error.hide)
         self._error.show()
+
+    def offer(self, found: Offer) -> None:
+        """Offer the edits of a program that ended without saving them."""
+        name = found.path.name if found.path else "a project without a name"
+        self._error.set_severity("warn")
+        self._error.set_message(
+            "SeqStudio ended unexpectedly",
+            f"Unsaved changes to {name} were kept on {found.at}.",
+            "",
+        )
+        self._error.clear_actions()
+        take = self._error.add_action("Recover them", kind="primary")
+        take.clicked.connect(lambda: self._recover(found))
+        leave = self._error.add_action("Not now", kind="text")
+        leave.clicked.connect(self._error.hide)
+        drop = self._error.add_action("Put them aside", kind="text")
+        drop.clicked.connect(lambda: self._put_aside(found))
+        self._error.show()
+
+    def _recover(self, found: Offer) -> None:
+        if not self._may_leave():
+            return
+        try:
+            if found.path is not None and found.path.exists():
+                self.session.open(found.path)
+            else:
+                self.session.new(make(FIRST))
+        except SeqError as error:
+            self._show_error(error.what, error.why, error.hint, "")
+            return
+        self.session.document.apply(ReplaceProject(found.project, "Recover changes"))
+        self._put_aside(found)
+        QTimer.singleShot(0, self.build.canvas.fit)
+
+    def _put_aside(self, found: Offer) -> None:
+        set_aside(found.file)
+        self._error.hide()
 
     @Slot()
     def _poll_faults(self) -> None:
@@ -232,6 +273,7 @@ class MainWindow(QMainWindow):
         if key in self.pages:
             self.switch.set_value(key)
             self._stack.setCurrentWidget(self.pages[key])
+            (self.pages[key].home or self.clocks).setFocus()  # its keys work at once
             self.status.show_hints(key)
 
     @property
@@ -373,7 +415,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def find_action(self) -> None:
         """Open the search for actions."""
-        ActionsSearch(self.menus, self).open_below(self.top.find)
+        ActionsSearch(self.menus, self).open_below(self.top.find_button)
 
     def show_about(self) -> None:
         """Say what this is."""
@@ -430,6 +472,8 @@ class MainWindow(QMainWindow):
         if self._closing == 0:
             self.session.give_up_runs()
             self.begin_close()
+            if self.recovery is not None:
+                self.recovery.remove()  # saved, or given up knowingly
         if self.session.closed or self._closing > CLOSE_LIMIT:
             self._end_close()
             event.accept()
@@ -441,6 +485,8 @@ class MainWindow(QMainWindow):
         if self._closing:
             return
         self._closing = 1
+        if self.recovery is not None and self.session.document.modified:
+            self.recovery.keep()
         for dialog in self.findChildren(QDialog):
             dialog.reject()  # a question on the screen must not hold up the end
         self._keep_arrangement()

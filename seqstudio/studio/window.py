@@ -71,6 +71,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._faults = faults
         self._closing = 0
+        self._active = False
         self.recovery: Recovery | None = None
         self.setObjectName("main")
         self.setWindowIcon(window_icon())
@@ -163,7 +164,8 @@ class MainWindow(QMainWindow):
     def _state_changed(self, state: str) -> None:
         if state in {"running", "paused"}:
             self._error.hide()
-        if state == "finished":
+        was_active, self._active = self._active, state in ACTIVE
+        if state == "finished" and was_active:
             best = self.session.history.best_validation()
             detail = f"Best held-out loss {best.loss:.3f} at step {best.step:,}" if best else ""
             self.toasts.show_toast("Training is finished", detail, icon="check", tone="success")

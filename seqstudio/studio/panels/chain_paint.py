@@ -147,9 +147,8 @@ class ChainPainter:
         base = area.bottom() + metrics.ascent() + 1
         used = INSET
         if look.caption and self._places.sees(self._places.wall):
-            width, wall = metrics.horizontalAdvance(look.caption), self._places.wall
-            left = wall - 8 - width if self._chain.carried else wall
-            left = max(INSET, min(left, area.right() - width))
+            width = metrics.horizontalAdvance(look.caption)
+            left = self._caption_left(width)
             painter.setPen(theme().color("textMid"))
             painter.drawText(QPointF(left, base), look.caption)
             used = left + width + 24
@@ -159,6 +158,14 @@ class ChainPainter:
         painter.drawText(
             QPointF(well.right() - INSET - metrics.horizontalAdvance(note), base), note
         )
+
+    def _caption_left(self, width: float) -> float:
+        """Return where words of a width begin: left of the wall if they fit, else right of it."""
+        wall, area = self._places.wall, self._places.area
+        if self._look.wall is not None:
+            return max(INSET, min(self._look.wall + 8, area.right() - width))
+        before = wall - 8 - width
+        return before if self._chain.carried and before >= INSET else max(INSET, wall + 8)
 
     # Lines
 

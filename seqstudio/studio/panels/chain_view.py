@@ -247,6 +247,8 @@ class ChainView(QWidget):
         self.stop_pulse()
         self._pressed = (event.position(), self.places().first)
         self._drag = "wall" if self._over_handle(event.position()) else ""
+        if self._drag:
+            self._look = replace(self._look, row=None)
 
     @override
     def mouseMoveEvent(self, event: QMouseEvent, /) -> None:
@@ -403,9 +405,12 @@ class ChainView(QWidget):
         self, painter: QPainter, places: Places, column: int, box: ReadOut
     ) -> None:
         """Paint what is known of a column beside it, on the side with more room."""
-        well = QRectF(self.rect())
-        right = places.x(column) < well.center().x()
-        edge = places.x(column) + (places.pitch / 2 - 10) * (1 if right else -1)
+        well, x, half = QRectF(self.rect()), places.x(column), places.pitch / 2
+        if x < well.center().x():
+            edge = x + half - 10
+        else:
+            edge = x - half + 10
+            well.setRight(x + half)  # no room is left at the right, so it goes to the left
         frame = Frame(well, Scale(0.0, max(1.0, well.width())), Scale(0.0, 1.0))
         paint_read_out(painter, frame, edge, box)
 
@@ -429,13 +434,13 @@ class ChainView(QWidget):
         if column < 0:
             rows += [
                 (None, f"cut off, dL/dh₀{each}", _number(row.norm(-1)))
-                for each, row in self._named_rows()
+                for each, row in reversed(self._named_rows())
                 if row.gradient
             ]
             return ReadOut("The window before", tuple(rows), shared or "its state is carried over")
         if chain.loss is not None:
             rows.append((None, f"loss, {self._unit}", _number(float(chain.loss[column]), ".3f")))
-        for each, row in self._named_rows():
+        for each, row in reversed(self._named_rows()):
             if row.gradient is not None:
                 rows.append((None, f"dL/dh{each}", _number(row.norm(column))))
                 direct = float(row.gradient.direct_h[column])

@@ -165,7 +165,7 @@ class UnrolledPanel(Panel):
         options: list[tuple[object, str]] = [
             ((row.block, row.layer), name) for row, name in zip(rows, names, strict=True)
         ]
-        if len(rows) <= _MOST_ROWS:
+        if len(rows) <= _MOST_ROWS and self._view.rows_fit(self._whole):
             options.insert(0, (_ALL, "All layers"))
         chosen = rows[self._layer_looked_at()] if rows else None
         self._layers.set_options(options)

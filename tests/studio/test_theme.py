@@ -167,8 +167,17 @@ def test_widgets_hear_every_change_once(manager: ThemeManager, qtbot: QtBot) -> 
     assert listener.names == ["dark False", "dark True", "light True"]
 
 
-def test_a_gone_widget_is_not_called(manager: ThemeManager, qtbot: QtBot) -> None:
-    listener = _Listener()
+class _Heir(_Listener):
+    @Slot()
+    def restyle(self) -> None:
+        super().restyle()
+
+
+@pytest.mark.parametrize("kind", [_Listener, _Heir])
+def test_a_gone_widget_is_not_called(
+    manager: ThemeManager, qtbot: QtBot, kind: type[_Listener]
+) -> None:
+    listener = kind()
     names = listener.names
     listener.deleteLater()
     qtbot.waitUntil(lambda: not _alive(listener))

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from PySide6.QtCore import QCoreApplication, QDir, QObject, Qt, Signal, Slot
+from PySide6.QtCore import SIGNAL, QCoreApplication, QDir, QObject, Qt, Signal, Slot
 from PySide6.QtGui import QFontDatabase, QFontInfo
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -183,7 +183,9 @@ def themes() -> ThemeManager:
 
 def follow_theme(widget: _Restyled) -> None:
     """Call `widget.restyle()` now and after every change of the theme."""
-    themes().changed.connect(widget.restyle)
+    # With its receiver named: a plain connection to a slot that a class takes over from its base
+    # outlives the widget, and the next change of the theme would fail on it.
+    QObject.connect(themes(), SIGNAL("changed()"), widget, widget.restyle)  # type: ignore[call-overload]
     widget.restyle()
 
 

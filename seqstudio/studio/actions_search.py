@@ -22,9 +22,7 @@ class ActionsSearch(QuickMenu):
 
     def __init__(self, menus: QMenuBar, parent: QWidget | None = None) -> None:
         self._actions = {f"{group}/{words}": action for group, words, action in listed(menus)}
-        entries = [
-            _entry(key, *key.split("/", 1), action) for key, action in self._actions.items()
-        ]
+        entries = [_entry(key, action) for key, action in self._actions.items()]
         super().__init__(entries, "Find an action", parent)
         self.chosen.connect(self._run)
 
@@ -60,7 +58,8 @@ def _enabled(menu: QMenu, path: str = "") -> list[tuple[str, QAction]]:
     return found
 
 
-def _entry(key: str, group: str, words: str, action: QAction) -> Entry:
+def _entry(key: str, action: QAction) -> Entry:
+    group, _, words = key.partition("/")
     told = action.text().partition("\t")[2]
     keys = action.shortcut().toString() or told
     icon = (

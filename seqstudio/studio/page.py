@@ -16,6 +16,9 @@ Area = Qt.DockWidgetArea
 class Page(QMainWindow):
     """Docks around an optional centre. A dock is moved by its panel's own header.
 
+    Attributes:
+        home: What takes the keys when the page comes to the front; None leaves it to the clocks.
+
     Args:
         name: Key of the saved arrangement.
         centre: Widget in the middle, None when the docks fill the page.
@@ -26,6 +29,7 @@ class Page(QMainWindow):
         self.setObjectName(f"page-{name}")
         self.setWindowFlag(Qt.WindowType.Window, False)
         self.name = name
+        self.home: QWidget | None = None
         options = QMainWindow.DockOption
         self.setDockOptions(options.AllowNestedDocks | options.AllowTabbedDocks)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)

@@ -47,6 +47,7 @@ class BuildPage(Page):
     def __init__(self, session: Session) -> None:
         self.canvas = CanvasView(session.document)
         super().__init__("build", self.canvas)
+        self.home = self.canvas
         self.session = session
         self.palette_side = Palette()
         self.inspector = Inspector(session.document)
@@ -234,6 +235,7 @@ class ListenPage(Page):
         self.listen = ListenSession(session, parent=self)
         listen = self.listen
         self.roll = PianoRollPanel(session, listen=listen)
+        self.home = self.roll.roll
         self.write = WritePanel(session, listen=listen)
         self.abc, self.ages = AbcPanel(session, listen=listen), AgesPanel(session, listen=listen)
         self.measures = MeasuresPanel(session, listen=listen)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPaintEvent
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import Problem, Report
 from seqstudio.studio.session import Session
-from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, theme
+from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import ElidedLabel, Label
 
+CAP_PAD, CAP_GAP, WORD_GAP, HINT_GAP = 5, 3, 6, 18  # pixels
 SAID_MS = 6000
 HINTS = {
     "build": (("Space", "add a block"), ("W", "wire"), ("Del", "delete"), ("Ctrl Z", "undo"),
-              ("P", "train")),
-    "train": (("P", "train, pause"), (".", "one step"), ("Shift P", "stop")),
+              ("P", "train"), ("Ctrl K", "find an action")),
+    "train": (("P", "train, pause"), (".", "one step"), ("Shift P", "stop"),
+              ("Ctrl K", "find an action")),
     "inside": (("← →", "sequence time"), ("Shift ← →", "training step"), ("End", "live")),
     "listen": (("Space", "play, pause"), ("Ctrl wheel", "zoom")),
     "learn": (("Tab", "next card"), ("Enter", "run")),
@@ -40,16 +44,16 @@ class StatusBar(QWidget):
         self._tone = ("check", "success")
         self._icon = Label()
         self._left = ElidedLabel("", "small", "textMid")
-        self._middle = Label("", "axis", "textLow")
-        self._right = Label("Offline. Nothing leaves this computer.", "small", "textLow")
+        self.hints = KeyHints()
+        self._right = ElidedLabel("Offline. Nothing leaves this computer.", "small", "textLow")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(6)
         row.addWidget(self._icon)
         row.addWidget(self._left, 1)
-        row.addWidget(self._middle, 0, Qt.AlignmentFlag.AlignCenter)
-        row.addStretch(1)
-        row.addWidget(self._right)
+        row.addWidget(self.hints)
+        row.addWidget(self._right, 1)
+        self._right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._said = QTimer(self, interval=SAID_MS)
         self._said.setSingleShot(True)
         self._said.timeout.connect(self._show_problem)
@@ -66,8 +70,7 @@ class StatusBar(QWidget):
 
     def show_hints(self, page: str) -> None:
         """Show the keys that work on a page."""
-        parts = [f"{key}  {words}" for key, words in HINTS.get(page, ())]
-        self._middle.setText("      ".join(parts))
+        self.hints.set_hints(HINTS.get(page, ()))
 
     @Slot()
     def _take_report(self) -> None:
@@ -118,3 +121,68 @@ class StatusBar(QWidget):
         """Take measures and icon of the theme in force."""
         self.setFixedHeight(theme().metric("status"))
         self._icon.setPixmap(icon_pixmap(self._tone[0], 14, self._tone[1]))
+
+
+class KeyHints(QWidget):
+    """Keys drawn as key caps, each with what it does; the last give way."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._hints: tuple[tuple[tuple[str, ...], str], ...] = ()
+        follow_theme(self)
+
+    def set_hints(self, hints: Sequence[tuple[str, str]]) -> None:
+        """Show keys ("Shift P": two caps) with their words."""
+        self._hints = tuple((tuple(keys.split()), words) for keys, words in hints)
+        self.setAccessibleName(", ".join(f"{keys}: {words}" for keys, words in hints))
+        self.updateGeometry()
+        self.update()
+
+    def _width(self, keys: Sequence[str], words: str) -> int:
+        metrics = QFontMetrics(theme().font("axis"))
+        caps = sum(metrics.horizontalAdvance(key) + 2 * CAP_PAD + CAP_GAP for key in keys)
+        return caps - CAP_GAP + WORD_GAP + metrics.horizontalAdvance(words)
+
+    @override
+    def sizeHint(self) -> QSize:
+        wide = sum(self._width(*hint) + HINT_GAP for hint in self._hints)
+        return QSize(max(wide - HINT_GAP, 0), theme().metric("status") - 2)
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, 0)
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setFont(theme().font("axis"))
+            x = 0.0
+            for keys, words in self._hints:
+                if x + self._width(keys, words) > self.width():
+                    return
+                x = self._paint(painter, x, keys, words) + HINT_GAP
+
+    def _paint(self, painter: QPainter, x: float, keys: Sequence[str], words: str) -> float:
+        metrics, middle = painter.fontMetrics(), Qt.AlignmentFlag.AlignVCenter
+        tall = min(self.height() - 2.0, metrics.height() + 3.0)
+        for key in keys:
+            wide = metrics.horizontalAdvance(key) + 2 * CAP_PAD
+            cap = QRectF(x + 0.5, (self.height() - tall) / 2, wide - 1, tall)
+            painter.setPen(pen(theme().color("lineStrong")))
+            painter.setBrush(theme().color("surface2"))
+            painter.drawRoundedRect(cap, theme().radius("tag"), theme().radius("tag"))
+            painter.setPen(theme().color("textMid"))
+            painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, key)
+            x += wide + CAP_GAP
+        x += WORD_GAP - CAP_GAP
+        painter.setPen(theme().color("textLow"))
+        wide = metrics.horizontalAdvance(words)
+        painter.drawText(QRectF(x, 0, wide + 1, self.height()), middle, words)
+        return x + wide
+
+    @Slot()
+    def restyle(self) -> None:
+        """Measure again in the fonts of the theme in force."""
+        self.updateGeometry()
+        self.update()

@@ -245,10 +245,14 @@ def test_a_toast_stays_under_the_pointer(window: QWidget) -> None:
     toast.close_toast()
 
 
-@pytest.mark.parametrize("y", [20, 440])
-def test_a_coach_mark_never_covers_its_control(window: QWidget, y: int) -> None:
+@pytest.mark.parametrize(
+    "place", [(10, 20, 80, 30), (10, 440, 80, 30), (0, 40, 200, 420), (440, 40, 200, 420)]
+)
+def test_a_coach_mark_never_covers_its_control(
+    window: QWidget, place: tuple[int, int, int, int]
+) -> None:
     target = QPushButton("Play", window)
-    target.setGeometry(10, y, 80, 30)
+    target.setGeometry(*place)
     target.show()
     mark = CoachMark(target, "Press Train and watch what happens to every panel.", 1, 5)
     mark.show()

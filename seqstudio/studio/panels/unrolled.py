@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _ALL = "all"
 _MOST_ROWS = 3
-_LEGEND_FROM = 640
+_LEGEND_FROM, _LAYERS_FROM = 640, 340
 _LEGENDS = {
     "state": (("forward", "forward"), ("gradient", "gradient, width = log norm")),
     "attention": (("forward", "three strongest keys, opacity by weight"),),
@@ -59,10 +59,10 @@ class UnrolledPanel(Panel):
         "With attention instead of a state, lines lead to each position from the three positions "
         "with the greatest weights of one head; a line is as strong as its weight.",
         (
-            r"L = \sum_t L_t \qquad g_t = \frac{\partial L}{\partial h_t}",
+            r"L = \sum_t L_t \qquad g_t = \partial L / \partial h_t",
             r"g_t = W_{hy}^{\top} (p_t - y_t) + W_{hh}^{\top} \delta_{t+1}",
             r"\delta_t = (1 - h_t^2) \odot g_t \qquad \delta_{T+1} = 0",
-            r"\frac{\partial L}{\partial W_{hh}} = \sum_t \delta_t h_{t-1}^{\top}",
+            r"\partial L / \partial W_{hh} = \sum_t \delta_t h_{t-1}^{\top}",
         ),
         "Lectures S16, S17, S50, S51, S64, written for the tanh RNN; Werbos 1990",
     )
@@ -171,7 +171,8 @@ class UnrolledPanel(Panel):
         self._layers.set_options(options)
         if chosen is not None:
             self._layers.set_value(_ALL if together else (chosen.block, chosen.layer))
-        self._layers.setVisible(self._whole.link == "state" and len(rows) > 1)
+        choice = self._whole.link == "state" and len(rows) > 1
+        self._layers.setVisible(choice and self.is_wide(_LAYERS_FROM))
 
     def _full_names(self) -> list[str]:
         blocks = self._project.graph.blocks

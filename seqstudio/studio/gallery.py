@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QEnterEvent,
+    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -21,6 +23,7 @@ from seqstudio.blocks.templates import TEMPLATES, Template
 from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader
 
+WELL, WORDS, EDGE = 9, 68, 10  # left edges of picture and words, right edge; pixels
 ROLES = {"text": "input", "attention": "query", "note": "output", "target": "loss",
          "flag": "features", "lesson": "cell"}  # fmt: skip
 
@@ -100,7 +103,6 @@ class _Card(QWidget):
         super().__init__()
         self._template = template
         self._current = False
-        self.setFixedHeight(66)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(template.title)
@@ -117,7 +119,7 @@ class _Card(QWidget):
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_ground(painter)
-            well = QRectF(9, (self.height() - 40) / 2, 48, 40)
+            well = QRectF(WELL, (self.height() - 40) / 2, 48, 40)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color("surface0"))
             painter.drawRoundedRect(well, 5, 5)
@@ -134,22 +136,36 @@ class _Card(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
 
     def _words(self, painter: QPainter) -> None:
-        width, minutes = self.width(), self._template.minutes
+        minutes, tall = self._template.minutes, theme().line_height("panelTitle")
+        row = QRectF(WORDS, 8, self.width() - WORDS - EDGE, tall)
         painter.setFont(theme().font("axis"))
         painter.setPen(theme().color("textMid"))
         when = "seconds" if minutes < 0.5 else f"{minutes:g} min"
-        painter.drawText(QRectF(width - 70, 9, 60, 18), Qt.AlignmentFlag.AlignRight, when)
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, when)
+        room = row.width() - painter.fontMetrics().horizontalAdvance(when) - 8
         painter.setFont(theme().font("panelTitle"))
         painter.setPen(theme().color("textHi"))
-        title = QRectF(68, 7, width - 136, 18)
         elided = painter.fontMetrics().elidedText(
-            self._template.title, Qt.TextElideMode.ElideRight, int(title.width())
+            self._template.title, Qt.TextElideMode.ElideRight, int(room)
         )
-        painter.drawText(title, elided)
+        painter.drawText(row, middle, elided)
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
-        lines = QRectF(68, 27, width - 78, self.height() - 30)
+        lines = row.adjusted(0, tall + 2, 0, self.height())
         painter.drawText(lines, Qt.TextFlag.TextWordWrap, self._template.sentence)
+
+    def _fit(self) -> None:
+        """Be as high as the sentence needs at this width."""
+        metrics = QFontMetrics(theme().font("small"))
+        room = QRect(0, 0, self.width() - WORDS - EDGE, 1000)
+        words = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self._template.sentence)
+        needed = 8 + theme().line_height("panelTitle") + 2 + words.height() + 10
+        self.setFixedHeight(max(58, needed))
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        self._fit()
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
@@ -173,6 +189,7 @@ class _Card(QWidget):
 
     @Slot()
     def restyle(self) -> None:
+        self._fit()
         self.update()
 
 

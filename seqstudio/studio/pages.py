@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDockWidget
+from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.records.readings import GradientReading, Metrics
@@ -23,7 +25,7 @@ from seqstudio.studio.listen import (
     WritePanel,
 )
 from seqstudio.studio.page import Page
-from seqstudio.studio.palette import Palette
+from seqstudio.studio.palette import WIDEST, Palette
 from seqstudio.studio.panels.attention import AttentionPanel
 from seqstudio.studio.panels.code import CodePanel
 from seqstudio.studio.panels.curves import CurvesPanel
@@ -38,6 +40,7 @@ from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import theme
 
 LIVE_MS = 250
+NARROW, NARROW_SIDE = 1400, 280  # below: a rail for the palette, narrower sides
 Area = Qt.DockWidgetArea
 
 
@@ -56,14 +59,12 @@ class BuildPage(Page):
         self.curves = CurvesPanel(session)
         self.unrolled = UnrolledPanel(session)
         self.deck = Deck([self.unrolled, self.curves, self.code, self.data])
-        self.palette_side.setMinimumWidth(theme().metric("palette"))
-        for side in (self.inspector, self.gallery):
-            side.setMinimumWidth(theme().metric("inspector"))
         left = self.add(self.palette_side, Area.LeftDockWidgetArea, title="Blocks")
         right = self.add(self.inspector, Area.RightDockWidgetArea, title="Inspector")
         self.start_dock = self.add(self.gallery, Area.RightDockWidgetArea, title="Start from")
         below = self.add(self.deck, Area.BottomDockWidgetArea, title="Below")
-        self.inspector_dock = right
+        self.inspector_dock, self.blocks_dock = right, left
+        self._fit_sides(wide=True)
         self._corners()
         self._sizes(left, right, below)
         self._connect()
@@ -82,6 +83,7 @@ class BuildPage(Page):
 
     def _connect(self) -> None:
         self.palette_side.chosen.connect(self._add)
+        self.palette_side.search_wanted.connect(self.canvas.open_add_menu)
         self.canvas.selection_changed.connect(self._selected)
         self.canvas.unroll_requested.connect(self._unroll)
         self.inspector.action.connect(self._act)
@@ -94,6 +96,24 @@ class BuildPage(Page):
         self._live = QTimer(self, interval=LIVE_MS)
         self._live.setSingleShot(True)
         self._live.timeout.connect(self._show_live)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Give the canvas its room where the window is narrow: a rail of icons for the palette."""
+        super().resizeEvent(event)
+        wide = event.size().width() >= NARROW
+        if wide == self.palette_side.narrow:
+            self._fit_sides(wide)
+
+    def _fit_sides(self, wide: bool) -> None:
+        self.palette_side.set_rail(not wide)
+        for side in (self.inspector, self.gallery):
+            side.setMinimumWidth(theme().metric("inspector") if wide else NARROW_SIDE)
+            side.setMaximumWidth(WIDEST)
+        if self.isVisible():
+            sides = [self.palette_side.minimumWidth(), self.inspector.minimumWidth()]
+            docks = [self.blocks_dock, self.inspector_dock, self.start_dock]
+            self.resizeDocks(docks, [*sides, sides[1]], Qt.Orientation.Horizontal)
 
     def show_gallery(self, on: bool) -> None:
         """Show the gallery in the place of the inspector, or the other way round."""

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QEvent,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
 from PySide6.QtGui import QColor, QDrag, QKeyEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -19,11 +33,13 @@ from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.studio.canvas import BLOCK_MIME
 from seqstudio.studio.canvas.menus import block_entries, rank
-from seqstudio.studio.theme import faded, follow_theme, icon, icon_pixmap, painting, pen, theme
-from seqstudio.studio.widgets import Label, PanelHeader, SearchField
+from seqstudio.studio.theme import faded, follow_theme, icon_pixmap, painting, pen, theme
+from seqstudio.studio.widgets import IconButton, Label, PanelHeader, SearchField
 
 _KIND = Qt.ItemDataRole.UserRole
-_RAIL_WIDTH, _INDENT = 44, 12
+WIDEST = 360
+_RAIL_WIDTH, _GAP = 44, 13  # width of the rail, height of a hairline between its families
+_CHEVRON, _FAMILY, _ICON, _TITLE = 10, 28, 24, 50  # left edges in a row, pixels
 
 
 class Palette(QWidget):
@@ -31,9 +47,11 @@ class Palette(QWidget):
 
     Signals:
         chosen: Kind that was double-clicked, or taken with Enter.
+        search_wanted: The rail, which has no room for a search, was asked for one.
     """
 
     chosen = Signal(str)
+    search_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,10 +61,15 @@ class Palette(QWidget):
         self.tree = _Tree(self)
         self._nothing = Label("No block has that name", "small", "textMid", parent=self)
         self._nothing.hide()
+        self._find = IconButton("search", "Add a block", key="Space", size=32, parent=self)
+        self._find.clicked.connect(self.search_wanted)
+        self._find.hide()
+        self.narrow = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self._header)
+        column.addWidget(self._find, 0, Qt.AlignmentFlag.AlignHCenter)
         self._inner = QVBoxLayout()
         self._inner.setContentsMargins(12, 4, 12, 0)
         self._inner.setSpacing(8)
@@ -68,10 +91,19 @@ class Palette(QWidget):
 
     def set_rail(self, narrow: bool) -> None:
         """Become a rail of icons for a narrow window, or a full list again."""
+        self.narrow = narrow
         self._header.setVisible(not narrow)
         self.search.setVisible(not narrow)
+        self._find.setVisible(narrow)
         self.tree.set_rail(narrow)
-        self.setMaximumWidth(_RAIL_WIDTH if narrow else 16_777_215)
+        if narrow:
+            self.search.clear()
+        self._keep_width()
+
+    def _keep_width(self) -> None:
+        least = _RAIL_WIDTH if self.narrow else theme().metric("palette")
+        self.setMinimumWidth(least)
+        self.setMaximumWidth(least if self.narrow else WIDEST)
 
     @Slot(str)
     def _filter(self, text: str) -> None:
@@ -86,8 +118,6 @@ class Palette(QWidget):
         kind = item.data(0, _KIND)
         if kind:
             self.chosen.emit(str(kind))
-        else:
-            item.setExpanded(not item.isExpanded())
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent, /) -> bool:
@@ -107,6 +137,7 @@ class Palette(QWidget):
     def restyle(self) -> None:
         """Take icons and sizes from the theme in force."""
         self.tree.restyle()
+        self._keep_width()
         self.update()
 
     @override
@@ -132,8 +163,12 @@ class _Tree(QTreeWidget):
         self.blocks: dict[str, QTreeWidgetItem] = {}
         self._families: dict[str, QTreeWidgetItem] = {}
         self.setHeaderHidden(True)
-        self.setIndentation(_INDENT)
-        self.setUniformRowHeights(True)
+        self.rail = False
+        self.setIndentation(0)
+        self.setRootIsDecorated(False)
+        self.setMouseTracking(True)
+        self.setItemDelegate(_RowPainter(self))
+        self.itemClicked.connect(self._fold)
         self.setExpandsOnDoubleClick(False)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
@@ -159,15 +194,20 @@ class _Tree(QTreeWidget):
             self.blocks[kind.kind] = item
 
     def set_rail(self, narrow: bool) -> None:
-        """Show icons alone, without words and families."""
-        for kind, item in self.blocks.items():
-            item.setText(0, "" if narrow else KINDS[kind].title)
-        for name, family in self._families.items():
-            family.setText(0, "" if narrow else name)
-        self.setRootIsDecorated(not narrow)
-        self.setIndentation(0 if narrow else _INDENT)
+        """Show icons alone, with a hairline between families."""
+        self.rail = narrow
+        bars = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            bars.ScrollBarAlwaysOff if narrow else bars.ScrollBarAsNeeded
+        )
         if narrow:
             self.expandAll()
+        self.restyle()
+
+    @Slot(QTreeWidgetItem)
+    def _fold(self, item: QTreeWidgetItem) -> None:
+        if item.data(0, _KIND) is None and not self.rail:
+            item.setExpanded(not item.isExpanded())
 
     def show_only(self, kinds: set[str], current: str) -> None:
         """Hide the other blocks and families; make `current` the one that Enter takes."""
@@ -191,23 +231,21 @@ class _Tree(QTreeWidget):
         self.setCurrentItem(shown[max(0, min(len(shown) - 1, at + by))])
 
     def restyle(self) -> None:
-        """Take icons in role colours and the row height from the theme in force."""
+        """Take the row height from the theme in force."""
         style = theme()
         back = style.color("surface1").name()
         self.setStyleSheet(f"QTreeView {{ background: {back}; }}")
-        self.setIconSize(QSize(16, 16))
-        for kind, item in self.blocks.items():
-            colour = style.role(KINDS[kind].role)
-            item.setIcon(0, icon(KINDS[kind].icon, 16, colour, on=colour))
-            item.setForeground(0, style.color("textHi"))
-            item.setSizeHint(0, QSize(0, style.metric("row")))
-        for family in self._families.values():
-            family.setForeground(0, style.color("textMid"))
+        row = style.metric("row")
+        for item in self.blocks.values():
+            item.setSizeHint(0, QSize(0, row))
+        for item in self._families.values():
+            item.setSizeHint(0, QSize(0, _GAP if self.rail else row))
 
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         current = self.currentItem()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and current is not None:
+            self._fold(current)
             self.entered_by_key.emit(current)
         else:
             super().keyPressEvent(event)
@@ -233,6 +271,67 @@ class _Tree(QTreeWidget):
         drag.setMimeData(self.mimeData([item]))
         drag.setPixmap(header_picture(KINDS[str(kind)], self.devicePixelRatioF()))
         drag.exec(Qt.DropAction.CopyAction)
+
+
+class _RowPainter(QStyledItemDelegate):
+    """Paints families with a chevron, blocks with their icon in the role's colour."""
+
+    def __init__(self, tree: _Tree) -> None:
+        super().__init__(tree)
+        self._tree = tree
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        row = QRect(0, option.rect.top(), self._tree.viewport().width(), option.rect.height())
+        kind = index.data(_KIND)
+        painter.save()
+        self._paint_ground(painter, option, row, bool(kind))
+        if kind:
+            self._paint_block(painter, row, KINDS[str(kind)])
+        else:
+            self._paint_family(painter, row, str(index.data()), self._tree.isExpanded(index))
+        painter.restore()
+
+    def _paint_ground(
+        self, painter: QPainter, option: QStyleOptionViewItem, row: QRect, block: bool
+    ) -> None:
+        state, flags = option.state, QStyle.StateFlag
+        if state & flags.State_Selected:
+            painter.fillRect(row, theme().color("accentSoft"))
+        elif block and state & flags.State_MouseOver:
+            painter.fillRect(row, theme().color("surface3"))
+        if state & flags.State_HasFocus:
+            painter.setPen(pen(theme().color("focus"), 2))
+            painter.drawRect(row.adjusted(1, 1, -1, -1))
+
+    def _paint_block(self, painter: QPainter, row: QRect, kind: BlockKind) -> None:
+        x = (row.width() - 16) // 2 if self._tree.rail else _ICON
+        glyph = icon_pixmap(kind.icon, 16, theme().role(kind.role))
+        painter.drawPixmap(x, row.top() + (row.height() - 16) // 2, glyph)
+        if not self._tree.rail:
+            painter.setFont(theme().font("body"))
+            painter.setPen(theme().color("textHi"))
+            _write(painter, row.adjusted(_TITLE, 0, -4, 0), kind.title)
+
+    def _paint_family(self, painter: QPainter, row: QRect, name: str, is_open: bool) -> None:
+        if self._tree.rail:
+            painter.fillRect(10, row.center().y(), row.width() - 20, 1, theme().color("line"))
+            return
+        chevron = icon_pixmap("chevron-down" if is_open else "chevron-right", 14, "textLow")
+        painter.drawPixmap(_CHEVRON, row.top() + (row.height() - 14) // 2, chevron)
+        painter.setFont(theme().font("small"))
+        painter.setPen(theme().color("textMid"))
+        _write(painter, row.adjusted(_FAMILY, 0, -4, 0), name)
+
+
+def _write(painter: QPainter, place: QRect, words: str) -> None:
+    shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, place.width())
+    painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, shown)
 
 
 def header_picture(kind: BlockKind, ratio: float) -> QPixmap:

@@ -17,6 +17,14 @@ from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, Slid
 
 NUMBERS_MS = 250
 NARROW = 1400
+TIPS = {
+    "step": "Updates of the weights so far in the run in view.",
+    "speed": "Tokens read for training in the newest 3 seconds of the run, divided by that time. "
+    "Measuring and validation count as time, pauses do not.",
+    "memory": "Resident memory of the process that trains, at the newest step.",
+    "left": "A budget of minutes less the time of the run without pauses; for a budget of steps, "
+    "steps left × mean time of a step.",
+}
 CLIP_LOW = 0.01
 
 
@@ -62,6 +70,9 @@ class Transport(QWidget):
             "memory": StatValue("memory", "88.8 GB", self),
             "left": StatValue("left", "88 min 88 s", self),
         }
+        for name, number in self.numbers.items():
+            number.setToolTip(f"How is this computed: {TIPS[name]}")
+        self.run.setToolTip("The run that all panels show")
         self._lay_out()
         self._connect()
         follow_theme(self)
@@ -84,6 +95,7 @@ class Transport(QWidget):
         for words, field in (("Learning rate", self.rate), ("Clip norm", self.clip)):
             row.addWidget(Label(words, "body", "textMid", parent=self))
             row.addWidget(field)
+            row.addSpacing(8)
         row.addStretch(1)
         for number in self.numbers.values():
             row.addWidget(number, 0, Qt.AlignmentFlag.AlignVCenter)
@@ -192,7 +204,9 @@ class Transport(QWidget):
         speed = curves.tokens_per_second() if self.session.state == "running" else math.nan
         self.numbers["speed"].set_value(speed_words(speed))
         memory = curves.memory_mb
-        self.numbers["memory"].set_value(f"{memory / 1000:.1f} GB" if memory else "–")
+        words = f"{memory / 1000:.1f} GB" if memory else "–"
+        self.numbers["memory"].set_value(words)
+        self.device.setToolTip(f"Where the model trains. Memory in use: {words}")
         self.numbers["left"].set_value(self._left())
 
     def _left(self) -> str:

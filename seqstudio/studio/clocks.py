@@ -22,6 +22,7 @@ from seqstudio.studio.theme import follow_theme, painting, pen, theme
 
 LEFT = 148
 RIGHT = 132
+LOW_HEIGHT = 60
 KINDS = frozenset({Metrics, GradientReading, AttentionReading, Sample, Facts, Saved, StateChanged})
 
 
@@ -35,6 +36,7 @@ class Clocks(QWidget):
         super().__init__(parent)
         self.session = session
         self._drag = ""
+        self._low = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAccessibleName("Training step and sequence time")
@@ -76,8 +78,9 @@ class Clocks(QWidget):
 
     def _tracks(self) -> tuple[QRectF, QRectF]:
         width = max(self.width() - LEFT - RIGHT, 10)
-        top = (self.height() - 24 - 26 - 10) / 2
-        return QRectF(LEFT, top, width, 24), QRectF(LEFT, top + 34, width, 26)
+        gap = 3 if self._low else 10
+        top = (self.height() - 24 - 26 - gap) / 2
+        return QRectF(LEFT, top, width, 24), QRectF(LEFT, top + 24 + gap, width, 26)
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
@@ -307,8 +310,14 @@ class Clocks(QWidget):
     @Slot()
     def restyle(self) -> None:
         """Take the measures of the theme in force."""
-        self.setFixedHeight(theme().metric("clocks"))
+        self.setFixedHeight(LOW_HEIGHT if self._low else theme().metric("clocks"))
         self.update()
+
+    def set_low(self, low: bool) -> None:
+        """Stand closer where the window is low."""
+        if low != self._low:
+            self._low = low
+            self.restyle()
 
 
 def visible(token: str) -> str:

@@ -32,7 +32,7 @@ class Deck(QWidget):
         row.addWidget(self._choice)
         row.addWidget(self._heads, 1)
         rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setContentsMargins(0, 1, 0, 0)  # the hairline
         rows.setSpacing(0)
         rows.addWidget(self._head)
         rows.addWidget(self._bodies, 1)
@@ -56,5 +56,5 @@ class Deck(QWidget):
     @Slot()
     def restyle(self) -> None:
         """Take the measures of the theme in force."""
-        self._head.setFixedHeight(theme().metric("panelHeader") + 4)
+        self._head.setFixedHeight(theme().metric("panelHeader"))
         self.update()

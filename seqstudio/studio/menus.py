@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from seqstudio.blocks.editing import switch_cells
 from seqstudio.studio.theme import themes
 
 if TYPE_CHECKING:
@@ -123,12 +124,16 @@ class Menus(QMenuBar):
     def _model_menu(self) -> None:
         menu = self.addMenu("Model")
         for kind, words in CELLS:
-            self._act(menu, f"Change cells to {words}", partial(self._window.switch_cells, kind))
-        self._act(
-            menu, "Change cells to ReLU RNN with identity start", self._window.switch_to_identity
-        )
+            self._act(menu, f"Change cells to {words}", partial(self._switch_cells, kind))
+        identity = partial(self._switch_cells, "rnn", nonlinearity="relu", init="identity")
+        self._act(menu, "Change cells to ReLU RNN with identity start", identity)
         menu.addSeparator()
         self._act(menu, "Tidy the graph", self._window.build.canvas.tidy)
+
+    def _switch_cells(self, kind: str, **params: str) -> None:
+        """Turn every recurrent block into another kind, in one step."""
+        document = self._session.document
+        document.apply(switch_cells(document.project.graph, kind, **params))
 
     def _run_menu(self) -> None:
         menu = self.addMenu("Run")

@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QGuiApplication,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QDialog,
@@ -23,7 +24,6 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from seqstudio.blocks.editing import switch_cells
 from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import ReplaceProject
@@ -49,6 +49,7 @@ CLOSE_POLL_MS = 50
 CLOSE_LIMIT = 160  # polls: the runner itself kills a trainer that does not end within 6 s
 FAULT_MS = 200
 RECENT = 8
+LOW = 840  # pixels: a lower window has lower clocks
 
 
 class MainWindow(QMainWindow):
@@ -399,19 +400,6 @@ class MainWindow(QMainWindow):
             names = [str(path), *(n for n in self.recent_names() if n != str(path))]
             self._settings.setValue("recent", names[:RECENT])
 
-    # -------------------------------------------------------------------- model
-
-    def switch_cells(self, kind: str) -> None:
-        """Turn every recurrent block into another kind, in one step."""
-        self.session.document.apply(switch_cells(self.session.project.graph, kind))
-
-    def switch_to_identity(self) -> None:
-        """Turn every recurrent block into a ReLU RNN that starts from the identity."""
-        edit = switch_cells(
-            self.session.project.graph, "rnn", nonlinearity="relu", init="identity"
-        )
-        self.session.document.apply(edit)
-
     # --------------------------------------------------------------------- help
 
     @Slot()
@@ -531,6 +519,12 @@ class MainWindow(QMainWindow):
             if isinstance(state, QByteArray):
                 page.arrange(state)
         self.build.show_gallery(False)
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Let a low window keep its height for the panels."""
+        super().resizeEvent(event)
+        self.clocks.set_low(event.size().height() < LOW)
 
     # --------------------------------------------------------------------- drop
 

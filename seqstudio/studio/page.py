@@ -40,7 +40,7 @@ class Page(QMainWindow):
         self.setCentralWidget(centre)
         self._first: QByteArray | None = None
         self._wishes: list[tuple[list[QDockWidget], list[int], Qt.Orientation]] = []
-        self._arranged = False
+        self._arranged = self._seen = False
 
     def add(self, widget: QWidget, area: Area, *, title: str = "") -> QDockWidget:
         """Put a panel or side widget into an area."""
@@ -65,32 +65,40 @@ class Page(QMainWindow):
     def showEvent(self, event: QShowEvent, /) -> None:
         """Size the docks once the page has its own size."""
         super().showEvent(event)
-        if self._wishes:
+        if not self._seen:
+            self._seen = True
+            self._keep_first()
             QTimer.singleShot(0, self, self._grant)
+
+    def _keep_first(self) -> None:
+        if self._first is None:
+            self._first = self.saveState(STATE_VERSION)
 
     @Slot()
     def _grant(self) -> None:
-        wishes, self._wishes = self._wishes, []
         if not self._arranged:
-            for docks, sizes, way in wishes:
-                self.resizeDocks(docks, sizes, way)
-            self.settle()
+            self._size()
 
-    def settle(self) -> None:
-        """Remember the arrangement as the one that `reset` comes back to."""
-        self._first = self.saveState(STATE_VERSION)
+    def _size(self) -> None:
+        for docks, sizes, way in self._wishes:
+            self.resizeDocks(docks, sizes, way)
 
     @Slot()
     def reset(self) -> None:
         """Put all docks back to where they were at first."""
         if self._first is not None:
             self.restoreState(self._first, STATE_VERSION)
+            self._size()
 
     def arrangement(self) -> QByteArray:
-        """Return the arrangement as bytes for the settings."""
-        return self.saveState(STATE_VERSION)
+        """Return the arrangement as bytes for the settings; empty while the page was never seen.
+
+        Before that its docks have no sizes yet, and to keep those would spoil the next start.
+        """
+        return self.saveState(STATE_VERSION) if self._seen else QByteArray()
 
     def arrange(self, state: QByteArray) -> bool:
         """Restore an arrangement; False leaves the page as it is."""
-        self._arranged = bool(self.restoreState(state, STATE_VERSION))
+        self._keep_first()
+        self._arranged = bool(state) and bool(self.restoreState(state, STATE_VERSION))
         return self._arranged

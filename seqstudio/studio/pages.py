@@ -115,6 +115,13 @@ class BuildPage(Page):
             docks = [self.blocks_dock, self.inspector_dock, self.start_dock]
             self.resizeDocks(docks, [*sides, sides[1]], Qt.Orientation.Horizontal)
 
+    @override
+    def reset(self) -> None:
+        """Put all docks back; the inspector stands where the gallery would."""
+        super().reset()
+        self.show_gallery(False)
+        self._fit_sides(wide=not self.palette_side.narrow)
+
     def show_gallery(self, on: bool) -> None:
         """Show the gallery in the place of the inspector, or the other way round."""
         self.start_dock.setVisible(on)

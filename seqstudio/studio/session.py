@@ -285,9 +285,15 @@ class Session(QObject):
             old_home, self.runs_home, self.history.run, not was_saved, active,
             self.state == "paused",
         )  # fmt: skip
-        if active:
+        if self._held:
             self._send(Stop())
+            self._follows = active  # it answers that it has stopped, or has nothing more to say
         self._remove_runs()
+
+    @property
+    def _held(self) -> bool:
+        """Whether the trainer has the model of the run in view at hand."""
+        return self._follows and self.state in {*ACTIVE, "finished"}
 
     def _remove_runs(self) -> None:
         """Bring runs to where the document was saved, once nothing writes them any more."""
@@ -451,7 +457,7 @@ class Session(QObject):
             return 0
         self._request += 1
         request = Write(self._request, prompt, length, temperature, top_k, top_p, seed)
-        if self.state not in {*ACTIVE, "finished"} and self._can_resume():
+        if not self._held and self._can_resume():
             self._start(self.history.run, resume=True, paused=True)
         self._send(request)
         return self._request
@@ -460,7 +466,7 @@ class Session(QObject):
         """Let the attention and gradient probes look at another text."""
         edit = SetSetting("sampling", "probe_text", text, "Change probe text")
         self.document.apply(edit, merge="probe text")
-        if self.state in {*ACTIVE, "finished"}:
+        if self._held:
             self._send(SetProbeText(text))
 
     def warm_up(self) -> None:
@@ -475,7 +481,7 @@ class Session(QObject):
             self._send(Stop())
         if self.document.path is None:
             self._homes.give_up()
-            self._homes.next()
+        self._homes.next()
         self._follows, self._wanted = False, ""
         self.history, self.others, self.run_project = RunHistory(), {}, None
         self.cursor = Cursor()

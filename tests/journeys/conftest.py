@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QMessageBox
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.project import Project
+from seqstudio.runtime.runner import Runner
 from seqstudio.runtime.supervisor import ProcessRunner
 from seqstudio.studio.app import open_window
 from seqstudio.studio.faults import FaultCatcher
@@ -71,6 +72,7 @@ class Person:
         self.qtbot = qtbot
         self.window = window
         self.session = window.session
+        self.spare: Runner | None = None
         self.heard: list[object] = []
         self.states: list[str] = []
         self.session.notice.connect(self.heard.append)
@@ -130,7 +132,7 @@ def trainer() -> Iterator[ProcessRunner]:
 @pytest.fixture
 def open_person(qtbot, tmp_path: Path, trainer: ProcessRunner) -> Iterator[Callable[..., Person]]:  # type: ignore[no-untyped-def]
     """Open windows: open_person(project=..., path=..., own=True for a trainer of its own)."""
-    opened: list[tuple[Person, object]] = []
+    opened: list[Person] = []
 
     def build(
         project: Project | None = None,
@@ -142,12 +144,13 @@ def open_person(qtbot, tmp_path: Path, trainer: ProcessRunner) -> Iterator[Calla
         settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
         settings.setValue("recent", [])
         window = open_window(path, settings=settings, faults=faults or FaultCatcher())
-        spare = None
-        if not own:
-            trainer.drain()
-            spare, window.session._runner = window.session._runner, trainer
         person = Person(qtbot, window)
-        opened.append((person, spare))
+        opened.append(person)
+        if not own:
+            for other in opened[:-1]:
+                give_back(other)
+            trainer.drain()
+            person.spare, window.session._runner = window.session._runner, trainer
         with qtbot.waitExposed(window):
             window.show()
         if project is not None:
@@ -157,18 +160,24 @@ def open_person(qtbot, tmp_path: Path, trainer: ProcessRunner) -> Iterator[Calla
         return person
 
     yield build
-    for person, spare in opened:
-        close(person, spare)
+    for person in opened:
+        close(person)
 
 
-def close(person: Person, spare: object) -> None:
-    window, session = person.window, person.session
-    if spare is not None:
-        if session._runner.state in ACTIVE:
-            session.stop()
-            person.until(lambda: session._runner.state not in ACTIVE, "the end of the run")
-            session._poll()
-        session._runner = spare  # the shared trainer goes on to the next window
+def give_back(person: Person) -> None:
+    """Let the shared trainer go on to the next window."""
+    session = person.session
+    if person.spare is None:
+        return
+    session.stop()
+    person.until(lambda: session._runner.state not in ACTIVE, "the end of the run")
+    person.until(lambda: session._removal is None, "the runs in their place")
+    session._runner, person.spare = person.spare, None
+
+
+def close(person: Person) -> None:
+    give_back(person)
+    window = person.window
     window.begin_close()
     person.until(lambda: not window.isVisible(), "the window to close")
     window.deleteLater()

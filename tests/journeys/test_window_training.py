@@ -373,6 +373,20 @@ def test_writing_on_demand(open_person, tiny) -> None:
     assert session.state == "paused"
 
 
+def test_a_finished_run_from_the_disk_still_writes(open_person, tiny) -> None:
+    person = open_person(tiny("hello-rnn", steps=10))
+    session = person.session
+    for run in ("rnn-1", "rnn-2"):
+        person.play()
+        person.until(lambda: session.history.run == run, run)  # noqa: B023
+        person.until_state("finished")
+    session.open_run("rnn-1")
+    request = session.write("h", 4, 1.0)
+    person.until(lambda: any(s.request == request for s in session.history.samples), "a sample")
+    assert session.history.run == "rnn-1"
+    assert session.history.curves.steps.tolist() == list(range(1, 11))
+
+
 def test_the_cursor_goes_back_in_training_and_returns(open_person, tiny) -> None:
     person = open_person()
     session, clocks = person.session, person.window.clocks

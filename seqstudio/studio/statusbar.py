@@ -81,6 +81,13 @@ class StatusBar(QWidget):
             self._problem = Problem("", "", error.what, error.why, error.hint)
             self._count = 1
             self._show_problem()
+        else:
+            self._tell("Reading the data…", "clock", "textLow")
+
+    def _tell(self, words: str, icon: str, tone: str) -> None:
+        self._tone = (icon, tone)
+        self._left.setText(words)
+        self.restyle()
 
     @Slot(object)
     def show_report(self, report: object) -> None:
@@ -95,14 +102,13 @@ class StatusBar(QWidget):
     def _show_problem(self) -> None:
         problem = self._problem
         if problem is None:
-            self._tone = ("check", "success")
             detail = self.session.history.detail
-            self._left.setText("No problems" + (f" · {detail}" if detail else ""))
+            words = "No problems" + (f" · {detail}" if detail else "")
+            self._tell(words, "check", "success")
         else:
-            self._tone = ("error", "error") if problem.error else ("warn", "warn")
             more = f" (and {self._count - 1} more)" if self._count > 1 else ""
-            self._left.setText(problem.sentence() + more)
-        self.restyle()
+            tone = "error" if problem.error else "warn"
+            self._tell(problem.sentence() + more, tone, tone)
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:

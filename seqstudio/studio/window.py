@@ -276,7 +276,8 @@ class MainWindow(QMainWindow):
         if key in self.pages:
             self.switch.set_value(key)
             self._stack.setCurrentWidget(self.pages[key])
-            (self.pages[key].home or self.clocks).setFocus()  # its keys work at once
+            home = self.pages[key].home or self.clocks  # its keys work at once
+            home.setFocus(Qt.FocusReason.NoFocusReason)
             self.status.show_hints(key)
 
     @property

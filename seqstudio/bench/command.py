@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from argparse import Namespace
 from pathlib import Path
 
-from seqstudio.bench.results import Result, Row, cells, figure, heading, markdown, parse_result
+from seqstudio.bench.results import (
+    Result,
+    Row,
+    cells,
+    figure,
+    heading,
+    markdown,
+    parse_result,
+    times,
+)
 from seqstudio.bench.suite import BENCHMARKS, DEFAULT, Options, run
 from seqstudio.cli.console import ProgressLine, print_json, table
 from seqstudio.cli.usage import UsageError, no_such
@@ -56,7 +66,7 @@ def _file(given: str) -> Path:
 
 
 def _said(row: Row) -> str:
-    ratio = f", ratio {figure(row.ratio)}" if row.ratio == row.ratio else ""
+    ratio = "" if math.isnan(row.ratio) else f", ratio {times(row.ratio)}"
     return f"  {row.what}: {figure(row.ours, row.unit)}{ratio}"
 
 

@@ -101,7 +101,7 @@ class Desk:
     Attributes:
         window: The window.
         ready: Trainer processes of the session that have loaded torch.
-        trainer: Process id of the trainer that serves the session, 0 before its first run.
+        trainer: Process id of the trainer that serves the session, 0 before `warm_up`.
     """
 
     def __init__(self) -> None:
@@ -127,6 +127,12 @@ class Desk:
         old = session.dataset if session.project.data != project.data else None
         session.open(path)
         self.until(lambda: session.dataset not in {None, old}, "the data")
+
+    def warm_up(self) -> None:
+        """Start the trainer process of the session; it loads torch while we go on."""
+        self.window.session.warm_up()
+        self.until(lambda: bool(_trainers()), "a trainer process")
+        self.trainer = next(iter(_trainers()))
 
     def spin(self, seconds: float) -> None:
         """Let the event loop run for a time."""
@@ -171,7 +177,7 @@ def play(template: str, warm: bool, folder: str) -> dict[str, Any]:
     desk.open(make(template), Path(folder) / "project.seq")
     desk.window.show_page("train")
     if warm:
-        session.warm_up()
+        desk.warm_up()
         desk.until(lambda: desk.ready > 0, "the warm trainer")
     desk.spin(0.5)
     found: dict[str, Any] = {}
@@ -239,11 +245,9 @@ class WindowSide:
         self.desk = desk
         self.session = desk.window.session
         self.heart = Heartbeat()
-        before = _trainers()
         desk.open(project, path)
         self.session.play()
         desk.until(self._settled, "a run in the window")
-        desk.trainer = desk.trainer or next(iter(_trainers() - before), 0)
         self._run(on=False)
 
     @property
@@ -385,7 +389,8 @@ def window(
     desk, runner = Desk(), ProcessRunner()
     found: dict[str, Any] = {"settings": []}
     try:
-        desk.spin(1.0)
+        desk.warm_up()
+        runner.warm_up()
         heart = Heartbeat()
         for number, (template, threads) in enumerate(settings):
             place = Path(folder) / str(number)

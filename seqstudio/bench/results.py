@@ -185,11 +185,23 @@ def cells(result: Result) -> list[tuple[str, ...]]:
     for row in result.rows:
         beside: tuple[str, ...] = ()
         if peers:
-            spread = f"{figure(row.low)}–{figure(row.high)}" if row.low == row.low else "–"
-            beside = (figure(row.peer, row.unit), figure(row.ratio), spread)
+            beside = (figure(row.peer, row.unit), times(row.ratio), _spread(row))
         met = {True: "yes", False: "no", None: "–"}[row.met]
         found.append((row.what, figure(row.ours, row.unit), *beside, _goal(row), met, row.note))
     return found
+
+
+def times(ratio: float) -> str:
+    """Return a ratio with as many digits as a goal needs: 0.996, 2.37."""
+    if not math.isfinite(ratio):
+        return "–"
+    return f"{ratio:.3f}" if 0.9 <= ratio < 1.1 else f"{ratio:.2f}"
+
+
+def _spread(row: Row) -> str:
+    if math.isnan(row.low):
+        return "–"
+    return f"{row.low:.2f}–{row.high:.2f}"
 
 
 def _goal(row: Row) -> str:

@@ -1,4 +1,4 @@
-"""Two sides in alternating chunks of work, so that a busy machine disturbs both alike."""
+"""Two sides that work in turns, step by step, so that a busy machine disturbs both alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ Clock = Callable[[], float]
 CPU: Clock = time.process_time
 WALL: Clock = time.perf_counter
 ROUNDS = 7
-SHORTEST_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,30 @@ def rate(step: Step, seconds: float, clock: Clock) -> float:
 def alternate(
     ours: Step, peer: Step, seconds: float, clock: Clock = CPU, rounds: int = ROUNDS
 ) -> Comparison:
-    """Let both sides work in turns; who begins changes from round to round.
+    """Let both sides work step by step in turns; who begins changes from round to round.
 
     Args:
         ours: Our step.
         peer: The peer's.
         seconds: Time for all rounds of both.
         clock: What counts as time: that of the processor, or that of the wall.
-        rounds: Turns of each.
+        rounds: Figures of each side: one is the mean of its steps in the round.
     """
-    chunk = max(seconds / (2 * rounds), SHORTEST_S)
-    found: tuple[list[float], list[float]] = ([], [])
-    for number in range(rounds):
-        for side in (0, 1) if number % 2 == 0 else (1, 0):
-            found[side].append(rate((ours, peer)[side], chunk, clock))
-    return Comparison(tuple(found[0]), tuple(found[1]))
+    found = [
+        _round((ours, peer), seconds / rounds, clock, flipped=number % 2 == 1)
+        for number in range(rounds)
+    ]
+    return Comparison(tuple(a for a, _ in found), tuple(b for _, b in found))
+
+
+def _round(
+    sides: tuple[Step, Step], seconds: float, clock: Clock, *, flipped: bool
+) -> tuple[float, float]:
+    spent, tokens = [0.0, 0.0], [0, 0]
+    order = (1, 0) if flipped else (0, 1)
+    while sum(spent) < seconds:
+        for side in order:
+            began = clock()
+            tokens[side] += sides[side]()
+            spent[side] += clock() - began
+    return tokens[0] / spent[0], tokens[1] / spent[1]

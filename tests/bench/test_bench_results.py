@@ -76,9 +76,9 @@ def test_a_rate_counts_whole_steps_only() -> None:
 def test_sides_work_in_turns_and_change_who_begins() -> None:
     watch = Watch()
     found = alternate(
-        lambda: watch.side("ours", 1.0), lambda: watch.side("peer", 2.0), 8.0, watch, rounds=2
+        lambda: watch.side("ours", 1.0), lambda: watch.side("peer", 2.0), 10.0, watch, rounds=2
     )
-    assert watch.order == ["ours", "ours", "peer", "peer", "ours", "ours"]
+    assert watch.order == ["ours", "peer"] * 2 + ["peer", "ours"] * 2
     assert found.ours == (10.0, 10.0)
     assert found.peer == (5.0, 5.0)
     assert found.ratios == [2.0, 2.0]

@@ -24,7 +24,7 @@ from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.takes import Take, ages, take_of_sample
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, pen, theme
-from seqstudio.studio.widgets import IconButton, Label
+from seqstudio.studio.widgets import ElidedLabel, IconButton, Label
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -150,7 +150,7 @@ class AgeCard(QWidget):
         self._current = False
         self.button = IconButton("play", "Play")
         self._step = Label("", "mono", "textHi")
-        self._bars = Label("", "small", "textMid")
+        self._bars = ElidedLabel("", "small", "textMid")
         self._loss = Label("", "monoSmall", "textMid")
         self._dots = _Dots()
         self._lay_out()
@@ -178,9 +178,8 @@ class AgeCard(QWidget):
         found = findings_of(take.tune)
         step = take.sample.step if take.sample else 0
         self._step.setText(f"k {step:,}")
-        self._bars.setText(
-            found.broken.capitalize() or f"{found.full_bars} of {found.bars} bars add up"
-        )
+        broken = found.broken[:1].upper() + found.broken[1:]
+        self._bars.setText(broken or f"{found.full_bars} of {found.bars} bars add up")
         self._dots.set_take(take)
         self.button.setEnabled(bool(take.score.notes))
         self.setAccessibleName(f"Training step {step:,}")

@@ -67,6 +67,7 @@ class LearnPage(Page):
         rows.setSpacing(0)
         rows.addWidget(header)
         rows.addWidget(area, 1)
+        self.home = area  # arrows scroll, Tab goes to the first card
 
     def _place(self, columns: int) -> None:
         for number, card in enumerate(self.cards.values()):

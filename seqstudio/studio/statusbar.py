@@ -23,7 +23,7 @@ HINTS = {
               ("Ctrl K", "find an action")),
     "inside": (("← →", "sequence time"), ("Shift ← →", "training step"), ("End", "live")),
     "listen": (("Space", "play, pause"), ("Ctrl wheel", "zoom")),
-    "learn": (("Tab", "next card"), ("Enter", "run")),
+    "learn": (("↑ ↓", "scroll"), ("Tab", "next button"), ("Enter", "press it")),
 }  # fmt: skip
 
 

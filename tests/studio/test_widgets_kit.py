@@ -89,6 +89,16 @@ def test_buttons_keep_their_size_with_focus(window: QWidget) -> None:
         assert button.sizeHint().height() == theme().metric("button")
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space])
+def test_keys_press_a_button_once(window: QWidget, qtbot: QtBot, key: Qt.Key) -> None:
+    button = Button("Run", parent=window)
+    pressed: list[bool] = []
+    button.clicked.connect(lambda: pressed.append(True))
+    put(window, button)
+    qtbot.keyClick(button, key)
+    assert pressed == [True]
+
+
 def test_an_icon_button_tells_name_and_key(window: QWidget) -> None:
     button = IconButton("fork", "Fork here", key="F")
     put(window, button)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QToolButton,
     QWidget,
 )
+from typing_extensions import override
 
 from seqstudio.studio.theme import follow_theme, icon, theme
 from seqstudio.studio.widgets.labels import repolish
@@ -61,6 +62,14 @@ class Button(QPushButton):
         """Show another icon, "" for none."""
         self._icon = name
         self.restyle()
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        """Take Enter like Space: outside dialogs Qt would let it pass."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat():
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     @Slot()
     def restyle(self) -> None:

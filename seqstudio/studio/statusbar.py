@@ -56,7 +56,7 @@ class StatusBar(QWidget):
         self._right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._said = QTimer(self, interval=SAID_MS)
         self._said.setSingleShot(True)
-        self._said.timeout.connect(self._show_problem)
+        self._said.timeout.connect(self._take_report)
         session.report_changed.connect(self._take_report)
         follow_theme(self)
         self._take_report()
@@ -65,7 +65,7 @@ class StatusBar(QWidget):
     def say(self, words: str) -> None:
         """Show a passing word at the left."""
         if words:
-            self._left.setText(words)
+            self._tell(words, "info", "textLow")
             self._said.start()
 
     def show_hints(self, page: str) -> None:

@@ -13,6 +13,7 @@ from seqstudio.studio.canvas.block_item import scene_pen
 from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.theme import theme
+from seqstudio.studio.widgets import EmptyState
 
 ZOOM_LOW, ZOOM_HIGH = 0.1, 4.0
 _WORLD = QRectF(-1.2e6, -1.2e6, 2.4e6, 2.4e6)
@@ -42,6 +43,14 @@ class CanvasSurface(QGraphicsView):
         self._legend = PortLegend(self)
         self._minimap = Minimap(self.canvas, self)
         self.tools = CanvasTools(self)
+        self.nothing = EmptyState(
+            "plus",
+            "The canvas is empty",
+            "Press Space to search for a block, or drag one here from the left.",
+            parent=self,
+        )
+        self.nothing.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.nothing.hide()
         self._minimap_timer = QTimer(self)
         self._minimap_timer.setSingleShot(True)
         self._minimap_timer.timeout.connect(self._tell_minimap)
@@ -145,6 +154,7 @@ class CanvasSurface(QGraphicsView):
 
     def refresh_minimap(self) -> None:
         """Redraw the minimap soon; a drag over hundreds of blocks redraws it now and then."""
+        self.nothing.setVisible(not self.canvas.blocks)
         if not self._minimap_timer.isActive():
             self._minimap_timer.start(_MINIMAP_MS)
 
@@ -172,6 +182,7 @@ class CanvasSurface(QGraphicsView):
         roomy = self.width() > 2.5 * self._minimap.width() and self.height() > 320
         self._minimap.setVisible(roomy)
         self._legend.setVisible(self.height() > 240)
+        self.nothing.setGeometry(self.rect().adjusted(24, 48, -24, -48))
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QAction,
+    QFocusEvent,
+    QKeyEvent,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -18,6 +25,9 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListView,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QVBoxLayout,
     QWidget,
 )
@@ -90,6 +100,26 @@ class ComboField(QComboBox):
     def _chosen(self, index: int) -> None:
         self.value_changed.emit(self._values[index])
         self.committed.emit(self._values[index])
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        """Draw the field; too long a choice ends in "…", its list shows it whole."""
+        painter = QStylePainter(self)
+        try:
+            option = QStyleOptionComboBox()
+            self.initStyleOption(option)
+            painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+            part = QStyle.SubControl.SC_ComboBoxEditField
+            room = self.style().subControlRect(
+                QStyle.ComplexControl.CC_ComboBox, option, part, self
+            )
+            whole = option.currentText
+            right = Qt.TextElideMode.ElideRight
+            shown = self.fontMetrics().elidedText(whole, right, room.width() - 2)
+            option.currentText = shown
+            painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        finally:
+            painter.end()
 
     @override
     def wheelEvent(self, event: QWheelEvent, /) -> None:

@@ -163,13 +163,16 @@ class Positions(nn.Module):
         return waves[:, : self.width].to(dtype)
 
 
-def rotate(x_BHTD: Tensor, start: int) -> Tensor:
-    """Turn pairs of features by an angle that grows with the place (rotary positions)."""
-    steps, width = x_BHTD.shape[-2:]
-    place = torch.arange(start, start + steps, device=x_BHTD.device, dtype=torch.float32)
-    speed = 10000.0 ** (-torch.arange(0, width, 2, device=x_BHTD.device) / width)
+def rotary_angles(start: int, steps: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine (T, D/2) of the angles that turn pairs of features by their place."""
+    place = torch.arange(start, start + steps, device=like.device, dtype=torch.float32)
+    speed = 10000.0 ** (-torch.arange(0, width, 2, device=like.device) / width)
     angle = place[:, None] * speed
-    cos, sin = angle.cos().to(x_BHTD.dtype), angle.sin().to(x_BHTD.dtype)
+    return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
+
+
+def rotate(x_BHTD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn pairs of features by an angle that grows with the place (rotary positions)."""
     first, second = x_BHTD.chunk(2, -1)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
 
@@ -198,7 +201,10 @@ class SelfAttention(nn.Module):
         rows, steps, width = x.shape
         qkv = self.qkv(x).view(rows, steps, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        return (rotate(q, start), rotate(k, start), v) if self.rotary else (q, k, v)
+        if not self.rotary:
+            return q, k, v
+        cos, sin = rotary_angles(start, steps, q.shape[-1], q)
+        return rotate(q, cos, sin), rotate(k, cos, sin), v
 
     def forward(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
         """Attend within x (B, T, C); while writing, `state` keeps keys and values of the past.

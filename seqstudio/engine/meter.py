@@ -15,6 +15,7 @@ from seqstudio.records.messages import Event
 from seqstudio.records.readings import Metrics, freeze
 
 FLUSH_S = 1 / 30
+MEMORY_S = 1.0
 
 
 class Meter:
@@ -26,6 +27,8 @@ class Meter:
         self._losses: list[Tensor] = []
         self._norms: list[Tensor] = []
         self._last_s = 0.0
+        self._memory_s = 0.0
+        self._memory_mb = 0.0
 
     def add(self, loss: Tensor, norm: Tensor, row: tuple[int, float, float, float, int]) -> None:
         self._losses.append(loss.detach())
@@ -53,9 +56,15 @@ class Meter:
             seconds,
             freeze(tokens),
         )
-        self._emit(Metrics(*arrays, resident_mb()))
+        self._emit(Metrics(*arrays, self._memory()))
         self._rows, self._losses, self._norms = [], [], []
         self._last_s = time.perf_counter()
+
+    def _memory(self) -> float:
+        now = time.perf_counter()
+        if now - self._memory_s >= MEMORY_S:
+            self._memory_s, self._memory_mb = now, resident_mb()
+        return self._memory_mb
 
 
 def resident_mb() -> float:

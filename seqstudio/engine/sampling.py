@@ -48,20 +48,20 @@ class Memory:
 
     def __init__(self, model: GraphModel) -> None:
         self.model = model
+        self.device = next(model.parameters()).device
         self.window = max(model.facts.window, 2)
         self.state: State = model.writing_state()
         self.seen: list[int] = []
 
     def read(self, ids: list[int]) -> Tensor:
         """Take in tokens and return the logits (V,) of the next one."""
-        device = next(self.model.parameters()).device
         logits = torch.zeros(0)
         for start in range(0, len(ids), self.window):
             part = ids[start : start + self.window]
             if self._full(len(part)):
                 part = [*self.seen[-self.window // 2 :], *part][-self.window :]
                 self.state, self.seen = self.model.writing_state(), []
-            tokens = torch.tensor([part], dtype=torch.int64, device=device)
+            tokens = torch.tensor([part], dtype=torch.int64, device=self.device)
             outputs = self._run(tokens)
             self.seen = [*self.seen, *part][-self.window :]
             self._forget()

@@ -47,6 +47,10 @@ class Deck(QWidget):
                 self._heads.setCurrentIndex(index)
                 self._bodies.setCurrentIndex(index)
 
+    def shown(self) -> str:
+        """Return the title of the panel in front."""
+        return self._choice.value()
+
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         """Draw the hairline above."""

@@ -44,7 +44,7 @@ class Inspector(QWidget):
     """Shows and changes what is selected on the canvas.
 
     Signals:
-        opened: Id of the block whose Open button was pressed.
+        opened: Id of the block whose code the person wants to see.
         action: "duplicate", "copy", "delete" or "tidy", for the canvas to do with its selection.
         message: One line for the person.
     """
@@ -230,7 +230,8 @@ class BlockPage(Page):
         row.setSpacing(10)
         row.addWidget(Emblem(self.kind, self))
         row.addWidget(self._title, 1)
-        button = Button("Open", icon="composite", key="Enter", parent=self)
+        button = Button("Code", icon="code", parent=self)
+        button.setToolTip("Show the PyTorch code of this block (Enter)")
         button.clicked.connect(self._open)
         row.addWidget(button)
         return row

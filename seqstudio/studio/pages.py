@@ -86,6 +86,8 @@ class BuildPage(Page):
         self.palette_side.search_wanted.connect(self.canvas.open_add_menu)
         self.canvas.selection_changed.connect(self._selected)
         self.canvas.unroll_requested.connect(self._unroll)
+        self.canvas.opened.connect(self._show_code)
+        self.inspector.opened.connect(self._show_code)
         self.inspector.action.connect(self._act)
         self.session.facts_changed.connect(self._take_facts)
         self.session.state_changed.connect(self._show_running)
@@ -136,6 +138,11 @@ class BuildPage(Page):
     @Slot(str)
     def _unroll(self, _block: str) -> None:
         self.deck.choose("Unrolled")
+
+    @Slot(str)
+    def _show_code(self, block: str) -> None:
+        self.deck.choose("Code")
+        self.code.select((block,))
 
     @Slot(str)
     def _add(self, kind: str) -> None:

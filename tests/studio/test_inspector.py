@@ -188,7 +188,7 @@ def test_the_open_button_asks_to_open(inspector, qtbot):
     from seqstudio.studio.widgets import Button
 
     inspector.set_selection(["lstm"])
-    button = next(b for b in inspector.page.findChildren(Button) if b.text() == "Open")
+    button = next(b for b in inspector.page.findChildren(Button) if b.text() == "Code")
     with qtbot.waitSignal(inspector.opened) as told:
         QTest.mouseClick(button, LEFT)
     assert told.args == ["lstm"]

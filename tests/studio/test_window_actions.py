@@ -72,3 +72,12 @@ def test_blocks_are_changed_only_where_they_are_seen(window: MainWindow, qtbot: 
     window.show_page("train")
     qtbot.waitUntil(lambda: window.findChild(ActionsSearch) is None)
     assert search(window, qtbot, "delete").shown_keys() == []
+
+
+def test_a_block_opens_at_its_code(window: MainWindow, qtbot: QtBot) -> None:
+    canvas, deck = window.build.canvas, window.build.deck
+    assert deck.shown() != "Code"
+    cell = next(block.id for block in window.session.project.graph if block.kind == "rnn")
+    canvas.select([cell])
+    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    assert deck.shown() == "Code"

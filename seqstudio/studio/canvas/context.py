@@ -53,7 +53,7 @@ def context_menu(view: CanvasView, at: QPoint) -> QMenu:
 def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
     if key not in view.selection:
         view.select((key,))
-    menu.addAction("Open", lambda: view.opened.emit(key))
+    menu.addAction("Show its code", lambda: view.opened.emit(key))
     menu.addAction("Wire to…", view.start_wire)
     menu.addAction("Rename…", lambda: view.rename(key))
     menu.addAction("Duplicate", view.duplicate)

@@ -55,7 +55,7 @@ class CanvasView(CanvasSurface):
 
     Signals:
         selection_changed: Tuple of the ids of the selected blocks.
-        opened: Id of a block: double click or Enter.
+        opened: Id of a block whose code is wanted: double click or Enter.
         unroll_requested: Id of a block: click on its recurrent loop.
         message: One line for the person.
         report_changed: The new `Report` of the graph.

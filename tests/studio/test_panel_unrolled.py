@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
+from seqstudio.document.edits import SetGraph
 from seqstudio.records.messages import StateChanged
 from seqstudio.records.readings import GradientReading, LayerGradient, freeze
 from seqstudio.runtime.history import RunHistory
@@ -169,6 +170,17 @@ def test_chain_of_a_real_run_holds_what_was_measured(viewing):
     assert chain.largest == found.layers[0].total_h.max()
     assert chain.carried
     assert chain.adjustable
+
+
+def test_a_cell_that_is_not_wired_yet_is_drawn_all_the_same(viewing, shown):
+    session = viewing("char-lstm", run=False)
+    graph = session.project.graph
+    session.document.apply(SetGraph(replace(graph, wires=()), "Take all wires"))
+    panel = shown(UnrolledPanel(session), 900, 260)
+    panel.grab()
+    assert [row.block for row in panel.view.chain.rows] == [
+        block.id for block in graph if block.kind == "lstm"
+    ]
 
 
 def test_state_that_is_not_carried_leaves_no_columns_before_the_window(viewing):

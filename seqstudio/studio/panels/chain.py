@@ -264,13 +264,18 @@ def _rows(graph: Graph, reading: GradientReading | None) -> tuple[CellRow, ...]:
 
 
 def _layers(graph: Graph) -> Iterator[tuple[str, int]]:
+    """Yield the layers that lead to the head; all of them while none is wired to it."""
     heads = [block.id for block in graph if block.kind in KINDS and KINDS[block.kind].head]
-    for key in graph.order()[0]:
-        block = graph.blocks[key]
-        kind = KINDS.get(block.kind)
-        useful = not heads or graph.reaches(key, heads[0])
-        if kind is not None and kind.memory == "state" and useful:
-            yield from ((key, layer) for layer in range(int(block.params.get("layers", 1))))
+    order = (*graph.order()[0], *graph.order()[1])
+    cells = [key for key in order if _is_cell(graph.blocks[key].kind)]
+    useful = [key for key in cells if not heads or graph.reaches(key, heads[0])]
+    for key in useful or cells:
+        count = int(graph.blocks[key].params.get("layers", 1))
+        yield from ((key, layer) for layer in range(count))
+
+
+def _is_cell(kind: str) -> bool:
+    return kind in KINDS and KINDS[kind].memory == "state"
 
 
 # ----------------------------------------------------------------------------------- from data

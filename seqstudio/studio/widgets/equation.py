@@ -7,6 +7,7 @@ then the line shows its LaTeX in the fixed font. Everything typeset is kept for 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -55,7 +56,8 @@ class _Typeset(QRunnable):
                 svg = equation_svg(*self._job)
             except EquationError:
                 svg = b""
-        self._done.typeset.emit(_Result(self._job, svg))
+        with suppress(RuntimeError):  # the application has ended in the meantime
+            self._done.typeset.emit(_Result(self._job, svg))
 
 
 class _Done(QObject):

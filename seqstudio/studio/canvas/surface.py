@@ -85,6 +85,11 @@ class CanvasSurface(QGraphicsView):
         """Return the scene point in the middle of the view."""
         return self.mapToScene(self.viewport().rect().center())
 
+    def pinned(self, at: QPoint) -> QPointF:
+        """Return the scene point under a point of the viewport, which stays under it from now."""
+        self.fits_itself = False
+        return self.mapToScene(at)
+
     def seen(self) -> QRectF:
         """Return the part of the scene in view."""
         return self.mapToScene(self.viewport().rect()).boundingRect()

@@ -324,7 +324,7 @@ class CanvasView(CanvasSurface):
         kinds = [k for k in KINDS if wire is None or editing.can_insert(graph, k, wire)]
         under = self.viewport().mapFromGlobal(QCursor.pos())
         here = at or (under if self.viewport().rect().contains(under) else None)
-        place = self.mapToScene(here) if here and wire is None else None
+        place = self.pinned(here) if here and wire is None else None
 
         def take(kind: str) -> None:
             self.reveal((self.add_kind(kind, place),))

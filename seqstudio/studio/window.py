@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self.switch = Segments([(key, title) for key, title in self.titles().items()], name="Page")
         self._error = InlineError(parent=self)
+        self._error.setProperty("place", "banner")
         self._error.hide()
         self._lay_out()
         self.toasts = ToastStack(self)

@@ -461,3 +461,16 @@ def mirrors(view, document):
         item = view.canvas.blocks[block.id]
         assert (item.x(), item.y()) == (block.x, block.y)
     assert len(view.canvas.items()) == len(graph.blocks) + len(graph.wires)
+
+
+def test_a_solved_problem_leaves_no_message_painted(view, document, qtbot):
+    wire = next(w for w in document.project.graph.wires if w.target == "embedding")
+    document.apply(Disconnect(wire))
+    view.select(["embedding"])
+    told = view.canvas.blocks["embedding"].sceneBoundingRect()
+    qtbot.wait(30)
+    repainted = []
+    view.canvas.changed.connect(repainted.extend)
+    document.apply(Connect(wire))
+    qtbot.waitUntil(lambda: any(area.contains(told) for area in repainted))
+    assert view.canvas.blocks["embedding"].sceneBoundingRect().height() < told.height()

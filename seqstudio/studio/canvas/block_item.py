@@ -60,6 +60,7 @@ class BlockItem(QGraphicsItem):
         """Take a new face; True when ports or size may have moved."""
         if face == self.face and not force:
             return False
+        self.prepareGeometryChange()  # while the old message still counts, else it stays painted
         self.face = face
         return self._measure()
 

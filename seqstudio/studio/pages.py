@@ -103,15 +103,16 @@ class BuildPage(Page):
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         """Give the canvas its room where the window is narrow: a rail of icons for the palette."""
         super().resizeEvent(event)
-        wide = event.size().width() >= NARROW
+        wide = event.size().width() >= NARROW * max(1.0, theme().scale)
         if wide == self.palette_side.narrow:
             self._fit_sides(wide)
 
     def _fit_sides(self, wide: bool) -> None:
         self.palette_side.set_rail(not wide)
         for side in (self.inspector, self.gallery):
-            side.setMinimumWidth(theme().metric("inspector") if wide else NARROW_SIDE)
-            side.setMaximumWidth(WIDEST)
+            least = NARROW_SIDE * max(1.0, theme().scale)
+            side.setMinimumWidth(theme().metric("inspector") if wide else round(least))
+            side.setMaximumWidth(max(WIDEST, side.minimumWidth()))
         if self.isVisible():
             sides = [self.palette_side.minimumWidth(), self.inspector.minimumWidth()]
             docks = [self.blocks_dock, self.inspector_dock, self.start_dock]

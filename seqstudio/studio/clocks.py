@@ -173,7 +173,7 @@ class Clocks(QWidget):
         if not tokens:
             painter.setFont(theme().font("small"))
             painter.setPen(theme().color("textLow"))
-            words = "The data have no symbols" if self.session.dataset else "Reading the data"
+            words = self._nothing_to_show()
             painter.drawText(track.adjusted(12, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)
             return
         cell = track.width() / len(tokens)
@@ -190,6 +190,14 @@ class Clocks(QWidget):
         self._cursor(painter, here.center().x(), track, narrow=True)
         shown = visible(tokens[t])
         self._value(painter, track, f"{t}", f" / {len(tokens)} {shown}")
+
+    def _nothing_to_show(self) -> str:
+        dataset = self.session.dataset
+        if dataset is None:
+            return "No data yet"
+        if dataset.vocabulary is None:
+            return "The data have no symbols"
+        return "These sequences are drawn while training; a reading shows one."
 
     def _paint_density(
         self, painter: QPainter, track: QRectF, tokens: tuple[str, ...], t: int

@@ -16,7 +16,9 @@ from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, SliderField, StatValue
 
 NUMBERS_MS = 250
-NARROW = 1400
+NARROW = 1400  # below: no tracks
+NO_MEMORY = 1320
+SMALL = 1200  # below: no speed, no rules, no words before the choices, a shorter list of runs
 TIPS = {
     "step": "Updates of the weights so far in the run in view.",
     "speed": "Tokens read for training in the newest 3 seconds of the run, divided by that time. "
@@ -73,6 +75,8 @@ class Transport(QWidget):
         for name, number in self.numbers.items():
             number.setToolTip(f"How is this computed: {TIPS[name]}")
         self.run.setToolTip("The run that all panels show")
+        self._words = [Label(w, "body", "textMid", parent=self) for w in ("Run", "Device")]
+        self._rules = [_Rule(self) for _ in range(3)]
         self._lay_out()
         self._connect()
         follow_theme(self)
@@ -85,13 +89,13 @@ class Transport(QWidget):
         row.setSpacing(8)
         for widget in (self.play, self.step, self.stop):
             row.addWidget(widget)
-        row.addWidget(_Rule(self))
-        row.addWidget(Label("Run", "body", "textMid", parent=self))
+        row.addWidget(self._rules[0])
+        row.addWidget(self._words[0])
         row.addWidget(self.run)
-        row.addWidget(_Rule(self))
-        row.addWidget(Label("Device", "body", "textMid", parent=self))
+        row.addWidget(self._rules[1])
+        row.addWidget(self._words[1])
         row.addWidget(self.device)
-        row.addWidget(_Rule(self))
+        row.addWidget(self._rules[2])
         for words, field in (("Learning rate", self.rate), ("Clip norm", self.clip)):
             row.addWidget(Label(words, "body", "textMid", parent=self))
             row.addWidget(field)
@@ -100,7 +104,6 @@ class Transport(QWidget):
         for number in self.numbers.values():
             row.addWidget(number, 0, Qt.AlignmentFlag.AlignVCenter)
             row.addSpacing(8)
-        self.run.setFixedWidth(150)
         self.device.setFixedWidth(92)
 
     def _connect(self) -> None:
@@ -222,10 +225,13 @@ class Transport(QWidget):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         """Hide the tracks where the window is narrow; the numbers can be dragged."""
-        narrow = event.size().width() < NARROW
-        self.rate.set_compact(narrow)
-        self.clip.set_compact(narrow)
-        self.numbers["memory"].setVisible(event.size().width() >= 1320)
+        width = event.size().width()
+        self.rate.set_compact(width < NARROW)
+        self.clip.set_compact(width < NARROW)
+        self.numbers["memory"].setVisible(width >= NO_MEMORY)
+        for widget in (*self._words, *self._rules, self.numbers["speed"]):
+            widget.setVisible(width >= SMALL)
+        self.run.setFixedWidth(150 if width >= SMALL else 110)
         super().resizeEvent(event)
 
     @override

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QSize, Slot
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -46,6 +46,11 @@ class Deck(QWidget):
                 self._choice.set_value(title)
                 self._heads.setCurrentIndex(index)
                 self._bodies.setCurrentIndex(index)
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        """Let the deck be narrower than the widest of its heads, as its panels do."""
+        return QSize(240, 140)
 
     def shown(self) -> str:
         """Return the title of the panel in front."""

@@ -224,8 +224,12 @@ class Transport(QWidget):
 
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
-        """Hide the tracks where the window is narrow; the numbers can be dragged."""
-        width = event.size().width()
+        """Leave out what a narrow window or a large font has no room for.
+
+        First the tracks, as the numbers can be dragged; then memory, which the tool tip of the
+        device tells; last the speed and the words before the choices.
+        """
+        width = event.size().width() / max(1.0, theme().scale)
         self.rate.set_compact(width < NARROW)
         self.clip.set_compact(width < NARROW)
         self.numbers["memory"].setVisible(width >= NO_MEMORY)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from pytestqt.qtbot import QtBot
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.studio.actions_search import ActionsSearch, listed
 from seqstudio.studio.session import Session
+from seqstudio.studio.theme import manager, themes
 from seqstudio.studio.window import MainWindow
 
 
@@ -81,3 +84,29 @@ def test_a_block_opens_at_its_code(window: MainWindow, qtbot: QtBot) -> None:
     canvas.select([cell])
     qtbot.keyClick(canvas, Qt.Key.Key_Return)
     assert deck.shown() == "Code"
+
+
+@pytest.mark.parametrize(
+    ("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.25), (1440, 1.25)]
+)
+def test_the_transport_is_complete_and_nothing_overlaps(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, width: int, scale: float
+) -> None:
+    usual = manager.system_theme
+    monkeypatch.setattr(manager, "system_theme", lambda: replace(usual(), scale=scale))
+    themes().apply()
+    window.resize(width, 800)
+    qtbot.wait(20)
+    transport, build = window.transport, window.build
+    items = (transport.layout().itemAt(i) for i in range(transport.layout().count()))
+    seen = [item.widget() for item in items if item.widget() and item.widget().isVisible()]
+    spots = [QRect(w.mapTo(window, QPoint()), w.size()) for w in seen]
+    assert {transport.play, transport.stop, transport.rate, transport.clip} < set(seen)
+    assert {transport.numbers["step"], transport.numbers["left"]} < set(seen)
+    assert all(left.right() < right.left() for left, right in pairwise(spots))
+    assert spots[-1].right() < window.width()
+    inspector = build.inspector_dock.geometry()
+    assert inspector.right() <= build.width()
+    assert build.deck.mapTo(build, build.deck.rect().topRight()).x() < inspector.left()
+    monkeypatch.undo()
+    themes().apply()

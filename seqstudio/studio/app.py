@@ -18,7 +18,7 @@ from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.recovery import Recovery, offers, recovery_folder
 from seqstudio.studio.session import Notice, Session
 from seqstudio.studio.theme import themes
-from seqstudio.studio.window import MainWindow
+from seqstudio.studio.window import MainWindow, recent_files
 
 TOUR_MS = 900  # after the first start only
 WARM_UP_MS = 400  # after the first paint: loading torch must not compete with it
@@ -102,9 +102,5 @@ def open_window(
 
 def _last(settings: QSettings | None) -> Path | None:
     """Return the project that was open last, if it is still there."""
-    if settings is None:
-        return None
-    names = settings.value("recent", [])
-    names = [names] if isinstance(names, str) else list(names or [])
-    path = Path(str(names[0])) if names else None
-    return path if path is not None and path.exists() else None
+    names = recent_files(settings) if settings is not None else []
+    return Path(names[0]) if names else None

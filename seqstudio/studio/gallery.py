@@ -169,7 +169,8 @@ class _Card(QWidget):
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.pos()):
+        inside = self.rect().contains(event.position().toPoint())
+        if event.button() == Qt.MouseButton.LeftButton and inside:
             self.chosen.emit(self._template.id)
 
     @override

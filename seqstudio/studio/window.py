@@ -391,11 +391,7 @@ class MainWindow(QMainWindow):
 
     def recent_names(self) -> list[str]:
         """Return the projects that were open last and are still there."""
-        if self._settings is None:
-            return []
-        names = self._settings.value("recent", [])
-        names = [names] if isinstance(names, str) else names
-        return [str(name) for name in names or () if Path(str(name)).exists()]
+        return recent_files(self._settings) if self._settings is not None else []
 
     def _remember(self, path: Path) -> None:
         if self._settings is not None:
@@ -541,3 +537,10 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent, /) -> None:
         """Open what was dropped."""
         self.open_any(event.mimeData().urls()[0].toLocalFile())
+
+
+def recent_files(settings: QSettings) -> list[str]:
+    """Return the projects of the settings that are still there, newest first."""
+    names = settings.value("recent", [])
+    names = names if isinstance(names, (list, tuple)) else [names]
+    return [name for name in names if isinstance(name, str) and Path(name).is_file()]

@@ -25,9 +25,11 @@ class SeqError(Exception):
         self.hint = hint
 
     def sentence(self) -> str:
-        """Return all three parts as one line of text."""
-        parts = [self.what, self.why, self.hint]
-        return ". ".join(part.strip().rstrip(".") for part in parts if part) + "."
+        """Return all three parts as one line of text: what, why, then what to do."""
+        what, why, hint = (part.strip().rstrip(".") for part in (self.what, self.why, self.hint))
+        if why:
+            what += f" ({why})" if ":" in what else f": {why}"
+        return f"{what}. {hint}." if hint else f"{what}."
 
     @override
     def __str__(self) -> str:

@@ -44,7 +44,7 @@ def test_an_error_reads_as_one_line_and_crosses_a_process_border_whole(
     kind: type[SeqError],
 ) -> None:
     error = kind("It broke", "the cause.", "Mend it")
-    assert str(error) == error.sentence() == "It broke. the cause. Mend it."
+    assert str(error) == error.sentence() == "It broke: the cause. Mend it."
     rebuild, arguments = error.__reduce_ex__(2)[:2]
     again = rebuild(*arguments)
     assert type(again) is kind

@@ -35,6 +35,7 @@ collect_ignore = [] if HAS_QT else _WITHOUT_QT
 _PLATFORM_TALK = r"^This plugin does not support"
 _QT_SETTINGS = ("qt_api", "qt_log_level_fail")
 _THREADS_END_S = 5.0
+_MUCH_GARBAGE = 50_000
 _ALLOWED_WINDOWS = {"QTipLabel"}
 
 
@@ -69,6 +70,21 @@ def no_settings_of_the_user() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@pytest.fixture(autouse=True, scope="session")
+def garbage_dies_in_the_main_thread() -> Iterator[None]:
+    """Collect between tests only, as the window does: Qt objects must not die in a worker."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def garbage_goes_between_tests(garbage_dies_in_the_main_thread: None) -> Iterator[None]:
+    yield
+    if gc.get_count()[0] > _MUCH_GARBAGE:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

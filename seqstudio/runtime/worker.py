@@ -339,7 +339,8 @@ class _Worker:
         self._trainer = self._recorder = None
         if self._state not in OVER:
             self._state = "stopped"
-        gc.collect()  # a model is full of cycles; its memory is wanted now
+        if gc.isenabled():  # not beside a window, which must not lose objects in this thread
+            gc.collect()  # a model is full of cycles; its memory is wanted now
 
 
 def failure(error: Exception) -> Failed:

@@ -15,6 +15,7 @@ from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
 from seqstudio.studio.faults import FaultCatcher
+from seqstudio.studio.garbage import GarbageCollector
 from seqstudio.studio.recovery import Recovery, offers, recovery_folder
 from seqstudio.studio.session import Notice, Session
 from seqstudio.studio.theme import themes
@@ -63,6 +64,8 @@ def application() -> QApplication:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     present = QApplication.instance()
     app = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
+    if app.findChild(GarbageCollector) is None:
+        GarbageCollector(app)
     app.setApplicationName("SeqStudio")
     app.setOrganizationName("seqstudio")
     return app

@@ -43,7 +43,7 @@ def run(path: Path | None, *, threads: bool = False) -> int:
     window = open_window(path, settings=settings, faults=faults, threads=threads)
     window.recovery = Recovery(window.session, recovery_folder())
     for found in offers(recovery_folder())[:1]:
-        window.offer(found)
+        window.banner.show_offer(found)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: window.begin_close())
     window.show()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer, Slot
@@ -10,7 +10,6 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QGuiApplication,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
@@ -29,8 +28,9 @@ from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import ReplaceProject
 from seqstudio.document.project import SUFFIX
 from seqstudio.studio.actions_search import ActionsSearch
+from seqstudio.studio.banner import Banner
 from seqstudio.studio.clocks import Clocks
-from seqstudio.studio.faults import Fault, FaultCatcher
+from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.gallery import template_for
 from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.menus import Menus
@@ -43,7 +43,7 @@ from seqstudio.studio.theme import themes
 from seqstudio.studio.topbar import TopBar, window_icon
 from seqstudio.studio.tour import Tour
 from seqstudio.studio.transport import Transport
-from seqstudio.studio.widgets import InlineError, Segments, ToastStack
+from seqstudio.studio.widgets import Segments, ToastStack
 
 CLOSE_POLL_MS = 50
 CLOSE_LIMIT = 160  # polls: the runner itself kills a trainer that does not end within 6 s
@@ -87,9 +87,7 @@ class MainWindow(QMainWindow):
         for page in self.pages.values():
             self._stack.addWidget(page)
         self.switch = Segments([(key, title) for key, title in self.titles().items()], name="Page")
-        self._error = InlineError(parent=self)
-        self._error.setProperty("place", "banner")
-        self._error.hide()
+        self.banner = Banner(self)
         self._lay_out()
         self.toasts = ToastStack(self)
         self.tour = Tour(self)
@@ -124,7 +122,7 @@ class MainWindow(QMainWindow):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self.transport)
-        rows.addWidget(self._error)
+        rows.addWidget(self.banner)
         rows.addWidget(self._stack, 1)
         rows.addWidget(self.clocks)
         rows.addWidget(self.status)
@@ -137,6 +135,8 @@ class MainWindow(QMainWindow):
         self.switch.value_changed.connect(self.show_page)
         self.top.find_wanted.connect(self.find_action)
         session.notice.connect(self.show_notice)
+        self.banner.recover_wanted.connect(self.recover)
+        self.banner.aside_wanted.connect(self.put_aside)
         session.project_changed.connect(self._project_changed)
         session.state_changed.connect(self._state_changed)
         self._unsaved = session.document.saved.connect(self._saved)
@@ -165,7 +165,7 @@ class MainWindow(QMainWindow):
     @Slot(str)
     def _state_changed(self, state: str) -> None:
         if state in {"running", "paused"}:
-            self._error.hide()
+            self.banner.hide()
         was_active, self._active = self._active, state in ACTIVE
         if state == "finished" and was_active:
             best = self.session.history.best_validation()
@@ -190,43 +190,17 @@ class MainWindow(QMainWindow):
         if not isinstance(notice, Notice):
             return
         if notice.level == "error":
-            self._show_error(notice.what, notice.why, notice.hint, notice.details)
+            self.banner.show_error(notice.what, notice.why, notice.hint, notice.details)
             return
         detail = ". ".join(part for part in (notice.why, notice.hint) if part)
         icon = {"warn": "warn", "success": "check"}.get(notice.level, "info")
         tone = {"warn": "warn", "success": "success"}.get(notice.level, "textMid")
         self.toasts.show_toast(notice.what, detail, icon=icon, tone=tone)
 
-    def _show_error(self, what: str, why: str, hint: str, details: str) -> None:
-        self._error.set_severity("error")
-        self._error.set_message(what, why, hint)
-        self._error.clear_actions()
-        copy = self._error.add_action("Copy details", icon="copy")
-        text = "\n".join(part for part in (what, why, hint, details) if part)
-        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))
-        close = self._error.add_action("Close", kind="text")
-        close.clicked.connect(self._error.hide)
-        self._error.show()
-
-    def offer(self, found: Offer) -> None:
-        """Offer the edits of a program that ended without saving them."""
-        name = found.path.name if found.path else "a project without a name"
-        self._error.set_severity("warn")
-        self._error.set_message(
-            "SeqStudio ended unexpectedly",
-            f"Unsaved changes to {name} were kept on {found.at}.",
-            "",
-        )
-        self._error.clear_actions()
-        take = self._error.add_action("Recover them", kind="primary")
-        take.clicked.connect(lambda: self._recover(found))
-        leave = self._error.add_action("Not now", kind="text")
-        leave.clicked.connect(self._error.hide)
-        drop = self._error.add_action("Put them aside", kind="text")
-        drop.clicked.connect(lambda: self._put_aside(found))
-        self._error.show()
-
-    def _recover(self, found: Offer) -> None:
+    @Slot(object)
+    def recover(self, found: object) -> None:
+        """Take the edits of an offer into the document, as one undoable step."""
+        assert isinstance(found, Offer)
         if not self._may_leave():
             return
         try:
@@ -235,34 +209,29 @@ class MainWindow(QMainWindow):
             else:
                 self.session.new(make(FIRST))
         except SeqError as error:
-            self._show_error(error.what, error.why, error.hint, "")
+            self.banner.show_error(error.what, error.why, error.hint, "")
             return
         self.session.document.apply(ReplaceProject(found.project, "Recover changes"))
-        self._put_aside(found)
+        self.put_aside(found)
         QTimer.singleShot(0, self.build.canvas.fit)
 
-    def _put_aside(self, found: Offer) -> None:
+    @Slot(object)
+    def put_aside(self, found: object) -> None:
+        """Take an offer away; its file is kept under another name."""
+        assert isinstance(found, Offer)
         set_aside(found.file)
-        self._error.hide()
+        self.banner.hide()
 
     @Slot()
     def _poll_faults(self) -> None:
         faults = self._faults.drain() if self._faults else []
         if faults:
-            self.show_faults(faults)
-
-    def show_faults(self, faults: Sequence[Fault]) -> None:
-        """Show the newest fault of ours with its count; the details tell of all."""
-        newest = faults[-1]
-        times = f" ({newest.count:,} times)" if newest.count > 1 else ""
-        others = f" {len(faults) - 1} more in the details." if len(faults) > 1 else ""
-        details = "\n".join(f"{fault.what}: {fault.why}\n{fault.trace}" for fault in faults)
-        self._show_error(newest.what + times, newest.why + others, newest.hint, details)
+            self.banner.show_faults(faults)
 
     @property
     def error_text(self) -> str:
         """The error on screen, "" when there is none."""
-        return self._error.accessibleName() if self._error.isVisible() else ""
+        return self.banner.text
 
     @Slot(object)
     def _show_problem(self, problem: object) -> None:
@@ -356,7 +325,7 @@ class MainWindow(QMainWindow):
         try:
             self.session.open(path)
         except SeqError as error:
-            self._show_error(error.what, error.why, error.hint, "")
+            self.banner.show_error(error.what, error.why, error.hint, "")
             return False
         QTimer.singleShot(0, self.build.canvas.fit)
         return True
@@ -383,7 +352,7 @@ class MainWindow(QMainWindow):
         try:
             self.session.save(path)
         except SeqError as error:
-            self._show_error(error.what, error.why, error.hint, "")
+            self.banner.show_error(error.what, error.why, error.hint, "")
             return False
         self.toasts.show_toast(f"{path.name} is saved", "", icon="check", tone="success")
         self._rename()

@@ -266,7 +266,7 @@ def test_a_fault_is_seen_with_its_cause_and_what_to_do(
         else:
             place(window)
     qtbot.waitUntil(lambda: bool(window.error_text), timeout=SEEN_MS)
-    message = window._error
+    message = window.banner
     why = message.accessibleDescription()
     assert "fuse is blown" in why or "no_such_module" in why, why
     assert message._hint.text(), "no next step"
@@ -280,8 +280,8 @@ def test_a_fault_is_seen_with_its_cause_and_what_to_do(
 
 def test_a_thousand_repeats_are_one_message_with_a_count(qtbot, window: MainWindow) -> None:
     shown: list[str] = []
-    monkey = window._show_error
-    window._show_error = lambda what, *rest: (shown.append(what), monkey(what, *rest))  # type: ignore[method-assign]
+    monkey = window.banner.show_error
+    window.banner.show_error = lambda what, *rest: (shown.append(what), monkey(what, *rest))  # type: ignore[method-assign]
     emitter = Emitter()
     emitter.fired.connect(blow)
     for _ in range(600):
@@ -305,8 +305,8 @@ def test_faults_that_come_together_are_all_in_the_details(qtbot, window: MainWin
     emitter.fired.connect(other)
     emitter.fired.emit()
     qtbot.waitUntil(lambda: bool(window.error_text), timeout=SEEN_MS)
-    assert "1 more in the details" in window._error.accessibleDescription()
-    copy = next(b for b in window._error.findChildren(QPushButton) if b.text() == "Copy details")
+    assert "1 more in the details" in window.banner.accessibleDescription()
+    copy = next(b for b in window.banner.findChildren(QPushButton) if b.text() == "Copy details")
     copy.click()
     details = QGuiApplication.clipboard().text()
     assert "the fuse is blown" in details

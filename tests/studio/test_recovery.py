@@ -112,8 +112,10 @@ def test_the_window_takes_an_offer_back_as_one_undoable_step(
     window = MainWindow(session)
     qtbot.addWidget(window)
     (found,) = offers(tmp_path / "recovery")
-    window.offer(found)
-    window._recover(found)
+    window.show()
+    window.banner.show_offer(found)
+    assert "ended unexpectedly" in window.banner.text
+    window.recover(found)
     assert "linear" in session.project.graph.blocks
     assert session.document.modified
     assert session.document.undo_label == "Recover changes"

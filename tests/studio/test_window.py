@@ -192,8 +192,8 @@ def test_notices_go_to_their_place(window: MainWindow) -> None:
 def test_markup_in_names_is_shown_as_it_is(window: MainWindow, tmp_path: Path) -> None:
     name = "<img src=file:nothing.png>%n"
     window.show_notice(Notice(name, name, name, "error"))
-    assert window._error._what.text() == name
-    assert window._error._what.textFormat() == Qt.TextFormat.PlainText
+    assert window.banner._what.text() == name
+    assert window.banner._what.textFormat() == Qt.TextFormat.PlainText
     path = tmp_path / "<b>bold<.seq"
     assert window.save_to(path)
     assert path.name in window.windowTitle()

@@ -18,7 +18,6 @@ from PySide6.QtCore import (
     QMessageLogContext,
     QSize,
     Qt,
-    QThreadPool,
     QtMsgType,
     qInstallMessageHandler,
 )
@@ -32,6 +31,7 @@ from seqstudio.records.messages import StateChanged
 from seqstudio.records.readings import AttentionReading, GradientReading
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.app import application, open_window
+from seqstudio.studio.background import POLL_MS, at_work
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.session import Notice, Session
@@ -58,6 +58,7 @@ CANVAS, WINDOW = "canvas", "window"
 PANEL_SIZE, WINDOW_SIZE = (1120, 700), (1440, 900)
 SMALLEST, LARGEST = 64, 8192
 PLATFORM_TALK = "This plugin does not support"
+JOBS_S = 20.0
 DATA_S = 60.0
 PANEL_SETTLES_S, WINDOW_SETTLES_S = 0.1, 0.4  # tables take their rows, docks their sizes
 
@@ -197,7 +198,7 @@ def _end(session: Session) -> None:
 
 
 def _bury() -> None:
-    QThreadPool.globalInstance().waitForDone()
+    _run_events(JOBS_S, lambda: not at_work())
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
@@ -222,8 +223,8 @@ def _run_events(limit_s: float, over: Callable[[], bool]) -> bool:
 
 def _settle(seconds: float) -> None:
     _run_events(seconds, lambda: False)
-    QThreadPool.globalInstance().waitForDone()
-    QApplication.processEvents()
+    _run_events(JOBS_S, lambda: not at_work())
+    _run_events(2 * POLL_MS / 1000, lambda: False)  # widgets collect what their jobs found
 
 
 def _show_run(session: Session, wanted: str) -> None:

@@ -354,7 +354,7 @@ def test_a_refusal_from_outside_is_shown_and_a_switch_goes_back(qtbot):
     form.show()
     QTest.mouseClick(form.field("act")._buttons["relu"], LEFT)
     assert form.field("act").value() == "tanh"
-    assert form.reason("act") == "Too wide. the model would not fit. Take less."
+    assert form.reason("act") == "Too wide: the model would not fit. Take less."
     retype(form.field("layers"), "3")
     assert form.reason("layers").startswith("Too wide")
 

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import (
-    QModelIndex,
-    QObject,
-    QPoint,
-    QRunnable,
-    Qt,
-    QThreadPool,
-    QUrl,
-    Signal,
-    Slot,
-)
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices, QImage, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
 from typing_extensions import override
 
 from seqstudio.records.messages import Facts, StateChanged
 from seqstudio.records.readings import Validation
+from seqstudio.studio.background import Background
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.run_rows import NAME, RowReader, RunDelegate, RunModel, RunRow
@@ -51,8 +42,7 @@ class RunsPanel(Panel):
         self._table = _Table(self)
         self._reader = RowReader(session)
         self._reading = self._again = False
-        self._done = _Done(self)
-        self._done.rows_read.connect(self._take)
+        self._background = Background(self)
         self._table.opened.connect(self.open_row)
         self._table.compared.connect(self.compare_row)
         self._table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -73,9 +63,8 @@ class RunsPanel(Panel):
             self._again = True
             return
         self._reading = True
-        QThreadPool.globalInstance().start(_Read(self._reader, self._done))
+        self._background.submit(self._reader.rows, self._take)
 
-    @Slot(object)
     def _take(self, rows: object) -> None:
         self._reading = False
         if isinstance(rows, tuple):
@@ -176,24 +165,6 @@ class RunsPanel(Panel):
 
 def _reveal(folder: str) -> None:
     QDesktopServices.openUrl(QUrl.fromLocalFile(folder))
-
-
-class _Done(QObject):
-    rows_read = Signal(object)
-
-
-class _Read(QRunnable):
-    def __init__(self, reader: RowReader, done: _Done) -> None:
-        super().__init__()
-        self._reader, self._done = reader, done
-
-    @override
-    def run(self) -> None:
-        rows = self._reader.rows()
-        try:
-            self._done.rows_read.emit(rows)
-        except RuntimeError:
-            return  # the panel is gone
 
 
 class _Table(QTableView):

@@ -7,27 +7,16 @@ then the line shows its LaTeX in the fixed font. Everything typeset is kept for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
-from PySide6.QtCore import (
-    QByteArray,
-    QObject,
-    QPointF,
-    QRectF,
-    QRunnable,
-    QSize,
-    Qt,
-    QThreadPool,
-    Signal,
-    Slot,
-)
+from PySide6.QtCore import QByteArray, QPointF, QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
+from seqstudio.studio.background import Background
 from seqstudio.studio.theme import EquationError, equation_svg, follow_theme, painting, theme
 
 _INSET = 12
@@ -35,33 +24,13 @@ _LINE_GAP = 8
 _ONE_AT_A_TIME = Lock()  # the typesetter keeps its settings in its module
 
 
-@dataclass(frozen=True)
-class _Result:
-    key: tuple[str, float, str]
-    svg: bytes
-
-
-class _Typeset(QRunnable):
-    """Typesets one formula in the worker and tells `done` in the window's thread."""
-
-    def __init__(self, latex: str, px: float, colour: str, done: _Done) -> None:
-        super().__init__()
-        self._job = (latex, px, colour)
-        self._done = done
-
-    @override
-    def run(self) -> None:
-        with _ONE_AT_A_TIME:
-            try:
-                svg = equation_svg(*self._job)
-            except EquationError:
-                svg = b""
-        with suppress(RuntimeError):  # the application has ended in the meantime
-            self._done.typeset.emit(_Result(self._job, svg))
-
-
-class _Done(QObject):
-    typeset = Signal(object)
+def _typeset(latex: str, px: float, colour: str) -> bytes:
+    """Typeset one formula; b"" when it is not LaTeX that the typesetter knows."""
+    with _ONE_AT_A_TIME:
+        try:
+            return equation_svg(latex, px, colour)
+        except EquationError:
+            return b""
 
 
 class EquationView(QWidget):
@@ -71,11 +40,7 @@ class EquationView(QWidget):
         super().__init__(parent)
         self._latex: tuple[str, ...] = tuple(latex)
         self._drawn: dict[tuple[str, float, str], bytes] = {}
-        # A pool of its own would be waited for when the view goes, by a thread that holds the
-        # interpreter's lock, which the worker needs: both would stand still for ever. Jobs keep
-        # `_done` alive; what they tell a view that has gone goes nowhere.
-        self._done = _Done()
-        self._done.typeset.connect(self._typeset)
+        self._background = Background(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         follow_theme(self)
 
@@ -96,16 +61,13 @@ class EquationView(QWidget):
         for latex in self._latex:
             key = self._key(latex)
             if key not in self._drawn:
-                QThreadPool.globalInstance().start(_Typeset(*key, self._done))
+                self._background.submit(partial(_typeset, *key), partial(self._take, key))
         self.setAccessibleName("; ".join(self._latex))
         self.updateGeometry()
         self.update()
 
-    @Slot(object)
-    def _typeset(self, result: object) -> None:
-        if not isinstance(result, _Result):
-            return
-        self._drawn[result.key] = result.svg
+    def _take(self, key: tuple[str, float, str], svg: bytes) -> None:
+        self._drawn[key] = svg
         self.updateGeometry()
         self.update()
 

@@ -60,6 +60,19 @@ class Project:
     run: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    def trains_like(self, other: Project) -> bool:
+        """Tell whether both would train the same: places, titles and live settings aside."""
+        return self._meaning() == other._meaning()
+
+    def _meaning(self) -> object:
+        blocks = {key: (b.kind, dict(b.params)) for key, b in self.graph.blocks.items()}
+        fixed = {
+            param.name: getattr(self.training, param.name)
+            for param in self.training.PARAMS
+            if not param.live
+        }
+        return blocks, set(self.graph.wires), self.data, fixed
+
     def with_graph(self, graph: Graph) -> Project:
         """Return a copy with another graph."""
         return replace(self, graph=graph)

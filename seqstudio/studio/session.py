@@ -321,12 +321,8 @@ class Session(QObject):
 
     @property
     def edited(self) -> bool:
-        """True when the project differs from what the run in view was started with."""
-        before, now = self.run_project, self.project
-        if before is None:
-            return False
-        same_training = _without_live(before) == _without_live(now)
-        return before.data != now.data or not same_training or not _same_graph(before, now)
+        """True when the project would train otherwise than the run in view was started."""
+        return self.run_project is not None and not self.project.trains_like(self.run_project)
 
     def play(self) -> None:
         """Train: begin, continue or resume, whichever fits."""
@@ -626,31 +622,3 @@ class Session(QObject):
         if ended:
             self._homes.clear()
         return ended
-
-
-def _same_graph(first: Project, second: Project) -> bool:
-    """Tell whether two graphs are equal but for places and titles."""
-
-    def meaning(project: Project) -> object:
-        return (
-            {key: (b.kind, dict(b.params)) for key, b in project.graph.blocks.items()},
-            set(project.graph.wires),
-        )
-
-    return meaning(first) == meaning(second)
-
-
-def _without_live(project: Project) -> object:
-    return {
-        key: value
-        for key, value in project.training.as_dict().items()
-        if not project.training.param(key).live
-    }
-
-
-def model_shape(project: Project) -> str:
-    """Return the size of the main block in words: "1 × 512"."""
-    for block in project.graph:
-        if "hidden" in block.params:
-            return f"{block.params.get('layers', 1)} × {block.params['hidden']}"
-    return ""

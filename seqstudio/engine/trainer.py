@@ -59,6 +59,7 @@ FIRST_CHECKPOINT_S = 5.0
 CHECKPOINT_S = 30.0
 AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
 PROBED_ROWS = 4
+LOOK_STEPS = 25
 _OVER = object()
 
 
@@ -289,7 +290,7 @@ class Trainer:
         loss = losses.mean()
         clip = self.clip if self.clip > 0 else math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
-        if self.device.type == "cpu" and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+        if self._looks_now and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
             self._give_up(loss)
         aside = 0.0 if watched is None else self._tap(watched, batch, losses)
         rate = self._set_rate()
@@ -297,6 +298,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.tokens += self.batches.tokens_per_batch
+        if not self.trial.over and self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)  # else only the launch would be timed
         took = time.perf_counter() - began - aside
         self._meter.add(loss, norm, (self.step, rate, self.clip, self.seconds + took, self.tokens))
         self._time_trial(took)
@@ -328,6 +331,17 @@ class Trainer:
             self.trial.add(took)
             self._apply(self.trial.current)
 
+    @property
+    def _looks_now(self) -> bool:
+        """Whether this step is checked for finite numbers: each on a processor, where it is free.
+
+        Elsewhere a look makes the device wait, so it comes now and then, and before the step at
+        which a checkpoint is due: a spoilt one is never written.
+        """
+        if self.device.type == "cpu":
+            return True
+        return self.step % LOOK_STEPS == 0 or self._saving.due(self.seconds)
+
     def _give_up(self, loss: Tensor) -> None:
         """Stop before the bad gradient reaches the weights, and name the block it came from."""
         name = next(
@@ -339,8 +353,8 @@ class Trainer:
         )
         self.optimizer.zero_grad(set_to_none=True)
         self.flush()
-        if self.folder is not None and self.step:
-            self.checkpoint()
+        if self.device.type == "cpu" and self.folder is not None and self.step:
+            self.checkpoint()  # elsewhere steps since the last look may have spoilt the weights
         where = title_of(self.project.graph.blocks[block]) if block else "the loss"
         raise RunError(
             f"Training stopped before step {self.step + 1}: numbers are not finite any more",

@@ -335,12 +335,9 @@ class Trainer:
     def _looks_now(self) -> bool:
         """Whether this step is checked for finite numbers: each on a processor, where it is free.
 
-        Elsewhere a look makes the device wait, so it comes now and then, and before the step at
-        which a checkpoint is due: a spoilt one is never written.
+        Elsewhere a look makes the device wait, so it comes now and then.
         """
-        if self.device.type == "cpu":
-            return True
-        return self.step % LOOK_STEPS == 0 or self._saving.due(self.seconds)
+        return self.device.type == "cpu" or self.step % LOOK_STEPS == 0
 
     def _give_up(self, loss: Tensor) -> None:
         """Stop before the bad gradient reaches the weights, and name the block it came from."""
@@ -523,6 +520,8 @@ class Trainer:
             return
         self.flush()
         tensors, meta = everything(self)
+        if not all(bool(v.isfinite().all()) for k, v in tensors.items() if k.startswith("model/")):
+            raise RunError("The checkpoint was not written", "the weights are not finite any more")
         name = store.free_name(self.folder, f"step-{self.step:09d}")
         path = store.save_checkpoint(self.folder, name, tensors, meta)
         store.mark_latest(self.folder, name)

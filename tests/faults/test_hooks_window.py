@@ -362,12 +362,11 @@ THREADS = {
 }  # fmt: skip
 # Modules that may start work elsewhere, and how. None of it may touch a widget: see below.
 ALLOWED = {
+    "background.py": {"Thread"},  # typesets equations, lists runs
     "session.py": {"ThreadPoolExecutor"},  # reads the data
     "learn.py": {"ThreadPoolExecutor"},  # settles the claims of the lectures
     "listen/sound.py": {"ThreadPoolExecutor"},  # renders sound, writes files
     "panels/floors.py": {"Thread"},  # counts the floor
-    "panels/runs.py": {"QRunnable"},  # reads the list of runs
-    "widgets/equation.py": {"QRunnable"},  # typesets formulas
 }
 
 

@@ -89,7 +89,8 @@ def _scale() -> float:
 
 def _width(face: Face) -> float:
     style = theme()
-    title = QFontMetricsF(style.font("blockTitle")).horizontalAdvance(face.title) + 30 + 12
+    title = QFontMetricsF(style.font("blockTitle")).horizontalAdvance(face.title) + 30
+    title += 28  # the ring of work stands beside the whole title
     small = QFontMetricsF(style.font("small"))
     lines = max((small.horizontalAdvance(line) for line in face.lines), default=0.0)
     wanted = max(title, lines + 2 * style.metric("block", "padX"), LEAST_WIDTH)

@@ -189,7 +189,7 @@ class Clocks(QWidget):
             self._paint_density(painter, track, tokens, t)
         self._cursor(painter, here.center().x(), track, narrow=True)
         shown = visible(tokens[t])
-        self._value(painter, track, f"{t}", f" / {len(tokens)} {shown}")
+        self._value(painter, track, f"{t + 1}", f" / {len(tokens)} {shown}")
 
     def _nothing_to_show(self) -> str:
         dataset = self.session.dataset

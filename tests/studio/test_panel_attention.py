@@ -258,7 +258,7 @@ def test_hovering_a_cell_tells_weight_and_both_tokens(session, panel):
     QTest.mouseMove(
         heat, QPoint(int(rect.left() + 4.5 * cell[0]), int(rect.top() + 6.5 * cell[1]))
     )
-    assert panel._told.text() == "“t” at 6 gives 0.143 to “c” at 4"
+    assert panel._told.text() == "“t” at 7 gives 0.143 to “c” at 5"
     QTest.mouseMove(
         heat, QPoint(int(rect.left() + 9.5 * cell[0]), int(rect.top() + 1.5 * cell[1]))
     )
@@ -286,7 +286,7 @@ def test_lines_are_offered_for_short_texts_only(session, panel):
     row = panel._lines.token_rect(5, key=False).center().toPoint()
     QTest.mouseMove(panel._lines, row)
     assert panel._lines.query == 5
-    assert panel._told.text().startswith("“a” at 5:")
+    assert panel._told.text().startswith("“a” at 6:")
     QTest.mouseClick(panel._lines, LEFT, pos=row)
     assert session.cursor.t == 5
     session.history.step = 20

@@ -400,12 +400,12 @@ def _cell_words(
     masked: NDArray[np.bool_],
 ) -> str:
     """Return what a query gives to one key, or to its strongest keys where `key` is below 0."""
-    who = f"{_quoted(tokens[query])} at {query}"
+    who = f"{_quoted(tokens[query])} at {query + 1}"
     if key < 0:
         keys = strongest(row, masked, _NAMED_KEYS)
-        parts = (f"{row[each]:.2f} on {_quoted(tokens[each])} at {each}" for each in keys)
+        parts = (f"{row[each]:.2f} on {_quoted(tokens[each])} at {each + 1}" for each in keys)
         return f"{who}: {', '.join(parts)}"
-    whom = f"{_quoted(tokens[key])} at {key}"
+    whom = f"{_quoted(tokens[key])} at {key + 1}"
     if masked[key]:
         return f"{who} cannot look ahead at {whom}"
     return f"{who} gives {format_number(float(row[key]), '.3f')} to {whom}"

@@ -35,6 +35,7 @@ class AttentionMatrix(QWidget):
             parent=self,
         )
         self.heat.set_title_paints("role:key", "role:query")
+        self.heat.set_origin(1, 1)  # time counts from 1, as everywhere in the window
         self._values = [Label("–", "mono", "textHi") for _ in _NUMBERS]
         self._column = self._number_column()
         rows = QVBoxLayout(self)

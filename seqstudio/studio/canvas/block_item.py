@@ -8,7 +8,15 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.canvas.face import Face
-from seqstudio.studio.canvas.geometry import LOOP_REACH, LOOP_RISE, BlockLayout, lay_out, loop_path
+from seqstudio.studio.canvas.geometry import (
+    CORNER_ROOM,
+    LOOP_REACH,
+    LOOP_RISE,
+    TITLE_LEFT,
+    BlockLayout,
+    lay_out,
+    loop_path,
+)
 from seqstudio.studio.canvas.pictures import Picture
 from seqstudio.studio.theme import faded, icon_pixmap, pen, theme
 
@@ -209,9 +217,9 @@ class BlockItem(QGraphicsItem):
         font = style.font("blockTitle")
         painter.setFont(font)
         painter.setPen(style.color("textHi"))
-        room = self.layout.width - 30 - (30 if self._has_corner() else 8)
+        room = self.layout.width - TITLE_LEFT - (CORNER_ROOM if self._has_corner() else 8)
         title = QFontMetricsF(font).elidedText(self.face.title, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(30, 0, room, header), Qt.AlignmentFlag.AlignVCenter, title)
+        painter.drawText(QRectF(TITLE_LEFT, 0, room, header), Qt.AlignmentFlag.AlignVCenter, title)
 
     def _draw_lines(self, painter: QPainter) -> None:
         style, inset = theme(), float(theme().metric("block", "padX"))

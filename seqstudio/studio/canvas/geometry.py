@@ -24,6 +24,7 @@ LEAST_WIDTH, MOST_WIDTH, WIDTH_STEP = 156, 240, 4
 SNAP = 12
 GAP = 72
 LOOP_RISE, LOOP_REACH = 28, 22
+TITLE_LEFT, CORNER_ROOM = 30, 30
 _LANE_GAP = 28
 _TURN = 60.0
 _SAMPLES = np.linspace(0.0, 1.0, 17)
@@ -89,8 +90,8 @@ def _scale() -> float:
 
 def _width(face: Face) -> float:
     style = theme()
-    title = QFontMetricsF(style.font("blockTitle")).horizontalAdvance(face.title) + 30
-    title += 28  # the ring of work stands beside the whole title
+    title = QFontMetricsF(style.font("blockTitle")).horizontalAdvance(face.title)
+    title += TITLE_LEFT + CORNER_ROOM  # the ring of work stands beside the whole title
     small = QFontMetricsF(style.font("small"))
     lines = max((small.horizontalAdvance(line) for line in face.lines), default=0.0)
     wanted = max(title, lines + 2 * style.metric("block", "padX"), LEAST_WIDTH)

@@ -32,7 +32,7 @@ class Tour(QObject):
         window, build = self._window, self._window.build
         return [
             ("build", window.transport.play,
-             "Press Train. The loss starts to fall within a second; pause, step and stop are "
+             "Press Train. The loss starts to fall within seconds; pause, step and stop are "
              "beside it."),
             ("build", build.palette_side,
              "Drag a block onto the canvas or onto a wire. Space searches; a wire dropped on "

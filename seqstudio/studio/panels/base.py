@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.panels.explanation import Explanation, InfoPopover
-from seqstudio.studio.plots.plot import blank_image
+from seqstudio.studio.plots.export import blank_image
 from seqstudio.studio.theme import faded, follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, EmptyState, IconButton, Label, PanelHeader
 

@@ -12,7 +12,6 @@ Masked cells are hatched, undefined ones (NaN) carry a dot, zero has the map's o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +29,10 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.plots import mappaint
+from seqstudio.studio.plots.export import titled_image
 from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
 from seqstudio.studio.plots.maps import Mask, Pooled, Values, coloured, pool
-from seqstudio.studio.plots.plot import blank_image, paint_image_title
-from seqstudio.studio.theme import Theme, follow_theme, painting, painting_in, pen, theme
+from seqstudio.studio.theme import Theme, follow_theme, painting, pen, theme
 from seqstudio.studio.theme.model import Quantity
 
 _BAR = 10.0
@@ -296,14 +295,7 @@ class HeatMap(QWidget):
         ratio: float = 2.0,
     ) -> QImage:
         """Return the picture at a size in logical pixels, in another theme if wanted."""
-        head = 36 if title else 0
-        image = blank_image(size[0], size[1] + head, ratio)
-        look = nullcontext() if theme is None else painting_in(theme)
-        with look, painting(image) as painter:
-            paint_image_title(painter, QRectF(0, 0, size[0], head), title)
-            painter.translate(0, head)
-            self._paint(painter, QRectF(0, 0, *size))
-        return image
+        return titled_image(self._paint, size, theme, title, ratio)
 
     # Pointer and keys
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 
 from PySide6.QtCore import QMarginsF, QRectF, QSize, Qt, Slot
@@ -27,12 +26,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.plots import names, paint
+from seqstudio.studio.plots.export import titled_image
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.plots.gestures import PlotGestures
 from seqstudio.studio.plots.items import Axis, Curve, Reference, Region, Threshold
 from seqstudio.studio.plots.names import ReadOut
 from seqstudio.studio.plots.scale import Scale, around, grown
-from seqstudio.studio.theme import Theme, faded, follow_theme, painting, painting_in, pen, theme
+from seqstudio.studio.theme import Theme, faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets.numbers import format_number
 
 _WIDE, _CURRENT, _THIN = "plot", "plotCurrent", "plotThin"
@@ -456,33 +456,9 @@ class Plot(PlotGestures):
         ratio: float = 2.0,
     ) -> QImage:
         """Return the picture at a size in logical pixels, in another theme if wanted."""
-        head = 36 if title else 0
-        image = blank_image(size[0], size[1] + head, ratio)
-        look = nullcontext() if theme is None else painting_in(theme)
-        with look, painting(image) as painter:
-            paint_image_title(painter, QRectF(0, 0, size[0], head), title)
-            painter.translate(0, head)
-            self._paint(painter, QRectF(0, 0, *size))
-        return image
+        return titled_image(self._paint, size, theme, title, ratio)
 
 
 def _depth(curve: Curve) -> tuple[float, float]:
     """Sort raw traces to the back and the current run to the front."""
     return curve.opacity, curve.width
-
-
-def blank_image(width: int, height: int, ratio: float) -> QImage:
-    """Return an image to paint on in logical pixels."""
-    pixels = QSize(round(width * ratio), round(height * ratio))
-    image = QImage(pixels, QImage.Format.Format_ARGB32_Premultiplied)
-    image.setDevicePixelRatio(ratio)
-    return image
-
-
-def paint_image_title(painter: QPainter, area: QRectF, title: str) -> None:
-    """Paint the title of an exported picture."""
-    painter.fillRect(area, theme().color("surface0"))
-    painter.setFont(theme().font("panelTitle"))
-    painter.setPen(theme().color("textHi"))
-    box = area.adjusted(12, 8, -12, 0)
-    painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)

@@ -106,7 +106,7 @@ class _Checker:
     def run(self) -> Report:
         order, cyclic = self.graph.order()
         head = self._find_head()
-        used = _ancestors(self.graph, head) if head else set(self.graph.blocks)
+        used = self.graph.upstream({head}) if head else set(self.graph.blocks)
         self.problems.extend(self._wire_problems())
         if cyclic:
             self.problems.append(self._cycle_problem(cyclic))
@@ -242,20 +242,9 @@ def _check_kinds(kind: BlockKind, ins: Mapping[str, Shape]) -> None:
         )
 
 
-def _ancestors(graph: Graph, key: str) -> set[str]:
-    seen: set[str] = set()
-    todo = [key]
-    while todo:
-        current = todo.pop()
-        if current not in seen:
-            seen.add(current)
-            todo.extend(wire.source for wire in graph.into(current).values())
-    return seen
-
-
 def tied_embedding(graph: Graph, head: str) -> str | None:
     """Return the id of the first embedding that feeds `head`, or None."""
-    used = _ancestors(graph, head)
+    used = graph.upstream({head})
     return next((b.id for b in graph if b.kind == "embedding" and b.id in used), None)
 
 

@@ -117,16 +117,18 @@ class Graph:
 
     def reaches(self, start: str, goal: str) -> bool:
         """Tell whether following wires forward from `start` leads to `goal`."""
-        following = self._following()
-        seen, todo = set(), [start]
-        while todo:
-            key = todo.pop()
-            if key == goal:
-                return True
-            if key not in seen:
-                seen.add(key)
-                todo.extend(following[key])
-        return False
+        return goal in self.downstream({start})
+
+    def downstream(self, start: Iterable[str]) -> set[str]:
+        """Return `start` and all that its wires lead to, however many blocks away."""
+        return _spread(start, self._following())
+
+    def upstream(self, start: Iterable[str]) -> set[str]:
+        """Return `start` and all whose wires lead to it, however many blocks away."""
+        feeding: dict[str, list[str]] = {}
+        for wire in self.wires:
+            feeding.setdefault(wire.target, []).append(wire.source)
+        return _spread(start, feeding)
 
     def _following(self) -> dict[str, list[str]]:
         """Return the targets of the wires that leave each block."""
@@ -134,3 +136,13 @@ class Graph:
         for wire in self.wires:
             targets[wire.source].append(wire.target)
         return targets
+
+
+def _spread(start: Iterable[str], following: Mapping[str, Iterable[str]]) -> set[str]:
+    seen = set(start)
+    waiting = list(seen)
+    while waiting:
+        fresh = set(following.get(waiting.pop(), ())) - seen
+        seen |= fresh
+        waiting.extend(fresh)
+    return seen

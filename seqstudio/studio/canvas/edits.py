@@ -72,8 +72,9 @@ def _pushed(graph: Graph, add: AddBlock, wire: Wire) -> dict[str, tuple[float, f
     missing = add.block.x + DEFAULT_WIDTH + GAP - target.x
     if target.x <= source.x or missing <= 0:
         return {}
+    behind = graph.downstream({wire.target})
     return {
         block.id: (block.x + missing, block.y)
         for block in graph
-        if block.x >= target.x and graph.reaches(wire.target, block.id)
+        if block.x >= target.x and block.id in behind
     }

@@ -172,10 +172,7 @@ class CanvasScene(QGraphicsScene):
             line.set_state("aside", bool(chosen) and not on_path)
 
     def _path_blocks(self, chosen: set[str]) -> set[str]:
-        forward = {wire: (wire.source, wire.target) for wire in self.wires}
-        down = _spread(chosen, list(forward.values()))
-        up = _spread(chosen, [(target, source) for source, target in forward.values()])
-        return down | up
+        return self._graph.downstream(chosen) | self._graph.upstream(chosen)
 
     def show_fitting(self, fitting: Mapping[str, frozenset[str]] | None, source: str) -> None:
         """Ring the ports that fit a wire from `source` and dim the others; None ends that."""
@@ -221,17 +218,3 @@ class CanvasScene(QGraphicsScene):
             item.show_face(item.face, force=True)
         self.reroute()
         self.update()
-
-
-def _spread(start: set[str], edges: list[tuple[str, str]]) -> set[str]:
-    """Return everything that can be reached from `start` along `edges`."""
-    following: dict[str, list[str]] = {}
-    for source, target in edges:
-        following.setdefault(source, []).append(target)
-    seen, todo = set(start), list(start)
-    while todo:
-        for key in following.get(todo.pop(), ()):
-            if key not in seen:
-                seen.add(key)
-                todo.append(key)
-    return seen

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDropEvent,
     QEnterEvent,
     QFontMetrics,
     QKeyEvent,
@@ -33,20 +31,17 @@ class Gallery(QWidget):
 
     Signals:
         chosen(str): id of the template.
-        file_dropped(str): path of a file of one's own.
         file_wanted: the person wants to choose a file.
         closed: the person is done with it.
     """
 
     chosen = Signal(str)
-    file_dropped = Signal(str)
     file_wanted = Signal()
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Start from")
-        self.setAcceptDrops(True)
         header = PanelHeader("Start from", f"{len(TEMPLATES)} models that work", side=True)
         close = IconButton("close", "Close")
         close.clicked.connect(self.closed)
@@ -82,18 +77,6 @@ class Gallery(QWidget):
         """Mark the template that the open project came from."""
         for key, card in self._cards.items():
             card.set_current(key == template_id)
-
-    @override
-    def dragEnterEvent(self, event: QDragEnterEvent, /) -> None:
-        """Accept one local file."""
-        urls = event.mimeData().urls()
-        if len(urls) == 1 and urls[0].isLocalFile():
-            event.acceptProposedAction()
-
-    @override
-    def dropEvent(self, event: QDropEvent, /) -> None:
-        """Hand the file on."""
-        self.file_dropped.emit(event.mimeData().urls()[0].toLocalFile())
 
 
 class _Card(QWidget):

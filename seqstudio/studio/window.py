@@ -146,7 +146,6 @@ class MainWindow(QMainWindow):
         self.learn.template_wanted.connect(self.start_from)
         self.inside.attention.template_wanted.connect(self.start_from)
         self.listen.template_wanted.connect(self.start_from)
-        gallery.file_dropped.connect(self.open_any)
         gallery.file_wanted.connect(self.choose_data)
         self.build.data.file_wanted.connect(self.choose_data)
         self.build.canvas.message.connect(self.status.say)

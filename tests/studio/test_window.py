@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDockWidget, QMessageBox
 
@@ -135,6 +135,20 @@ def test_one_local_file_can_be_dropped_and_nothing_else(window: MainWindow) -> N
     assert not drag(window)
     assert not drag(window, "file:///tmp/a.txt", "file:///tmp/b.txt")
     assert not drag(window, "https://example.org/a.txt")
+
+
+def test_a_file_dropped_on_the_gallery_is_opened_by_the_window(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(window, "open_any", opened.append)
+    data = QMimeData()
+    data.setUrls([QUrl("file:///tmp/a.txt")])
+    copy, plain = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
+    gallery = window.build.gallery
+    QApplication.sendEvent(gallery, QDragEnterEvent(QPoint(5, 5), copy, data, LEFT, plain))
+    QApplication.sendEvent(gallery, QDropEvent(QPointF(5, 5), copy, data, LEFT, plain))
+    assert opened == ["/tmp/a.txt"]
 
 
 def test_the_title_says_name_and_change(window: MainWindow, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from seqstudio.records.readings import AttentionReading, LayerAttention
 from seqstudio.studio.panels.attending import Mask, Weights, entropies
 from seqstudio.studio.plots import map_image
-from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
+from seqstudio.studio.plots.gestures import CELL_MOVES, KEYBOARD_REASONS
 from seqstudio.studio.theme import follow_theme, pen, theme
 from seqstudio.studio.widgets import format_number
 
@@ -224,13 +224,7 @@ class HeadGrid(QWidget):
 
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        moves = {
-            Qt.Key.Key_Left: (0, -1),
-            Qt.Key.Key_Right: (0, 1),
-            Qt.Key.Key_Up: (-1, 0),
-            Qt.Key.Key_Down: (1, 0),
-        }
-        move = moves.get(Qt.Key(event.key()))
+        move = CELL_MOVES.get(Qt.Key(event.key()))
         if move is None or not self._layers:
             super().keyPressEvent(event)
             return

@@ -24,6 +24,13 @@ KEYBOARD_REASONS = frozenset(
         Qt.FocusReason.OtherFocusReason,
     }
 )
+# Rows and columns that an arrow key goes in a grid of cells.
+CELL_MOVES = {
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+}
 _CLICK_PX = 4.0
 _ZOOM_STEP = 0.8
 _PAN_SHARE = 0.1

@@ -30,7 +30,7 @@ from typing_extensions import override
 
 from seqstudio.studio.plots import mappaint
 from seqstudio.studio.plots.export import titled_image
-from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
+from seqstudio.studio.plots.gestures import CELL_MOVES, KEYBOARD_REASONS
 from seqstudio.studio.plots.maps import Mask, Pooled, Values, coloured, pool
 from seqstudio.studio.theme import Theme, follow_theme, painting, pen, theme
 from seqstudio.studio.theme.model import Quantity
@@ -327,13 +327,7 @@ class HeatMap(QWidget):
 
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        moves = {
-            Qt.Key.Key_Left: (0, -1),
-            Qt.Key.Key_Right: (0, 1),
-            Qt.Key.Key_Up: (-1, 0),
-            Qt.Key.Key_Down: (1, 0),
-        }
-        move = moves.get(Qt.Key(event.key()))
+        move = CELL_MOVES.get(Qt.Key(event.key()))
         rows, columns = self.shape()
         if move is None or not rows or not columns:
             super().keyPressEvent(event)

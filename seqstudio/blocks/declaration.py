@@ -1,6 +1,8 @@
 """What a block declaration says, and the shapes that travel on wires.
 
-Legend of dimensions: B rows of a batch, T time steps, C features; numbers are sizes.
+Legend of dimensions: B rows of a batch, T steps of the main sequence, S steps of the source
+sequence, P places of a picture, C features; numbers are sizes. "1+T" is the axis T with one step
+put before it. A block whose inputs share the name of an axis shares its true lengths too.
 """
 
 from __future__ import annotations
@@ -12,12 +14,26 @@ from typing import Literal
 from typing_extensions import override
 
 from seqstudio.core.errors import GraphError
+from seqstudio.document.graph import Graph
 from seqstudio.document.param import Param, Value, defaults, parse_all
 
-PortKind = Literal["ids", "tensor"]
+PortKind = Literal["ids", "tensor", "picture", "state"]
 Memory = Literal["", "state", "cache"]
-Pattern = Literal["next token", "class", "value"]
+Pattern = Literal["next token", "class", "value", "class per step", "forecast", "notes"]
+Input = Literal["ids", "vectors", "picture"]
+Place = Literal["anywhere", "top", "inside", "cell"]
+Sight = Literal["step", "past", "all"]
+Stream = Literal["", "main", "source", "picture"]
 Dim = int | str
+AXES = ("T", "S", "P")
+HEAD_TITLES: Mapping[str, str] = {
+    "next token": "Next-token head",
+    "class": "Class head",
+    "value": "Value head",
+    "class per step": "Class-per-step head",
+    "forecast": "Forecast head",
+    "notes": "Notes head",
+}
 
 
 class ShapeError(GraphError):
@@ -41,7 +57,13 @@ class ShapeError(GraphError):
 
 @dataclass(frozen=True)
 class Shape:
-    """What travels on a wire: whole numbers ("ids") or features ("tensor"), and its dimensions."""
+    """What travels on a wire, and its dimensions.
+
+    Attributes:
+        kind: "ids" (whole numbers), "tensor" (features), "picture" (B, channels, height, width)
+            or "state" (what a recurrent block keeps: its kind, layers and units).
+        dims: Names of axes and sizes: ("B", "T", 128).
+    """
 
     kind: PortKind
     dims: tuple[Dim, ...]
@@ -52,9 +74,23 @@ class Shape:
         return self.dims[-1] if self.kind == "tensor" and isinstance(self.dims[-1], int) else 0
 
     @property
+    def axis(self) -> str:
+        """Name of the axis along which the sequence runs, "" when there is none."""
+        return next((d for d in self.dims if isinstance(d, str) and d[-1:] in AXES), "")
+
+    @property
     def has_time(self) -> bool:
-        """True when one of the dimensions is time."""
-        return "T" in self.dims
+        """True when it is a sequence."""
+        return bool(self.axis)
+
+    def without_axis(self) -> Shape:
+        """Return the shape of one step of the sequence."""
+        axis = self.axis
+        return Shape(self.kind, tuple(dim for dim in self.dims if dim != axis))
+
+    def with_axis(self, axis: str) -> Shape:
+        """Return the shape of such steps in a row, one behind the other, along `axis`."""
+        return Shape(self.kind, (self.dims[0], axis, *self.dims[1:]))
 
     def with_width(self, width: int) -> Shape:
         """Return the shape with another number of features."""
@@ -72,24 +108,44 @@ class DataFacts:
     Attributes:
         title: Name of the data.
         pattern: What has to be predicted.
-        input: "ids" or "vectors".
+        input: What the main stream holds: "ids", "vectors" or "picture".
         vocabulary: Number of symbols, 0 for vectors.
         width: Features of a vector, 0 for ids.
-        classes: Number of classes, 0 unless the pattern is "class".
-        window: Time steps of a window or sequence.
+        classes: Number of classes, 0 unless the pattern asks for one.
+        window: Time steps of a window or sequence, the longest where lengths differ.
         batch: Rows of a batch.
         unit: Unit of the loss.
+        source: What the source stream holds beside the main one: "", "ids" or "picture".
+        source_vocabulary: Number of symbols of the source.
+        source_window: Longest source sequence.
+        picture: Channels, height and width of a picture; () without pictures.
+        padded: Whether rows differ in length, so that lengths and masks travel along.
+        outputs: Numbers that a forecast or the notes predict at a step.
     """
 
     title: str = ""
     pattern: Pattern = "next token"
-    input: str = "ids"
+    input: Input = "ids"
     vocabulary: int = 0
     width: int = 0
     classes: int = 0
     window: int = 128
     batch: int = 32
     unit: str = "nats"
+    source: Literal["", "ids", "picture"] = ""
+    source_vocabulary: int = 0
+    source_window: int = 0
+    picture: tuple[int, ...] = ()
+    padded: bool = False
+    outputs: int = 0
+
+    def size(self, dim: Dim, places: int = 1) -> int:
+        """Return the size of a dimension: "B" is one row, `places` the size of P."""
+        if isinstance(dim, int):
+            return dim
+        before = dim.count("+")
+        known = {"B": 1, "T": self.window, "S": self.source_window, "P": places}
+        return known.get(dim[-1:], 1) + before
 
 
 @dataclass(frozen=True)
@@ -131,12 +187,14 @@ class Port:
         title: Words for people.
         kind: What it carries.
         help: One sentence.
+        optional: An input that may stay without a wire; its module then gets nothing for it.
     """
 
     name: str
     title: str
     kind: PortKind
     help: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +204,14 @@ class Call:
     Attributes:
         cls: Class name: "nn.Linear" from torch, or a class of seqstudio.engine.layers.
         args: Keyword arguments.
+
+    The module is called with the tensors at the block's inputs, in the order of the ports; then,
+    where the kind has a memory, with the state (None in training without carried state); then by
+    name with the optional inputs that are wired, and, where rows differ in length, with the true
+    lengths of the inputs named in `BlockKind.masks`: `lengths` for the port "in",
+    `{port}_lengths` for others, (B,) int64 or None. It returns one tensor an output port, a tuple
+    for several; with a memory it returns (that, state to continue from), and an output port of
+    kind "state" carries that state.
     """
 
     cls: str
@@ -155,6 +221,11 @@ class Call:
 def _no_count(context: Context) -> int:
     del context
     return 0
+
+
+def _step_only(context: Context) -> Sight:
+    del context
+    return "step"
 
 
 @dataclass(frozen=True)
@@ -181,6 +252,19 @@ class BlockKind:
         memory: "state" when it carries a state through time, "cache" when it can keep keys and
             values while writing.
         head: Pattern that it predicts; "" when it is no head.
+        stream: For a block that brings data in: where it reads. "picture" reads the main stream
+            where pictures are all there is, else the source.
+        masks: Inputs whose true lengths the module is told, see `Call`.
+        sight: Context -> what a step of the output depends on: the same "step" alone, the "past"
+            too, or "all" steps.
+        macs: Context -> multiply-adds of one row; by default each trainable number is used once
+            a step.
+        place: Where it may stand: "top" only in the outermost graph, "inside" only in a block
+            made of blocks, "cell" only in a recurrent cell.
+        ports: Settings -> inputs and outputs, where they depend on the settings; else None.
+        starter: What is inside a new block of this kind; None for blocks not made of blocks.
+        opened: Context -> kind ("group" or "cell") and graph of the same block made of
+            primitives; None when it is one itself.
     """
 
     kind: str
@@ -201,6 +285,14 @@ class BlockKind:
     arch: str = ""
     memory: Memory = ""
     head: Pattern | Literal[""] = ""
+    stream: Stream = ""
+    masks: tuple[str, ...] = ()
+    sight: Callable[[Context], Sight] = _step_only
+    macs: Callable[[Context], int] | None = None
+    place: Place = "anywhere"
+    ports: Callable[[Mapping[str, Value]], tuple[tuple[Port, ...], tuple[Port, ...]]] | None = None
+    starter: Callable[[], Graph] | None = None
+    opened: Callable[[Context], tuple[str, Graph]] | None = None
 
     def defaults(self) -> dict[str, Value]:
         """Return the settings of a new block."""

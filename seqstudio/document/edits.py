@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.graph import Block, Frame, Graph, Mode, Path, Point, Wire
 from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 
@@ -110,8 +110,11 @@ class SetParam:
 
     def apply(self, project: Project) -> Project:
         block = project.graph.blocks[self.block_id]
-        if block.params.get(self.name) == self.value:
-            return project
+        try:
+            if block.value(self.name) == self.value:
+                return project
+        except KeyError:  # a setting that the file did not name yet
+            pass
         return project.with_graph(
             project.graph.with_block(block.with_param(self.name, self.value))
         )
@@ -159,6 +162,99 @@ class RenameBlock:
         if block.title == self.title:
             return project
         return project.with_graph(project.graph.with_block(replace(block, title=self.title)))
+
+
+@dataclass(frozen=True)
+class SetMode:
+    """Bypass or mute blocks, or let them work again."""
+
+    ids: tuple[str, ...]
+    mode: Mode
+    label: str
+
+    def apply(self, project: Project) -> Project:
+        graph = project.graph
+        for key in self.ids:
+            if graph.blocks[key].mode != self.mode:
+                graph = graph.with_block(replace(graph.blocks[key], mode=self.mode))
+        return project if graph is project.graph else project.with_graph(graph)
+
+
+@dataclass(frozen=True)
+class SetBends:
+    """Lead a wire through points; none makes it direct again."""
+
+    wire: Wire
+    points: tuple[Point, ...]
+    label: str = "Bend wire"
+
+    def apply(self, project: Project) -> Project:
+        graph = project.graph.with_bends(self.wire, self.points)
+        return project if graph == project.graph else project.with_graph(graph)
+
+
+@dataclass(frozen=True)
+class SetFrames:
+    """Add frames and notes, or change those with the same id."""
+
+    frames: tuple[Frame, ...]
+    label: str = "Add frame"
+
+    def apply(self, project: Project) -> Project:
+        graph = project.graph
+        for frame in self.frames:
+            graph = graph.with_frame(frame)
+        return project if graph == project.graph else project.with_graph(graph)
+
+
+@dataclass(frozen=True)
+class RemoveFrames:
+    """Take frames and notes away; the blocks on them stay."""
+
+    ids: tuple[str, ...]
+    label: str = "Delete frame"
+
+    def apply(self, project: Project) -> Project:
+        graph = project.graph.without_frames(self.ids)
+        return project if graph == project.graph else project.with_graph(graph)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several edits as one step."""
+
+    edits: tuple[Edit, ...]
+    label: str
+
+    def apply(self, project: Project) -> Project:
+        for edit in self.edits:
+            project = edit.apply(project)
+        return project
+
+
+@dataclass(frozen=True)
+class Within:
+    """An edit of the graph inside a block.
+
+    Attributes:
+        path: Ids of the blocks that lead there from the outermost graph.
+        edit: What to do there, as if that graph were the whole one.
+    """
+
+    path: Path
+    edit: Edit
+
+    @property
+    def label(self) -> str:
+        """Words of the edit itself."""
+        return self.edit.label
+
+    def apply(self, project: Project) -> Project:
+        inner = project.with_graph(project.graph.at(self.path))
+        after = self.edit.apply(inner)
+        if after is inner:
+            return project
+        return after.with_graph(project.graph.put(self.path, after.graph))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
-"""The graph as plain immutable data: blocks and wires. Knows no meaning of any block."""
+"""The graph as plain immutable data: blocks, wires, frames. Knows no meaning of any block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from seqstudio.document.param import Value
+
+Mode = Literal["", "bypass", "mute"]
+Path = tuple[str, ...]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,9 @@ class Block:
         y: Top edge.
         params: Values that differ from nothing: all declared settings, by name.
         title: The person's own name for it, or "".
+        mode: "bypass" hands its first input on, "mute" gives zeros; "" works as it should.
+        inside: The graph of a block that is made of blocks; None for all others.
+        exposed: Settings of blocks inside that the block itself shows: "inner.width".
         extra: Keys of the file that this version does not know, kept as they are.
     """
 
@@ -29,6 +36,9 @@ class Block:
     y: float = 0.0
     params: Mapping[str, Value] = field(default_factory=dict)
     title: str = ""
+    mode: Mode = ""
+    inside: Graph | None = None
+    exposed: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -36,8 +46,19 @@ class Block:
         object.__setattr__(self, "y", round(self.y, 2))
 
     def with_param(self, name: str, value: Value) -> Block:
-        """Return a copy with one setting changed."""
-        return replace(self, params={**self.params, name: value})
+        """Return a copy with one setting changed; "inner.width" is one of a block inside."""
+        inner, dot, rest = name.partition(".")
+        if not dot or self.inside is None:
+            return replace(self, params={**self.params, name: value})
+        changed = self.inside.blocks[inner].with_param(rest, value)
+        return replace(self, inside=self.inside.with_block(changed))
+
+    def value(self, name: str) -> Value:
+        """Return a setting, by a dotted name of a block inside; KeyError if there is none."""
+        inner, dot, rest = name.partition(".")
+        if not dot or self.inside is None:
+            return self.params[name]
+        return self.inside.blocks[inner].value(rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +71,56 @@ class Wire:
     into: str
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A coloured area behind blocks, with a title; or a note, which is text on the canvas.
+
+    Attributes:
+        id: Unique among the frames of its graph.
+        x: Left edge on the canvas.
+        y: Top edge.
+        width: Logical pixels.
+        height: Logical pixels.
+        title: Heading of a frame, "" for none.
+        text: Words of a note, or what a frame says below its title.
+        colour: Lecture colour ("input", "cell", ...), "" for grey.
+        note: True for a note: it holds no blocks.
+    """
+
+    id: str
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str = ""
+    text: str = ""
+    colour: str = ""
+    note: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y", "width", "height"):
+            object.__setattr__(self, name, round(getattr(self, name), 2))
+
+    def holds(self, x: float, y: float) -> bool:
+        """Tell whether a point lies on it."""
+        return self.x <= x <= self.x + self.width and self.y <= y <= self.y + self.height
+
+
 @dataclass(frozen=True)
 class Graph:
-    """Blocks in the order they were added, and wires. Never changed, only replaced."""
+    """Blocks in the order they were added, and wires. Never changed, only replaced.
+
+    Attributes:
+        blocks: By id.
+        wires: Each input takes one.
+        frames: Frames and notes, the lowest first. They have no meaning for the model.
+        bends: Points that a wire passes through on its way, from source to target.
+    """
 
     blocks: Mapping[str, Block] = field(default_factory=dict)
     wires: tuple[Wire, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    bends: Mapping[Wire, tuple[Point, ...]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Block]:
         return iter(self.blocks.values())
@@ -78,16 +143,86 @@ class Graph:
         gone = set(ids)
         blocks = {key: block for key, block in self.blocks.items() if key not in gone}
         wires = tuple(w for w in self.wires if w.source not in gone and w.target not in gone)
-        return Graph(blocks, wires)
+        return replace(self._with_wires(wires), blocks=blocks)
 
     def with_wire(self, wire: Wire) -> Graph:
         """Return a copy with `wire`; an input takes one wire, so an older one there goes."""
         others = tuple(w for w in self.wires if (w.target, w.into) != (wire.target, wire.into))
-        return replace(self, wires=(*others, wire))
+        return self._with_wires((*others, wire))
 
     def without_wire(self, wire: Wire) -> Graph:
         """Return a copy without `wire`."""
-        return replace(self, wires=tuple(w for w in self.wires if w != wire))
+        return self._with_wires(tuple(w for w in self.wires if w != wire))
+
+    def _with_wires(self, wires: tuple[Wire, ...]) -> Graph:
+        """Return a copy with these wires; the bends of those that went go too."""
+        kept = set(wires)
+        bends = {wire: points for wire, points in self.bends.items() if wire in kept}
+        return replace(self, wires=wires, bends=bends)
+
+    def with_bends(self, wire: Wire, points: Sequence[Point]) -> Graph:
+        """Return a copy in which `wire` passes through these points; none makes it direct."""
+        others = {key: value for key, value in self.bends.items() if key != wire}
+        rounded = tuple((round(x, 2), round(y, 2)) for x, y in points)
+        return replace(self, bends={**others, wire: rounded} if rounded else others)
+
+    def frame(self, frame_id: str) -> Frame:
+        """Return a frame or note; KeyError if there is none."""
+        for frame in self.frames:
+            if frame.id == frame_id:
+                return frame
+        raise KeyError(frame_id)
+
+    def with_frame(self, frame: Frame) -> Graph:
+        """Return a copy in which `frame` is added on top or takes the place of its namesake."""
+        if any(other.id == frame.id for other in self.frames):
+            frames = tuple(frame if other.id == frame.id else other for other in self.frames)
+            return replace(self, frames=frames)
+        return replace(self, frames=(*self.frames, frame))
+
+    def without_frames(self, ids: Iterable[str]) -> Graph:
+        """Return a copy without these frames and notes."""
+        gone = set(ids)
+        return replace(self, frames=tuple(f for f in self.frames if f.id not in gone))
+
+    def new_frame_id(self) -> str:
+        """Return an unused id of a frame."""
+        taken, number = {frame.id for frame in self.frames}, 1
+        while f"frame{number}" in taken:
+            number += 1
+        return f"frame{number}"
+
+    # Graphs inside blocks
+
+    def at(self, path: Path) -> Graph:
+        """Return the graph inside the block that `path` leads to; () is this one.
+
+        Raises:
+            KeyError: A block on the way is gone or has nothing inside.
+        """
+        graph = self
+        for key in path:
+            inside = graph.blocks[key].inside
+            if inside is None:
+                raise KeyError(key)
+            graph = inside
+        return graph
+
+    def put(self, path: Path, graph: Graph) -> Graph:
+        """Return a copy in which `graph` is inside the block that `path` leads to."""
+        if not path:
+            return graph
+        block = self.blocks[path[0]]
+        inside = (block.inside or Graph()).put(path[1:], graph)
+        return self.with_block(replace(block, inside=inside))
+
+    def everything(self) -> Iterator[tuple[Path, Block]]:
+        """Yield every block with the path of the graph it is in, outer blocks first."""
+        for block in self.blocks.values():
+            yield (), block
+            if block.inside is not None:
+                for path, inner in block.inside.everything():
+                    yield (block.id, *path), inner
 
     def into(self, block_id: str) -> dict[str, Wire]:
         """Return the wire at each connected input of a block, by port name."""

@@ -11,26 +11,30 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from seqstudio.core.errors import ProjectError, SeqError, StorageError
 from seqstudio.core.files import read_bytes, write_atomic
-from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.graph import Block, Frame, Graph, Mode, Point, Wire
 from seqstudio.document.settings import DataSettings, SamplingSettings, Settings, TrainingSettings
 
 FORMAT = "seqstudio project"
-VERSION = 1
+VERSION = 2
 SUFFIX = ".seq"
 LIMIT_BYTES = 8_000_000
 LIMIT_BLOCKS = 2_000
 LIMIT_WIRES = 20_000
 LIMIT_DEPTH = 64
+LIMIT_FRAMES = 500
+LIMIT_BENDS = 50
+LIMIT_NESTING = 8
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _RUN = re.compile(r"[^./\\:\0][^/\\:\0]{0,99}")  # one folder's name, on every system
 _LONE = re.compile(r"[\ud800-\udfff]")
-_BLOCK_KEYS = frozenset({"id", "kind", "x", "y", "title", "params"})
+_BLOCK_KEYS = frozenset({"id", "kind", "x", "y", "title", "params", "mode", "inside", "exposed"})
+_MODES: tuple[Mode, ...] = ("", "bypass", "mute")
 
 S = TypeVar("S", bound=Settings)
 
@@ -65,40 +69,77 @@ class Project:
         return self._meaning() == other._meaning()
 
     def _meaning(self) -> object:
-        blocks = {key: (b.kind, dict(b.params)) for key, b in self.graph.blocks.items()}
         fixed = {
             param.name: getattr(self.training, param.name)
             for param in self.training.PARAMS
             if not param.live
         }
-        return blocks, set(self.graph.wires), self.data, fixed
+        return _graph_meaning(self.graph), self.data, fixed
 
     def with_graph(self, graph: Graph) -> Project:
         """Return a copy with another graph."""
         return replace(self, graph=graph)
 
 
+def _graph_meaning(graph: Graph) -> object:
+    """Return what of a graph the model depends on: no places, names, frames or bends."""
+    blocks = {
+        key: (b.kind, b.mode, dict(b.params), b.inside and _graph_meaning(b.inside))
+        for key, b in graph.blocks.items()
+    }
+    return blocks, set(graph.wires)
+
+
+def _from_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 knows blocks with a graph inside, frames and bent wires; the rest is the same."""
+    return {**content, "version": 2}
+
+
 # Version n -> the function that turns a file of version n into one of version n + 1.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+
+
+def block_table(block: Block) -> dict[str, Any]:
+    """Return a block as it stands in a file."""
+    inside = {} if block.inside is None else {"inside": graph_table(block.inside)}
+    return {
+        "id": block.id,
+        "kind": block.kind,
+        "x": block.x,
+        "y": block.y,
+        **({"title": block.title} if block.title else {}),
+        **({"mode": block.mode} if block.mode else {}),
+        "params": dict(block.params),
+        **({"exposed": list(block.exposed)} if block.exposed else {}),
+        **inside,
+        **block.extra,
+    }
+
+
+def graph_table(graph: Graph) -> dict[str, Any]:
+    """Return a graph as it stands in a file."""
+    table: dict[str, Any] = {
+        "blocks": [block_table(block) for block in graph],
+        "wires": [_wire_text(wire) for wire in graph.wires],
+    }
+    if graph.frames:
+        table["frames"] = [asdict(frame) for frame in graph.frames]
+    if graph.bends:
+        table["bends"] = {
+            _wire_text(wire): [list(point) for point in points]
+            for wire, points in graph.bends.items()
+        }
+    return table
+
+
+def _wire_text(wire: Wire) -> str:
+    return f"{wire.source}.{wire.out} -> {wire.target}.{wire.into}"
 
 
 def project_text(project: Project) -> str:
     """Return the project as the text of its file; equal projects give equal texts."""
-    blocks = [
-        {
-            "id": block.id,
-            "kind": block.kind,
-            "x": block.x,
-            "y": block.y,
-            **({"title": block.title} if block.title else {}),
-            "params": dict(block.params),
-            **block.extra,
-        }
-        for block in project.graph
-    ]
-    wires = [f"{w.source}.{w.out} -> {w.target}.{w.into}" for w in project.graph.wires]
     tables: dict[str, dict[str, Any]] = {
-        "graph": {"blocks": blocks, "wires": wires},
+        "graph": graph_table(project.graph),
         "data": project.data.as_dict(),
         "training": project.training.as_dict(),
         "sampling": project.sampling.as_dict(),
@@ -127,7 +168,7 @@ def parse_project(text: str, name: str = "The project") -> Project:
     content = _migrate(_parse_json(text, name), name)
     try:
         return Project(
-            graph=_parse_graph(_dict(content, "graph")),
+            graph=parse_graph(_dict(content, "graph")),
             data=_parse_settings(DataSettings, content, "data"),
             training=_parse_settings(TrainingSettings, content, "training"),
             sampling=_parse_settings(SamplingSettings, content, "sampling"),
@@ -237,30 +278,92 @@ def _migrate(content: dict[str, Any], name: str) -> dict[str, Any]:
     return content
 
 
-def _parse_graph(content: dict[str, Any]) -> Graph:
-    items = _list(content, "blocks")
-    if len(items) > LIMIT_BLOCKS:
-        raise ProjectError("graph.blocks is too long", f"{LIMIT_BLOCKS:,} blocks are the limit")
-    blocks: dict[str, Block] = {}
-    for index, item in enumerate(items):
-        block = _parse_block(item, f"graph.blocks[{index}]")
-        if block.id in blocks:
-            raise ProjectError(f"graph.blocks[{index}].id is taken", f"{block.id!r} comes twice")
-        blocks[block.id] = block
+def parse_graph(content: dict[str, Any], where: str = "graph", depth: int = 0) -> Graph:
+    """Read a graph as it stands in a file.
+
+    Raises:
+        ProjectError: Damaged, too large or nested too deep; the sentence names the place.
+    """
+    if depth > LIMIT_NESTING:
+        raise ProjectError(f"{where} nests too deep", f"{LIMIT_NESTING} levels are the limit")
+    blocks = _parse_blocks(_list(content, "blocks"), where, depth)
     wires: dict[tuple[str, str], Wire] = {}
     items = _list(content, "wires")
     if len(items) > LIMIT_WIRES:
-        raise ProjectError("graph.wires is too long", f"{LIMIT_WIRES:,} wires are the limit")
+        raise ProjectError(f"{where}.wires is too long", f"{LIMIT_WIRES:,} wires are the limit")
     for index, item in enumerate(items):
-        wire = _parse_wire(item, blocks, f"graph.wires[{index}]")
+        wire = _parse_wire(item, blocks, f"{where}.wires[{index}]")
         if (wire.target, wire.into) in wires:
             why = f"{wire.target}.{wire.into} has a wire already"
-            raise ProjectError(f"graph.wires[{index}] is one too many", why)
+            raise ProjectError(f"{where}.wires[{index}] is one too many", why)
         wires[wire.target, wire.into] = wire
-    return Graph(blocks, tuple(wires.values()))
+    graph = Graph(
+        blocks,
+        tuple(wires.values()),
+        _parse_frames(_list(content, "frames"), where),
+        _parse_bends(_dict(content, "bends"), blocks, set(wires.values()), where),
+    )
+    if depth == 0 and sum(1 for _ in graph.everything()) > LIMIT_BLOCKS:
+        raise ProjectError(f"{where} is too large", f"{LIMIT_BLOCKS:,} blocks are the limit")
+    return graph
 
 
-def _parse_block(item: object, where: str) -> Block:
+def _parse_blocks(items: list[Any], where: str, depth: int) -> dict[str, Block]:
+    if len(items) > LIMIT_BLOCKS:
+        raise ProjectError(f"{where}.blocks is too long", f"{LIMIT_BLOCKS:,} blocks are the limit")
+    blocks: dict[str, Block] = {}
+    for index, item in enumerate(items):
+        block = parse_block(item, f"{where}.blocks[{index}]", depth)
+        if block.id in blocks:
+            raise ProjectError(f"{where}.blocks[{index}].id is taken", f"{block.id!r} comes twice")
+        blocks[block.id] = block
+    return blocks
+
+
+def _parse_frames(items: list[Any], where: str) -> tuple[Frame, ...]:
+    if len(items) > LIMIT_FRAMES:
+        raise ProjectError(f"{where}.frames is too long", f"{LIMIT_FRAMES} frames are the limit")
+    frames = tuple(
+        _parse_frame(item, f"{where}.frames[{index}]") for index, item in enumerate(items)
+    )
+    if len({frame.id for frame in frames}) < len(frames):
+        raise ProjectError(f"{where}.frames has an id twice")
+    return frames
+
+
+def _parse_frame(item: object, where: str) -> Frame:
+    if not isinstance(item, dict) or not _ID.fullmatch(str(item.get("id", ""))):
+        raise ProjectError(f"{where} is not a frame", "it needs an id")
+    words = [item.get(name, "") for name in ("title", "text", "colour")]
+    if not all(isinstance(word, str) and len(word) <= 20_000 for word in words):
+        raise ProjectError(f"{where} is damaged", "title, text and colour are texts")
+    x, y, width, height = (_place(item, name, where) for name in ("x", "y", "width", "height"))
+    title, text, colour = words
+    note = item.get("note") is True
+    return Frame(str(item["id"]), x, y, width, height, title, text, colour, note)
+
+
+def _parse_bends(
+    content: dict[str, Any], blocks: Mapping[str, Block], wires: set[Wire], where: str
+) -> dict[Wire, tuple[Point, ...]]:
+    bends = {}
+    for text, points in content.items():
+        wire = _parse_wire(text, blocks, f"{where}.bends")
+        if wire not in wires or not isinstance(points, list) or len(points) > LIMIT_BENDS:
+            raise ProjectError(f"{where}.bends is damaged", f"{text[:80]!r} is not a bent wire")
+        bends[wire] = tuple(_parse_point(point, f"{where}.bends") for point in points)
+    return bends
+
+
+def _parse_point(item: object, where: str) -> Point:
+    if not isinstance(item, list) or len(item) != 2:
+        raise ProjectError(f"{where} is damaged", "a point has two numbers")
+    x, y = (_place({"at": value}, "at", where) for value in item)
+    return x, y
+
+
+def parse_block(item: object, where: str, depth: int = 0) -> Block:
+    """Read a block as it stands in a file; see `parse_graph`."""
     if not isinstance(item, dict):
         raise ProjectError(f"{where} is not a block")
     block_id, kind = item.get("id"), item.get("kind")
@@ -277,9 +380,22 @@ def _parse_block(item: object, where: str) -> Block:
     title = item.get("title", "")
     if not isinstance(title, str):
         raise ProjectError(f"{where}.title is not a text")
-    extra = {key: value for key, value in item.items() if key not in _BLOCK_KEYS}
     x, y = _place(item, "x", where), _place(item, "y", where)
-    return Block(block_id, kind, x, y, params, title, extra)
+    return _parse_nature(Block(block_id, kind, x, y, params, title), item, where, depth)
+
+
+def _parse_nature(block: Block, item: dict[str, Any], where: str, depth: int) -> Block:
+    """Return the block with its mode, what is inside it and what it shows of that."""
+    mode, exposed = item.get("mode", ""), item.get("exposed", [])
+    if mode not in _MODES:
+        raise ProjectError(f"{where}.mode is not known", 'it is "bypass" or "mute"')
+    if not isinstance(exposed, list) or not all(isinstance(name, str) for name in exposed):
+        raise ProjectError(f"{where}.exposed is not a list of names")
+    inside = None
+    if "inside" in item:
+        inside = parse_graph(_dict(item, "inside"), f"{where}.inside", depth + 1)
+    extra = {key: value for key, value in item.items() if key not in _BLOCK_KEYS}
+    return replace(block, mode=mode, inside=inside, exposed=tuple(exposed), extra=extra)
 
 
 def _place(item: dict[str, Any], axis: str, where: str) -> float:
@@ -340,7 +456,7 @@ def _run(content: dict[str, Any]) -> str:
 def _unknown(content: dict[str, Any]) -> dict[str, Any]:
     """Return what this version does not know, at the top and inside the four tables."""
     tables = {
-        "graph": {"blocks", "wires"},
+        "graph": {"blocks", "wires", "frames", "bends"},
         "data": {param.name for param in DataSettings.PARAMS},
         "training": {param.name for param in TrainingSettings.PARAMS},
         "sampling": {param.name for param in SamplingSettings.PARAMS},

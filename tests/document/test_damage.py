@@ -77,7 +77,7 @@ DAMAGE = {
     "version zero": (broken(version=0), "version"),
     "version true": (broken(version=True), "version"),
     "version as text": (broken(version="1"), "version"),
-    "newer": (broken(version=2), "newer"),
+    "newer": (broken(version=3), "newer"),
     "NaN": (raw("batch", "NaN"), "NaN"),
     "Infinity": (raw("batch", "-Infinity"), "-Infinity"),
     "1e999": (raw("batch", "1e999"), "1e999"),
@@ -339,7 +339,8 @@ def test_migrations_run_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(project_file, "VERSION", 3)
     monkeypatch.setattr(project_file, "MIGRATIONS", {1: second, 2: third})
-    assert parse_project(GOOD).notes == "moved twice"
+    oldest = json.dumps({**json.loads(GOOD), "version": 1})
+    assert parse_project(oldest).notes == "moved twice"
     assert seen == [("1 to 2", 1), ("2 to 3", 2)]
     newest = json.loads(project_text(parse_project(GOOD)))
     assert newest["version"] == 3

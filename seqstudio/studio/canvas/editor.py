@@ -20,9 +20,10 @@ from seqstudio.document.edits import (
     Edit,
     MoveBlocks,
     RenameBlock,
+    Together,
 )
 from seqstudio.document.graph import Block, Graph, Wire
-from seqstudio.studio.canvas.edits import Together, insert_with_room, rewire
+from seqstudio.studio.canvas.edits import insert_with_room, rewire
 
 PASTE_STEP = 24.0
 

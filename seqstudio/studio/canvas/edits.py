@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from seqstudio.blocks import editing
-from seqstudio.document.edits import AddBlock, Connect, Disconnect, Edit, MoveBlocks
+from seqstudio.document.edits import AddBlock, Connect, Disconnect, Edit, MoveBlocks, Together
 from seqstudio.document.graph import Graph, Wire
-from seqstudio.document.project import Project
 
 DEFAULT_WIDTH = 156.0
 GAP = 72.0
-
-
-@dataclass(frozen=True)
-class Together:
-    """Several edits as one step."""
-
-    edits: tuple[Edit, ...]
-    label: str
-
-    def apply(self, project: Project) -> Project:
-        for edit in self.edits:
-            project = edit.apply(project)
-        return project
 
 
 def rewire(old: Wire, new: Wire) -> Edit:

@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import title_of
+from seqstudio.blocks.check import flow, is_recurrent, title_of
+from seqstudio.blocks.declaration import Port, PortKind
 from seqstudio.core.errors import GraphError, SeqError
 from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetGraph, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
@@ -17,11 +19,19 @@ from seqstudio.document.project import LIMIT_BLOCKS, Project
 STEP_X = 228.0  # default width 156 and gap 72 of the canvas
 CELLS = ("rnn", "gru", "lstm")
 CLIP_FORMAT = "seqstudio blocks"
+_NEEDS: Mapping[PortKind, str] = {
+    "ids": "tokens",
+    "tensor": "features",
+    "picture": "a picture",
+    "state": "the state of a recurrent block",
+}
 
 
 def new_block(graph: Graph, kind: str, x: float, y: float) -> Block:
     """Return a block with a fresh id and default settings; it is not in the graph yet."""
-    return Block(graph.new_id(kind), kind, x, y, KINDS[kind].defaults())
+    declared = KINDS[kind]
+    inside = declared.starter() if declared.starter else None
+    return Block(graph.new_id(kind), kind, x, y, declared.defaults(), inside=inside)
 
 
 def add(graph: Graph, kind: str, x: float, y: float) -> AddBlock:
@@ -36,24 +46,23 @@ def refusal(graph: Graph, wire: Wire) -> str:  # noqa: PLR0911  one return per r
         return "One end of the wire is gone"
     if source.kind not in KINDS or target.kind not in KINDS:
         return "That block is not known here"
-    out = next((p for p in KINDS[source.kind].outputs if p.name == wire.out), None)
-    into = next((p for p in KINDS[target.kind].inputs if p.name == wire.into), None)
+    out, into = ports.port(source, wire.out, True), ports.port(target, wire.into, False)
     if out is None or into is None:
         return "A wire goes from an output to an input"
-    if graph.reaches(wire.target, wire.source):
-        return "That would close a loop; memory over time belongs inside a recurrent block"
+    if not is_recurrent(graph, wire) and flow(graph).reaches(wire.target, wire.source):
+        return "That would close a loop; memory over time goes through a State in a cell"
     if out.kind == into.kind:
         return ""
-    if into.kind == "tensor":
+    if out.kind == "ids" and into.kind == "tensor":
         return f"Tokens cannot feed {title_of(target)}: add an Embedding"
-    return f"{title_of(target)} needs tokens"
+    return f"{title_of(target)} needs {_NEEDS[into.kind]}"
 
 
 def best_input(graph: Graph, source: str, out: str, target: str) -> Wire | None:
     """Return the wire from an output to the input of `target` that fits best, free ones first."""
     taken = graph.into(target)
-    kind = KINDS.get(graph.blocks[target].kind)
-    candidates = [Wire(source, out, target, port.name) for port in (kind.inputs if kind else ())]
+    inputs = ports.inputs(graph.blocks[target])
+    candidates = [Wire(source, out, target, port.name) for port in inputs]
     fitting = [wire for wire in candidates if not refusal(graph, wire)]
     fitting.sort(key=lambda wire: wire.into in taken)
     return fitting[0] if fitting else None
@@ -61,10 +70,16 @@ def best_input(graph: Graph, source: str, out: str, target: str) -> Wire | None:
 
 def fitting_kinds(graph: Graph, source: str, out: str) -> list[str]:
     """Return the kinds of block that an output can feed, in palette order."""
-    port = next((p for p in KINDS[graph.blocks[source].kind].outputs if p.name == out), None)
+    port = ports.port(graph.blocks[source], out, output=True)
     if port is None:
         return []
-    return [kind.kind for kind in KINDS.values() if any(p.kind == port.kind for p in kind.inputs)]
+    return [key for key in KINDS if any(p.kind == port.kind for p in new_ports(key)[0])]
+
+
+def new_ports(kind: str) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+    """Return the inputs and outputs of a new block of a kind."""
+    block = new_block(Graph(), kind, 0.0, 0.0)
+    return ports.inputs(block), ports.outputs(block)
 
 
 def add_wired(graph: Graph, kind: str, x: float, y: float, source: str, out: str) -> AddBlock:
@@ -77,15 +92,13 @@ def add_wired(graph: Graph, kind: str, x: float, y: float, source: str, out: str
 def can_insert(graph: Graph, kind: str, wire: Wire) -> bool:
     """Tell whether a block of `kind` has an input and an output for the middle of `wire`."""
     source, target = graph.blocks.get(wire.source), graph.blocks.get(wire.target)
-    declared = KINDS.get(kind)
-    if declared is None or source is None or target is None:
+    if kind not in KINDS or source is None or target is None:
         return False
-    if source.kind not in KINDS or target.kind not in KINDS:
+    out, into = ports.port(source, wire.out, True), ports.port(target, wire.into, False)
+    inputs, outputs = new_ports(kind)
+    if out is None or into is None or not inputs or not outputs:
         return False
-    out, into = KINDS[source.kind].port(wire.out), KINDS[target.kind].port(wire.into)
-    if out is None or into is None or not declared.inputs or not declared.outputs:
-        return False
-    return declared.inputs[0].kind == out.kind and declared.outputs[0].kind == into.kind
+    return inputs[0].kind == out.kind and outputs[0].kind == into.kind
 
 
 def insert_on_wire(
@@ -101,10 +114,9 @@ def insert_on_wire(
     source, target = graph.blocks[wire.source], graph.blocks[wire.target]
     x, y = at or ((source.x + target.x) / 2, (source.y + target.y) / 2)
     block = new_block(graph, kind, x, y)
-    declared = KINDS[kind]
-    first = Wire(wire.source, wire.out, block.id, declared.inputs[0].name)
-    second = Wire(block.id, declared.outputs[0].name, wire.target, wire.into)
-    return AddBlock(block, (first, second), f"Insert {declared.title}")
+    first = Wire(wire.source, wire.out, block.id, ports.inputs(block)[0].name)
+    second = Wire(block.id, ports.outputs(block)[0].name, wire.target, wire.into)
+    return AddBlock(block, (first, second), f"Insert {KINDS[kind].title}")
 
 
 def remove(graph: Graph, ids: Iterable[str], heal: bool = True) -> RemoveBlocks:
@@ -133,8 +145,8 @@ def _feeder(graph: Graph, key: str, gone: set[str]) -> Wire | None:
     while key not in seen:
         seen.add(key)
         wires = graph.into(key)
-        kind = KINDS.get(graph.blocks[key].kind)
-        first = wires.get(kind.inputs[0].name) if kind and kind.inputs else None
+        inputs = ports.inputs(graph.blocks[key])
+        first = wires.get(inputs[0].name) if inputs else None
         if first is None or first.source not in gone:
             return first
         key = first.source
@@ -157,12 +169,13 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
                 continue  # the new kind keeps its own default
     follows = old.id.rstrip("0123456789") == old.kind != kind
     new_id = graph.new_id(kind) if follows else old.id
-    block = replace(old, id=new_id, kind=kind, params=params)
+    inside = declared.starter() if declared.starter else None
+    block = replace(old, id=new_id, kind=kind, params=params, inside=inside, exposed=())
     rename = {old.id: new_id}
     wires = tuple(
         replace(w, source=rename.get(w.source, w.source), target=rename.get(w.target, w.target))
         for w in graph.wires
-        if _still_fits(w, old.id, kind)
+        if _still_fits(w, old.id, block)
     )
     return ReplaceBlock(old.id, block, wires, f"Change {title_of(old)} to {declared.title}")
 
@@ -179,10 +192,9 @@ def switch_cells(graph: Graph, kind: str, **settings: Value) -> SetGraph:
     return SetGraph(graph, f"Change cells to {KINDS[kind].title}")
 
 
-def _still_fits(wire: Wire, block_id: str, kind: str) -> bool:
-    ports = {port.name for port in (*KINDS[kind].inputs, *KINDS[kind].outputs)}
-    return (wire.target != block_id or wire.into in ports) and (
-        wire.source != block_id or wire.out in ports
+def _still_fits(wire: Wire, block_id: str, block: Block) -> bool:
+    return (wire.target != block_id or ports.port(block, wire.into, False) is not None) and (
+        wire.source != block_id or ports.port(block, wire.out, True) is not None
     )
 
 
@@ -193,7 +205,7 @@ def set_param(graph: Graph, block_id: str, name: str, value: object) -> SetParam
         ParamError: The value is refused.
     """
     block = graph.blocks[block_id]
-    param = KINDS[block.kind].param(name)
+    param = ports.setting(block, name)
     return SetParam(
         block_id, name, param.parse(value), f"Change {param.title} of {title_of(block)}"
     )

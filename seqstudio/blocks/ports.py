@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.declaration import Port, PortKind
+from seqstudio.blocks.declaration import Port
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Block
+from seqstudio.document.param import Param
 
 INLET, OUTLET, STATE = "inlet", "outlet", "state"
 COMPOSITES = frozenset({"group", "cell"})
@@ -24,6 +25,32 @@ def outputs(block: Block) -> tuple[Port, ...]:
 def port(block: Block, name: str, output: bool) -> Port | None:
     """Return an output or input by name, or None."""
     return next((p for p in (outputs if output else inputs)(block) if p.name == name), None)
+
+
+def setting(block: Block, name: str) -> Param:
+    """Return the declaration of a setting, by a dotted name that of a block inside.
+
+    Raises:
+        KeyError: There is no such setting.
+    """
+    inner, dot, rest = name.partition(".")
+    if dot and block.inside is not None:
+        return setting(block.inside.blocks[inner], rest)
+    return KINDS[block.kind].param(name)
+
+
+def settings(block: Block) -> dict[str, Param]:
+    """Return what the form of a block shows: its own settings and the exposed ones of its inside.
+
+    An exposed setting whose block is gone is left out.
+    """
+    own = {param.name: param for param in KINDS[block.kind].params} if block.kind in KINDS else {}
+    for name in block.exposed:
+        try:
+            own[name] = setting(block, name)
+        except KeyError:
+            continue
+    return own
 
 
 def _ports(block: Block) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
@@ -51,19 +78,11 @@ def outlets(block: Block) -> list[Block]:
 
 
 def _inlet_port(inner: Block) -> Port:
+    (inside,) = outputs(inner)
     optional = bool(inner.params.get("optional", False))
-    return Port(inner.id, inner.title or inner.id, _carried(inner), "", optional)
+    return Port(inner.id, inner.title or inner.id, inside.kind, optional=optional)
 
 
 def _outlet_port(inner: Block) -> Port:
-    return Port(inner.id, inner.title or inner.id, _carried(inner))
-
-
-def _carried(inner: Block) -> PortKind:
-    match inner.params.get("carries", "tensor"):
-        case "ids":
-            return "ids"
-        case "state":
-            return "state"
-        case _:
-            return "tensor"
+    (inside,) = inputs(inner)
+    return Port(inner.id, inner.title or inner.id, inside.kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seqstudio.blocks.declaration import BlockKind, Call, Context, Port, Shape
+from seqstudio.blocks.declaration import BlockKind, Call, Context, Port, PortKind, Shape
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import Param
 
@@ -28,8 +28,9 @@ def _outlet_ports(params: Mapping[str, object]) -> tuple[tuple[Port, ...], tuple
     return (Port("in", "output", _carried(params), _ENDS.help),), ()
 
 
-def _carried(params: Mapping[str, object]) -> str:
-    return str(params.get("carries", "tensor"))
+def _carried(params: Mapping[str, object]) -> PortKind:
+    known: Mapping[object, PortKind] = {"ids": "ids", "state": "state"}
+    return known.get(params.get("carries"), "tensor")
 
 
 def _state_shape(context: Context) -> Mapping[str, Shape]:
@@ -172,6 +173,7 @@ CELL = BlockKind(
     source="Lecture: one cell, used at every time step (S12, S18)",
     help="Draw your own recurrence: what is inside is stepped through time, the same weights at "
     "every step, and State blocks carry values from one step to the next.",
+    arch="custom1",
     memory="state",
     starter=simple_cell,
 )

@@ -1,11 +1,10 @@
-"""The keys of the canvas. Every mouse action has one; `WORDS` tells them to the status bar."""
+"""The actions of the canvas and their keys. Everything the mouse can do has one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
 from seqstudio.blocks import editing
@@ -16,77 +15,119 @@ from seqstudio.studio.canvas.geometry import SNAP
 from seqstudio.studio.canvas.gestures import possible_wires
 from seqstudio.studio.canvas.menus import Entry, block_entries
 from seqstudio.studio.canvas.scene import PortHit
+from seqstudio.studio.keys import Action, keymap, pressed
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView
 
-WORDS = (("Space", "add a block"), ("W", "wire"), ("Enter", "open"), ("F2", "rename"))
 _NEW = "new "
-_ARROWS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
-_SHIFT = Qt.KeyboardModifier.ShiftModifier
-_CTRL = Qt.KeyboardModifier.ControlModifier
-_NONE = Qt.KeyboardModifier.NoModifier
+_STANDARD = QKeySequence.StandardKey
+_BLOCKS, _WIRES, _EDIT, _MOVE, _VIEW = "Blocks", "Wires", "Edit blocks", "Move about", "View"
+
+# Every action of the canvas. Its handler stands under the same id in `CanvasKeys`.
+ACTIONS = tuple(
+    Action(f"canvas.{name}", words, group, keys, "canvas", blocks)
+    for name, words, group, keys, blocks in (
+        ("add", "Add a block", _BLOCKS, ("Space", "Shift+A"), 0),
+        ("open", "Open the block", _BLOCKS, ("Return", "Enter"), 1),
+        ("rename", "Rename the block", _BLOCKS, ("F2",), 1),
+        ("start_wire", "Wire the block to…", _WIRES, ("W",), 1),
+        ("choose_wire", "Choose a wire of the block", _WIRES, ("Shift+W",), 1),
+        ("cut", "Cut", _EDIT, (_STANDARD.Cut,), 1),
+        ("copy", "Copy", _EDIT, (_STANDARD.Copy,), 1),
+        ("paste", "Paste", _EDIT, (_STANDARD.Paste,), 0),
+        ("duplicate", "Duplicate", _EDIT, ("Ctrl+D",), 1),
+        ("delete", "Delete", _EDIT, ("Del", "Backspace"), 0),
+        ("delete_plainly", "Delete and leave the gap", _EDIT, ("Shift+Del",), 1),
+        ("select_all", "Select all", _EDIT, (_STANDARD.SelectAll,), 0),
+        ("escape", "Leave the gesture, then the selection", _EDIT, ("Esc",), 0),
+        ("next", "Next block", _MOVE, ("Tab",), 0),
+        ("previous", "Block before", _MOVE, ("Shift+Tab",), 0),
+        ("follow", "Follow the wire", _MOVE, ("Ctrl+Right",), 1),
+        ("follow_back", "Follow the wire back", _MOVE, ("Ctrl+Left",), 1),
+        ("left", "Move left", _MOVE, ("Left",), 1),
+        ("right", "Move right", _MOVE, ("Right",), 1),
+        ("up", "Move up", _MOVE, ("Up",), 1),
+        ("down", "Move down", _MOVE, ("Down",), 1),
+        ("far_left", "Move far left", _MOVE, ("Shift+Left",), 1),
+        ("far_right", "Move far right", _MOVE, ("Shift+Right",), 1),
+        ("far_up", "Move far up", _MOVE, ("Shift+Up",), 1),
+        ("far_down", "Move far down", _MOVE, ("Shift+Down",), 1),
+        ("tidy", "Tidy the graph", _VIEW, (), 0),
+        ("fit", "Fit the graph", _VIEW, ("Home", "."), 0),
+        ("reset_zoom", "Zoom to 100 %", _VIEW, ("Ctrl+0",), 0),
+        ("zoom_in", "Zoom in", _VIEW, ("+",), 0),
+        ("zoom_out", "Zoom out", _VIEW, ("-",), 0),
+    )
+)
+_FAR = 4  # steps of the grid
 
 
 class CanvasKeys:
-    """Turns key presses into what the view and its editor can do."""
+    """Runs the actions of the canvas, by their keys or by name."""
 
     def __init__(self, view: CanvasView) -> None:
         self._view = view
         editor = view.editor
-        self._standard: dict[QKeySequence.StandardKey, Callable[[], object]] = {
-            QKeySequence.StandardKey.Copy: view.copy,
-            QKeySequence.StandardKey.Cut: view.cut,
-            QKeySequence.StandardKey.Paste: view.paste,
-            QKeySequence.StandardKey.SelectAll: view.select_all,
+        keymap().declare(ACTIONS)
+        self._handlers: dict[str, Callable[[], object]] = {
+            "canvas.add": view.open_add_menu,
+            "canvas.open": self._open,
+            "canvas.rename": self._rename,
+            "canvas.start_wire": self.start_wire,
+            "canvas.choose_wire": self.choose_wire,
+            "canvas.cut": view.cut,
+            "canvas.copy": view.copy,
+            "canvas.paste": view.paste,
+            "canvas.duplicate": view.duplicate,
+            "canvas.delete": editor.delete,
+            "canvas.delete_plainly": view.delete_plainly,
+            "canvas.select_all": view.select_all,
+            "canvas.escape": self._escape,
+            "canvas.next": lambda: view.focusNextPrevChild(True),
+            "canvas.previous": lambda: view.focusNextPrevChild(False),
+            "canvas.follow": lambda: editor.follow(forward=True),
+            "canvas.follow_back": lambda: editor.follow(forward=False),
+            "canvas.left": lambda: self._nudge(-1, 0),
+            "canvas.right": lambda: self._nudge(1, 0),
+            "canvas.up": lambda: self._nudge(0, -1),
+            "canvas.down": lambda: self._nudge(0, 1),
+            "canvas.far_left": lambda: self._nudge(-_FAR, 0),
+            "canvas.far_right": lambda: self._nudge(_FAR, 0),
+            "canvas.far_up": lambda: self._nudge(0, -_FAR),
+            "canvas.far_down": lambda: self._nudge(0, _FAR),
+            "canvas.tidy": view.tidy,
+            "canvas.fit": view.fit,
+            "canvas.reset_zoom": view.reset_zoom,
+            "canvas.zoom_in": lambda: view.zoom_by(1.25),
+            "canvas.zoom_out": lambda: view.zoom_by(0.8),
         }
-        self._keys: dict[tuple[Qt.Key, Qt.KeyboardModifier], Callable[[], object]] = {
-            (Qt.Key.Key_Escape, _NONE): self._escape,
-            (Qt.Key.Key_Delete, _NONE): editor.delete,
-            (Qt.Key.Key_Backspace, _NONE): editor.delete,
-            (Qt.Key.Key_Delete, _SHIFT): view.delete_plainly,
-            (Qt.Key.Key_Return, _NONE): self._open,
-            (Qt.Key.Key_Enter, _NONE): self._open,
-            (Qt.Key.Key_F2, _NONE): self._rename,
-            (Qt.Key.Key_D, _CTRL): view.duplicate,
-            (Qt.Key.Key_A, _SHIFT): view.open_add_menu,
-            (Qt.Key.Key_W, _NONE): view.start_wire,
-            (Qt.Key.Key_W, _SHIFT): self.choose_wire,
-            (Qt.Key.Key_Home, _NONE): view.fit,
-            (Qt.Key.Key_Period, _NONE): view.fit,
-            (Qt.Key.Key_0, _CTRL): view.reset_zoom,
-            (Qt.Key.Key_Left, _CTRL): lambda: editor.follow(forward=False),
-            (Qt.Key.Key_Right, _CTRL): lambda: editor.follow(forward=True),
-            (Qt.Key.Key_Plus, _NONE): lambda: view.zoom_by(1.25),
-            (Qt.Key.Key_Minus, _NONE): lambda: view.zoom_by(0.8),
-        }
+
+    def action(self, keys: Iterable[str]) -> str:
+        """Return the action of the canvas that one of `keys` runs, "" for none."""
+        name = keymap().found("canvas", keys)
+        return name if name in self._handlers else ""
 
     def press(self, event: QKeyEvent) -> bool:
         """Do what a key means; False when it means nothing here."""
-        for standard, action in self._standard.items():
-            if event.matches(standard):
-                action()
-                return True
-        # The keypad's own modifier does not make another key of it.
-        modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        key = Qt.Key(event.key())
-        if key in _ARROWS and not modifiers & _CTRL:
-            return self._arrow(key, bool(modifiers & _SHIFT))
-        found = self._keys.get((key, modifiers))
-        if found is not None:
-            found()
-        return found is not None
+        name = self.action(pressed(event))
+        return bool(name) and self.run(name)
 
-    def _arrow(self, key: Qt.Key, far: bool) -> bool:
+    def run(self, name: str) -> bool:
+        """Run an action; False when it had nothing to act on and the key is free for others."""
+        return self._handlers[name]() is not False
+
+    def why_not(self, name: str) -> str:
+        """Return why an action cannot run now, "" when it can."""
+        needed = keymap().action(name).blocks
+        if len(self._view.editor.selection) >= needed:
+            return ""
+        return "Select a block first" if needed == 1 else f"Select {needed} blocks first"
+
+    def _nudge(self, columns: int, rows: int) -> bool:
         if not self._view.editor.selection:
             return False
-        (dx, dy), step = _ARROWS[key], SNAP * (4 if far else 1)
-        self._view.editor.nudge(dx * step, dy * step)
+        self._view.editor.nudge(columns * SNAP, rows * SNAP)
         self._view.reveal(self._view.editor.selection)
         return True
 

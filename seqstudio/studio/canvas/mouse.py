@@ -164,11 +164,12 @@ class CanvasMouse:
         self._view.viewport().setCursor(Qt.CursorShape.OpenHandCursor)
 
     def release_space(self) -> None:
-        """Open the menu of blocks if Space was only tapped."""
+        """Run what Space stands for, the menu of blocks at first, if it was only tapped."""
         tapped, self.space = self.space and not self._space_used, False
         self._view.viewport().unsetCursor()
-        if tapped:
-            self._view.open_add_menu()
+        name = self._view.keys.action(("Space",)) if tapped else ""
+        if name:
+            self._view.keys.run(name)
 
     # Hover
 

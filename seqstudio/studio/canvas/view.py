@@ -42,6 +42,7 @@ from seqstudio.studio.canvas.mouse import CanvasMouse
 from seqstudio.studio.canvas.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.surface import CanvasSurface
+from seqstudio.studio.keys import pressed
 from seqstudio.studio.theme import follow_theme, theme
 
 BLOCK_MIME = "application/x-seqstudio-block"
@@ -74,7 +75,7 @@ class CanvasView(CanvasSurface):
         self._gradient: dict[Wire, float] = {}
         self._glide = Glide(self.canvas, self)
         self.mouse = CanvasMouse(self)
-        self._keys = CanvasKeys(self)
+        self.keys = CanvasKeys(self)
         self._by_key = False  # the focus ring is for those who use the keyboard
         self._turn_timer = QTimer(self)
         self._turn_timer.setInterval(_TURN_MS)
@@ -180,7 +181,7 @@ class CanvasView(CanvasSurface):
 
     def start_wire(self) -> None:
         """Start a wire by keyboard: a menu of everything the current block can be wired to."""
-        self._keys.start_wire()
+        self.keys.start_wire()
 
     def focus_problem(self, problem: Problem) -> None:
         """Select the block that a problem is about and bring it into view."""
@@ -425,8 +426,23 @@ class CanvasView(CanvasSurface):
         if event.key() == Qt.Key.Key_Space and not event.modifiers():
             if not event.isAutoRepeat():
                 self.mouse.press_space()
-        elif not self._keys.press(event):
+        elif not self.keys.press(event):
             event.ignore()
+
+    @override
+    def event(self, event: QEvent) -> bool:
+        """Let the keys of the canvas win over those of the window, Tab among them."""
+        if isinstance(event, QKeyEvent) and self.hasFocus():
+            tab = event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
+            if event.type() == QEvent.Type.ShortcutOverride and self.keys.action(pressed(event)):
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress and tab:
+                self._by_key = True
+                return self.keys.press(event) or QWidget.focusNextPrevChild(
+                    self, event.key() == Qt.Key.Key_Tab
+                )
+        return super().event(event)
 
     @override
     def keyReleaseEvent(self, event: QKeyEvent) -> None:

@@ -51,6 +51,7 @@ class Entry:
         role: Lecture colour of the icon, or "".
         words: More words that the search finds.
         shortcut: Keys that do the same, shown at the right.
+        why_not: Why it cannot be taken now; such an entry is shown grey, below the others.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Entry:
     role: str = ""
     words: str = ""
     shortcut: str = ""
+    why_not: str = ""
 
 
 def block_entries(kinds: Iterable[str] | None = None) -> list[Entry]:
@@ -92,13 +94,27 @@ def rank(entry: Entry, text: str) -> int | None:
     wanted, title = text.strip().lower(), entry.title.lower()
     if not wanted or title.startswith(wanted):
         return 0
-    if any(word.startswith(wanted) for word in title.replace("-", " ").split()):
+    words = title.replace("-", " ").split()
+    if any(word.startswith(wanted) for word in words):
         return 1
     if wanted in title or wanted in entry.key.lower():
         return 2
-    if wanted in entry.group.lower():
+    if starts_of_words("".join(wanted.split()), words):
         return 3
-    return 4 if wanted in f"{entry.words} {entry.detail}".lower() else None
+    if wanted in entry.group.lower():
+        return 4
+    return 5 if wanted in f"{entry.words} {entry.detail}".lower() else None
+
+
+def starts_of_words(wanted: str, words: Sequence[str]) -> bool:
+    """Tell whether letters are the starts of words in their order: "chgru", "Change to GRU"."""
+    if not wanted:
+        return True
+    for place, word in enumerate(words):
+        shared = [size for size in range(1, len(word) + 1) if wanted.startswith(word[:size])]
+        if any(starts_of_words(wanted[size:], words[place + 1 :]) for size in shared):
+            return True
+    return False
 
 
 class QuickMenu(QFrame):
@@ -163,21 +179,26 @@ class QuickMenu(QFrame):
         data = item.data(_ENTRY) if item else None
         return data if isinstance(data, Entry) else None
 
-    @Slot(str)
-    def _fill(self, text: str) -> None:
+    def found(self, text: str) -> list[Entry]:
+        """Return the entries that answer a search, best first; all, as they are, for ""."""
         ranked = [(rank(entry, text), entry) for entry in self.entries]
         found = [(score, entry) for score, entry in ranked if score is not None]
-        if text.strip():  # a search shows the best first; without one the families stay together
-            found.sort(key=lambda pair: pair[0])
+        if text.strip():  # without a search the families stay together
+            found.sort(key=lambda pair: (bool(pair[1].why_not), pair[0]))
+        return [entry for _, entry in found]
+
+    @Slot(str)
+    def _fill(self, text: str) -> None:
         self.list.clear()
         group = ""
-        for _, entry in found:
+        for entry in self.found(text):
             if entry.group != group:
                 group = entry.group
                 self._add_heading(group)
             item = QListWidgetItem(self.list)
             item.setData(_ENTRY, entry)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.title}. {entry.detail}")
+            told = f"{entry.title}. {entry.why_not or entry.detail}"
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, told)
             item.setSizeHint(QSize(WIDTH - 40, ROW if entry.detail else LOW_ROW))
         self._select_first()
         self._fit_height()
@@ -210,7 +231,7 @@ class QuickMenu(QFrame):
 
     def _take(self) -> None:
         entry = self.current()
-        if entry is None:
+        if entry is None or entry.why_not:
             return
         self._taken = True
         self.close()
@@ -308,6 +329,8 @@ class _EntryDelegate(QStyledItemDelegate):
             painter.drawRoundedRect(place.adjusted(0, 1, 0, -1), 5, 5)
         colour = style.role(entry.role) if entry.role else style.color("textMid")
         top = place.top() + (8 if entry.detail else (place.height() - 16) // 2)
+        if entry.why_not:
+            colour = style.color("textDisabled")
         painter.drawPixmap(place.left() + 10, top, icon_pixmap(entry.icon, 16, colour))
         if not entry.detail:
             _draw_line(painter, place.adjusted(36, 0, -10, 0), entry)
@@ -325,14 +348,15 @@ class _EntryDelegate(QStyledItemDelegate):
 
 
 def _draw_line(painter: QPainter, place: QRect, entry: Entry) -> None:
-    """Draw an entry of one line: its title, and at the right its keys."""
+    """Draw an entry of one line: its title, and at the right its keys or why it is grey."""
     middle = Qt.AlignmentFlag.AlignVCenter
+    right = entry.why_not or entry.shortcut
     painter.setFont(theme().font("axis"))
     painter.setPen(theme().color("textMid"))
-    painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, entry.shortcut)
-    room = place.width() - painter.fontMetrics().horizontalAdvance(entry.shortcut) - 12
+    painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, right)
+    room = place.width() - painter.fontMetrics().horizontalAdvance(right) - 12
     painter.setFont(theme().font("body"))
-    painter.setPen(theme().color("textHi"))
+    painter.setPen(theme().color("textDisabled" if entry.why_not else "textHi"))
     title = painter.fontMetrics().elidedText(entry.title, Qt.TextElideMode.ElideMiddle, room)
     painter.drawText(place, middle, title)
 

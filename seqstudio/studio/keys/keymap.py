@@ -8,6 +8,7 @@ from typing import Protocol
 
 from PySide6.QtCore import SIGNAL, QCoreApplication, QObject, QSettings, Signal
 from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QApplication
 
 from seqstudio.studio.keys.action import Action, Context, key_text
 from seqstudio.studio.keys.exchange import KeysFile, KeysFileError, read_keys, written_keys
@@ -232,9 +233,9 @@ def keymap() -> Keymap:
         RuntimeError: There is no application yet.
     """
     app = QCoreApplication.instance()
-    if app is None:
+    if not isinstance(app, QApplication):
         msg = "the keymap needs an application"
-        raise RuntimeError(msg)
+        raise RuntimeError(msg)  # noqa: TRY004 - the caller's order is wrong, not a type
     found = app.findChildren(Keymap, "keymap")
     return found[0] if found else Keymap(app)
 

@@ -73,6 +73,8 @@ class Report:
         inside: Reports of the graphs inside blocks, by block.
         home: What the graph is: the outermost one, a group or a recurrent cell.
         axis: For a cell: name of the axis that it is stepped along, "" when there is none.
+        stepped: For a cell: its input ports that are taken one step of that axis at a time.
+        given: For a group or cell: its input ports that get something.
     """
 
     shapes: Mapping[tuple[str, str], Shape]
@@ -84,6 +86,8 @@ class Report:
     inside: Mapping[str, Report] = field(default_factory=dict)
     home: Home = "top"
     axis: str = ""
+    stepped: frozenset[str] = frozenset()
+    given: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -174,8 +178,12 @@ class _Checker:
         self.problems.sort(key=lambda problem: not problem.error)
         return Report(
             self.shapes, self.counts, self.contexts, trained, head, tuple(self.problems),
-            self.inside, self.home, self.axis,
+            self.inside, self.home, self.axis, frozenset(self._stepped()), frozenset(self.given),
         )  # fmt: skip
+
+    def _stepped(self) -> Iterator[str]:
+        if self.home == "cell" and self.axis:
+            yield from (name for name, shape in self.given.items() if shape.axis == self.axis)
 
     def _ends(self) -> set[str]:
         """Return the outlets of a graph inside a block: what leads to none of them is not used."""
@@ -236,7 +244,7 @@ class _Checker:
         if block.kind == ports.INLET:
             self._take_given(block)
             return
-        wires = self.flow.into(block.id)
+        wires = self._wired(block)
         missing = self._missing(block, wires)
         for name, title in missing.items():
             if block.id in used:
@@ -246,6 +254,15 @@ class _Checker:
         if missing or any(key not in self.shapes for key in keys.values()):
             return  # the cause is reported further up
         self._infer(block, kind, {name: self.shapes[key] for name, key in keys.items()})
+
+    def _wired(self, block: Block) -> dict[str, Wire]:
+        """Return the wires into a block, less those from input ports that got nothing outside."""
+        wires = self.flow.into(block.id)
+        return {
+            name: wire
+            for name, wire in wires.items()
+            if self.graph.blocks[wire.source].kind != ports.INLET or wire.source in self.given
+        }
 
     def _missing(self, block: Block, wires: Mapping[str, Wire]) -> dict[str, str]:
         return {
@@ -277,7 +294,7 @@ class _Checker:
         """Give an input port of the inside the shape that arrives outside."""
         shape = self.given.get(block.id)
         if shape is not None:
-            stepped = self.home == "cell" and bool(self.axis) and shape.axis == self.axis
+            stepped = block.id in set(self._stepped())
             self.shapes[block.id, "out"] = shape.without_axis() if stepped else shape
         self.counts[block.id] = 0
         self.contexts[block.id] = Context(KINDS[block.kind].defaults(), {}, self.facts)

@@ -263,8 +263,6 @@ class BlockKind:
             made of blocks, "cell" only in a recurrent cell.
         ports: Settings -> inputs and outputs, where they depend on the settings; else None.
         starter: What is inside a new block of this kind; None for blocks not made of blocks.
-        opened: Context -> kind ("group" or "cell") and graph of the same block made of
-            primitives; None when it is one itself.
     """
 
     kind: str
@@ -292,7 +290,6 @@ class BlockKind:
     place: Place = "anywhere"
     ports: Callable[[Mapping[str, Value]], tuple[tuple[Port, ...], tuple[Port, ...]]] | None = None
     starter: Callable[[], Graph] | None = None
-    opened: Callable[[Context], tuple[str, Graph]] | None = None
 
     def defaults(self) -> dict[str, Value]:
         """Return the settings of a new block."""

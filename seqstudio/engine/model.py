@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from typing_extensions import override
 
-from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import Report, check, tied_embedding
-from seqstudio.blocks.declaration import Call, DataFacts
+from seqstudio.blocks.check import check, tied_embedding
+from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.names import attribute_name
-from seqstudio.core.errors import GraphError
+from seqstudio.blocks.plan import Node, Plan, make_plan
 from seqstudio.document.graph import Graph
-from seqstudio.engine import layers
+from seqstudio.engine.circuit import (
+    Caller,
+    Cell,
+    Circuit,
+    Group,
+    Lengths,
+    State,
+    Values,
+    make_module,
+    plainly,
+)
+from seqstudio.engine.inputs import Inputs, as_inputs
 
-State = dict[str, Any]
-LIMIT_PARAMETERS = 2_000_000_000
-
-
-@dataclass(frozen=True)
-class Node:
-    """One block in running order.
-
-    Attributes:
-        block: Its id in the graph.
-        name: Its attribute in the module and in the exported code.
-        sources: Ids of the blocks that feed its inputs, in the order of the ports.
-        memory: "state", "cache" or "", as declared.
-        call: How its module is made.
-    """
-
-    block: str
-    name: str
-    sources: tuple[str, ...]
-    memory: str
-    call: Call
+APART = "@apart"
+"""Where a state keeps what does not depend on the main stream, while a text is written."""
 
 
-def plan(graph: Graph, report: Report) -> tuple[Node, ...]:
-    """Return the blocks of a playable graph in the order they run."""
-    nodes = []
-    for key in report.order:
-        block = graph.blocks[key]
-        kind, wires = KINDS[block.kind], graph.into(key)
-        sources = tuple(wires[port.name].source for port in kind.inputs)
-        nodes.append(Node(key, attribute_name(key), sources, kind.memory, report.call(block)))
-    return tuple(nodes)
-
-
-def make_module(call: Call) -> nn.Module:
-    """Build the module that a declaration asks for."""
-    home = nn if call.cls.startswith("nn.") else layers
-    cls = getattr(home, call.cls.removeprefix("nn."))
-    module: nn.Module = cls(**call.args)
-    return module
-
-
-class GraphModel(nn.Module):
+class GraphModel(Circuit):
     """A graph that runs.
 
     Attributes:
@@ -69,7 +41,7 @@ class GraphModel(nn.Module):
         nodes: Blocks in running order; the last is the head.
         blocks: Module of every block, by attribute name.
         head: Id of the head.
-        pattern: "next token", "class" or "value".
+        pattern: What is predicted, see `DataFacts.pattern`.
     """
 
     def __init__(self, graph: Graph, facts: DataFacts) -> None:
@@ -78,22 +50,19 @@ class GraphModel(nn.Module):
         Raises:
             GraphError: The graph has an error, or is too large to build.
         """
-        super().__init__()
         report = check(graph, facts)
         report.raise_errors()
-        if report.total > LIMIT_PARAMETERS:
-            raise GraphError(
-                f"The model would have {report.total:,} numbers to learn",
-                f"the limit is {LIMIT_PARAMETERS:,}",
-                "Make its blocks narrower",
-            )
+        super().__init__(make_plan(graph, report))
         self.graph = graph
         self.report = report
         self.facts = facts
-        self.nodes = plan(graph, report)
         self.head = report.head
         self.pattern = facts.pattern
-        self.blocks = nn.ModuleDict({node.name: make_module(node.call) for node in self.nodes})
+        apart = self.plan.apart
+        self._apart = tuple(n for n in self.nodes if n.block in apart and not n.stream)
+        self._apart_sources = tuple(n for n in self.nodes if n.block in apart and n.stream)
+        self._moving = tuple(n for n in self.nodes if n.block not in apart and not n.stream)
+        self._sources = tuple(n for n in self.nodes if n.block not in apart and n.stream)
         self._tie()
 
     def _tie(self) -> None:
@@ -108,51 +77,92 @@ class GraphModel(nn.Module):
         head.weight = embedding.get_parameter("weight")
 
     def module(self, block_id: str) -> nn.Module:
-        """Return the module of a block."""
+        """Return the module of a block; KeyError when it is bypassed or not part of the model."""
         return self.blocks[attribute_name(block_id)]
 
     @override
-    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, inputs: Tensor | Inputs, state: State | None = None) -> tuple[Tensor, State]:
         """Run the graph.
 
         Args:
-            inputs: Ids (B, T) int64 or vectors (B, T, D).
+            inputs: Ids (B, T) int64, vectors (B, T, D) or pictures (B, C, H, W); with a source or
+                true lengths, `Inputs`.
             state: What an earlier call returned, or None for the start.
 
         Returns:
-            Logits (B, T, V) or (B, classes), or values (B, 1); and the new state. Recurrent
-            states are always returned; keys and values only when `state` asked for them (see
-            `writing_state`).
+            What the head gives, such as logits (B, T, V) or (B, classes); and the new state.
+            Recurrent states are always returned; keys and values, and what does not depend on the
+            main stream, only when `state` asked for them (see `writing_state`).
         """
-        values: dict[str, Tensor] = {}
-        after: State = {}
-        result = inputs
-        for node in self.nodes:
-            module = self.blocks[node.name]
-            args = [values[key] for key in node.sources] or [inputs]
-            if node.memory:
-                before = None if state is None else state.get(node.block)
-                result, end = module(*args, before)
-                if end is not None:
-                    after[node.block] = end
-            else:
-                result = module(*args)
-            values[node.block] = result
+        result, after, _ = self.trace(inputs, state)
         return result, after
+
+    def trace(
+        self, inputs: Tensor | Inputs, state: State | None = None, call: Caller = plainly
+    ) -> tuple[Tensor, State, Values]:
+        """Run the graph like `forward`; return also the value at every output port.
+
+        Args:
+            inputs: As in `forward`.
+            state: As in `forward`.
+            call: How modules are called: a quicker way for single steps, for example.
+        """
+        given = as_inputs(inputs)
+        values: Values = {}
+        after: State = {}
+        lengths = _by_axis(given)
+        if self.plan.apart:
+            self._run_apart(given, values, state, after, lengths)
+        self._read(given, self._sources, values)
+        result: Tensor = self.run(self._moving, values, state, after, lengths, call)
+        return result, after, values
+
+    def _run_apart(
+        self,
+        given: Inputs,
+        values: Values,
+        state: State | None,
+        after: State,
+        lengths: Lengths,
+    ) -> None:
+        """Run what does not depend on the main stream, or take it from the state."""
+        kept = None if state is None else state.get(APART)
+        if not kept:
+            kept = {}
+            self._read(given, self._apart_sources, kept)
+            self.run(self._apart, kept, None, {}, lengths)
+        values.update(kept)
+        if state is not None:
+            after[APART] = kept
+
+    def _read(self, given: Inputs, sources: tuple[Node, ...], values: Values) -> None:
+        """Put the streams of the data under the blocks that read them."""
+        for node in sources:
+            beside = node.stream == "source" or (
+                node.stream == "picture" and self.facts.input != "picture"
+            )
+            stream = given.source if beside else given.main
+            values[node.block, "out"] = self.blocks[node.name](stream)
 
     def writing_state(self) -> State:
         """Return the state to begin a text with, so that keys and values are kept."""
-        return {node.block: () for node in self.nodes if node.memory == "cache"}
+        state = _asking(self.plan)
+        return {**state, APART: {}} if self.plan.apart else state
 
     @property
     def recurrent(self) -> bool:
         """True when it has a state that can be carried from window to window."""
-        return any(node.memory == "state" for node in self.nodes)
+        return any(node.memory == "state" for node in self._moving)
+
+    @property
+    def stepwise(self) -> bool:
+        """True when a text can go on one step at a time; else the window is read again."""
+        return all(node.stepwise for node in self._moving)
 
     @property
     def absolute_positions(self) -> bool:
         """True when it knows places by number, so that a text longer than the window restarts."""
-        return any(node.call.cls == "Positions" for node in self.nodes)
+        return any(node.call.cls == "Positions" for node in self.plan.everything())
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of every prediction: (B, T) for next tokens, else (B,).
@@ -197,6 +207,9 @@ def flat_state(state: State) -> dict[str, Tensor]:
     def walk(path: str, value: object) -> None:
         if isinstance(value, Tensor):
             flat[path] = value
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                walk(f"{path}/{key}", item)
         elif isinstance(value, (list, tuple)):
             for number, item in enumerate(value):
                 walk(f"{path}/{number}", item)
@@ -207,16 +220,45 @@ def flat_state(state: State) -> dict[str, Tensor]:
 
 
 def nest_state(flat: dict[str, Tensor], model: GraphModel) -> State:
-    """Return the recurrent state that `flat_state` took apart."""
+    """Return the recurrent state that `flat_state` took apart, less blocks that are gone."""
+    known = {node.block for node in model.nodes if node.memory == "state"}
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *way, last = path.split("/")
+        branch = tree
+        for key in way:
+            branch = branch.setdefault(key, {})
+        branch[last] = value
+    return {block: _folded(part) for block, part in tree.items() if block in known}
+
+
+def _folded(part: Any, inner: bool = False) -> Any:
+    """Return numbered parts as they were: a list of layers, each a tensor or a tuple of them."""
+    if isinstance(part, Tensor):
+        return part
+    if not all(key.isdigit() for key in part):
+        return {key: _folded(value) for key, value in part.items()}
+    parts = [_folded(part[key], inner=True) for key in sorted(part, key=int)]
+    return tuple(parts) if inner else parts
+
+
+def _by_axis(given: Inputs) -> Lengths:
+    pairs = {"T": given.lengths, "S": given.source_lengths}
+    return {axis: lengths for axis, lengths in pairs.items() if lengths is not None}
+
+
+def _asking(plan: Plan) -> State:
+    """Return a state that is empty but for the wish to keep keys and values."""
     state: State = {}
-    for node in model.nodes:
-        if node.memory == "state" and any(path.startswith(f"{node.block}/") for path in flat):
-            layers_in_block = len(list(model.module(node.block).get_submodule("cells").children()))
-            state[node.block] = [
-                _layer_state(flat, f"{node.block}/{layer}") for layer in range(layers_in_block)
-            ]
+    for node in plan.nodes:
+        if node.block in plan.apart or not node.memory:
+            continue
+        if node.inner is not None and node.inner.home == "group":
+            state[node.block] = _asking(node.inner)
+        elif node.memory == "cache":
+            state[node.block] = ()
     return state
 
 
-def _layer_state(flat: dict[str, Tensor], path: str) -> Tensor | tuple[Tensor, Tensor]:
-    return flat[path] if path in flat else (flat[f"{path}/0"], flat[f"{path}/1"])
+__all__ = ["APART", "Cell", "GraphModel", "Group", "Inputs", "State", "detach", "flat_state",
+           "forget_row", "make_module", "nest_state"]  # fmt: skip

@@ -8,6 +8,7 @@ cells. Shape legend: B rows, I input features, H units.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,22 +24,15 @@ def step_model(model: GraphModel, inputs: Tensor, state: State) -> tuple[Tensor,
 
     The model has to be in evaluation mode, without gradients.
     """
-    values: dict[str, Tensor] = {}
-    after: State = {}
-    result = inputs
-    for node in model.nodes:
-        module = model.blocks[node.name]
-        args = [values[key] for key in node.sources] or [inputs]
-        if isinstance(module, Recurrent):
-            result, after[node.block] = _step_stack(module, args[0], state.get(node.block))
-        elif node.memory:
-            result, end = module(*args, state.get(node.block))
-            if end is not None:
-                after[node.block] = end
-        else:
-            result = module(*args)
-        values[node.block] = result
+    result, after, _ = model.trace(inputs, state, call=_step)
     return result, after
+
+
+def _step(module: nn.Module, *args: Any, **named: Any) -> Any:
+    if isinstance(module, Recurrent) and not named:
+        x, state = args
+        return _step_stack(module, x, state)
+    return module(*args, **named)
 
 
 def _step_stack(

@@ -1,6 +1,6 @@
 """The PyTorch module that a graph is, as readable source that needs only torch.
 
-The layers' source is taken verbatim from `seqstudio/engine/layers.py`, read as text (nothing is
+The layers' source is taken verbatim from `seqstudio/engine/layers/`, read as text (nothing is
 imported or run), so what a person takes home is what trains here.
 """
 
@@ -208,13 +208,15 @@ def _layer_sources(wanted: set[str]) -> Iterator[str]:
 
 @cache
 def _layer_parts() -> dict[str, str]:
-    """Return the source of every definition of the layers' file by its name."""
-    path = Path(seqstudio.__file__).parent / "engine" / "layers.py"
-    text = path.read_text(encoding="utf-8")
+    """Return the source of every definition in the layers' files by its name."""
+    home = Path(seqstudio.__file__).parent / "engine" / "layers"
     parts = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-            parts[node.name] = ast.get_source_segment(text, node) or ""
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            parts[node.targets[0].id] = ast.get_source_segment(text, node) or ""
+    for path in sorted(home.glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.parse(text).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                parts[node.name] = ast.get_source_segment(text, node) or ""
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                parts[node.targets[0].id] = ast.get_source_segment(text, node) or ""
+    parts.pop("__all__", None)
     return parts

@@ -1,0 +1,135 @@
+"""The layers that graphs are built from, besides those of torch.nn.
+
+These files are also what an exported model consists of: every class stands on its own, needs only
+torch and other classes of this package, and reads like its equation.
+"""
+
+from __future__ import annotations
+
+from seqstudio.engine.layers.attention import (
+    AdditiveAttention,
+    CrossAttention,
+    HardAttention,
+    MatrixProduct,
+    MergeHeads,
+    Rotary,
+    ScoreMask,
+    SelfAttention,
+    Softmax,
+    SplitHeads,
+    rotary_angles,
+    rotate,
+    seen_steps,
+)
+from seqstudio.engine.layers.dense import (
+    FUNCTIONS,
+    MLP,
+    Add,
+    Concatenate,
+    Multiply,
+    OneHot,
+    Perceptron,
+    Scale,
+    Split,
+    StartedLinear,
+)
+from seqstudio.engine.layers.heads import (
+    ClassHead,
+    ForecastHead,
+    NextToken,
+    NotesHead,
+    ValueHead,
+)
+from seqstudio.engine.layers.pictures import Convolution, Patches, Places
+from seqstudio.engine.layers.recurrent import (
+    GRU,
+    LSTM,
+    RNN,
+    Gate,
+    LSTMLayer,
+    PeepholeLayer,
+    Recurrent,
+    StartState,
+    start_recurrent,
+)
+from seqstudio.engine.layers.sequence import (
+    ClassToken,
+    FirstStep,
+    FlattenTime,
+    LastStep,
+    MaxOverTime,
+    MeanOverTime,
+    Positions,
+    Repeat,
+    Reverse,
+    Shift,
+)
+from seqstudio.engine.layers.steps import from_end, step_at, valid_steps
+from seqstudio.engine.layers.structure import StateStep
+from seqstudio.engine.layers.transformers import (
+    Decoder,
+    DecoderBlock,
+    Transformer,
+    TransformerBlock,
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "GRU",
+    "LSTM",
+    "MLP",
+    "RNN",
+    "Add",
+    "AdditiveAttention",
+    "ClassHead",
+    "ClassToken",
+    "Concatenate",
+    "Convolution",
+    "CrossAttention",
+    "Decoder",
+    "DecoderBlock",
+    "FirstStep",
+    "FlattenTime",
+    "ForecastHead",
+    "Gate",
+    "HardAttention",
+    "LSTMLayer",
+    "LastStep",
+    "MatrixProduct",
+    "MaxOverTime",
+    "MeanOverTime",
+    "MergeHeads",
+    "Multiply",
+    "NextToken",
+    "NotesHead",
+    "OneHot",
+    "Patches",
+    "PeepholeLayer",
+    "Perceptron",
+    "Places",
+    "Positions",
+    "Recurrent",
+    "Repeat",
+    "Reverse",
+    "Rotary",
+    "Scale",
+    "ScoreMask",
+    "SelfAttention",
+    "Shift",
+    "Softmax",
+    "Split",
+    "SplitHeads",
+    "StartState",
+    "StartedLinear",
+    "StateStep",
+    "Transformer",
+    "TransformerBlock",
+    "ValueHead",
+    "from_end",
+    "rotary_angles",
+    "rotate",
+    "seen_steps",
+    "start_recurrent",
+    "step_at",
+    "valid_steps",
+]

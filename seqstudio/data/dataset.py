@@ -10,11 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from seqstudio.data.tasks import Batch, Task
+    from seqstudio.blocks.declaration import Input, Pattern
+    from seqstudio.data.tasks.base import Batch, Task
     from seqstudio.data.vocabulary import Vocabulary
 
-Pattern = Literal["next token", "value", "class"]
-Input = Literal["ids", "vectors"]
+Source = Literal["", "ids", "picture"]
 Part = Literal["train", "valid"]
 
 # Validation examples and the preview have seeds of their own, so that they are the same in every
@@ -33,11 +33,12 @@ class Dataset:
     Attributes:
         title: Name for people.
         origin: One sentence: where it comes from and under which licence.
-        pattern: What is asked: the next token at every place, one value or one class a sequence.
-        input: Numbers of symbols, or vectors.
+        pattern: What is asked: the next token at every place, one value or one class a sequence,
+            a class at every place, the next values of a series or the next notes.
+        input: Numbers of symbols, vectors, or one picture.
         vocabulary: The symbols, where the input is ids.
         vector_width: Numbers a step, where the input is vectors; else 0.
-        classes: Names of the classes, where the pattern is "class"; else ().
+        classes: Names of the classes, where the pattern asks for classes; else ().
         unit: Unit of the loss, such as "nats per character".
         token_name: What one step is called, such as "character".
         chance: Loss, in `unit`, of an answer that looks at nothing: ln V for a uniform guess.
@@ -46,6 +47,15 @@ class Dataset:
         valid: Numbers of the held-out symbols (M,) uint16, read-only; empty for a task.
         notes: Sentences about what was left out or changed.
         task: Draws the examples where there is no text.
+        held_out_task: Draws the validation examples, where they come from a part of its own;
+            None leaves them to `task`.
+        source: What is read beside the input: "", numbers of symbols, or a picture.
+        source_vocabulary: The symbols of the source, where it has any.
+        picture: Channels, height and width of the pictures; () without.
+        outputs: Numbers that a forecast or the notes predict at a step; else 0.
+        padded: Whether rows differ in length and are filled up.
+        writes: Numbers of the signs that begin and end a sequence to be written from a source;
+            None where nothing is written from one.
     """
 
     title: str
@@ -63,6 +73,13 @@ class Dataset:
     valid: NDArray[np.uint16] = field(default_factory=_nothing)
     notes: tuple[str, ...] = ()
     task: Task | None = None
+    held_out_task: Task | None = None
+    source: Source = ""
+    source_vocabulary: Vocabulary | None = None
+    picture: tuple[int, ...] = ()
+    outputs: int = 0
+    padded: bool = False
+    writes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         self.train.flags.writeable = False
@@ -79,13 +96,13 @@ class Dataset:
 
     def fixed_batches(self, rows: int, count: int) -> tuple[Batch, ...]:
         """Draw the validation examples of a generated task: the same ones at every call."""
-        rng, task = np.random.default_rng(_SEEDS["valid"]), self._drawn_from()
+        rng, task = np.random.default_rng(_SEEDS["valid"]), self._drawn_from("valid")
         return tuple(task.draw(rng, rows) for _ in range(count))
 
     def preview(self, part: Part, n: int) -> str:
         """Return at most `n` characters of a part: its beginning, or examples, one a line."""
-        if self.task is not None:
-            return self._examples(self.task, part, n)
+        if self.generated:
+            return self._examples(self._drawn_from(part), part, n)
         ids = self.train if part == "train" else self.valid
         return self.vocabulary.decode(ids[:n]) if self.vocabulary else ""
 
@@ -93,7 +110,7 @@ class Dataset:
         batch = task.draw(np.random.default_rng(_SEEDS[part]), 100)
         return "\n".join(task.line(batch, row) for row in range(100))[:n]
 
-    def _drawn_from(self) -> Task:
+    def _drawn_from(self, part: Part = "train") -> Task:
         if self.task is None:
             raise ValueError(f"{self.title} is a text: cut its batches from train and valid")
-        return self.task
+        return self.held_out_task or self.task if part == "valid" else self.task

@@ -1,4 +1,4 @@
-"""Characters and their numbers, both ways, without a Python loop over the text."""
+"""Characters, or words, and their numbers, both ways; no Python loop over a text of characters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from seqstudio.core.errors import DataError
 
@@ -37,8 +38,7 @@ class Vocabulary:
     symbols: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if any(len(symbol) != 1 for symbol in self.symbols):
-            raise ValueError("a symbol is one character")
+        self._check_symbols()
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("a symbol stands twice in the vocabulary")
         if len(self.symbols) > LIMIT:
@@ -47,6 +47,10 @@ class Vocabulary:
                 f"a vocabulary of single characters holds at most {LIMIT:,}",
                 "Use a text in one script, or a shorter part of it",
             )
+
+    def _check_symbols(self) -> None:
+        if any(len(symbol) != 1 for symbol in self.symbols):
+            raise ValueError("a symbol is one character")
 
     @classmethod
     def of(cls, *texts: str) -> Vocabulary:
@@ -114,6 +118,54 @@ class Vocabulary:
             f"{shown}{more}",
             "Leave them out, or train on a text that has them",
         )
+
+
+class WordVocabulary(Vocabulary):
+    """Words instead of characters; a text is words with white space between them."""
+
+    @override
+    def _check_symbols(self) -> None:
+        if any(symbol.split() != [symbol] for symbol in self.symbols):
+            raise ValueError("a symbol is one word")
+
+    @override
+    def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
+        """Return the number of each word, shape (words,).
+
+        Args:
+            text: Words with white space between them.
+            skip_unknown: Leave words out that are not in the vocabulary.
+
+        Raises:
+            DataError: The text has words that the vocabulary lacks; the error names them.
+        """
+        words = text.split()
+        if not skip_unknown and self.unknown(text):
+            raise self._unknown_error(text)
+        known = [self._numbers[word] for word in words if word in self._numbers]
+        return np.array(known, np.uint16)
+
+    @override
+    def decode(self, ids: NDArray[np.integer]) -> str:
+        return " ".join(self.symbols[int(number)] for number in ids)
+
+    @override
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """Return the different words of `text` that are not symbols, sorted."""
+        return tuple(sorted(set(text.split()) - self._members))
+
+    @override
+    def _unknown_error(self, text: str) -> DataError:
+        shown = ", ".join(self.unknown(text)[:8])
+        return DataError(
+            "The text has words that the model does not know",
+            shown,
+            f"It knows {' '.join(self.symbols)}",
+        )
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.symbols)}
 
 
 def name_of(symbol: str) -> str:

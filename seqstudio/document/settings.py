@@ -50,11 +50,11 @@ class DataSettings(Settings):
     """What the model reads.
 
     Attributes:
-        kind: "text", "abc", "hello", "adding" or "recall".
+        kind: One of the choices of `PARAMS`; `seqstudio.data.sources.KINDS` opens them.
         path: File, absolute or relative to the project; "" is the built-in corpus of the kind.
         held_out: Share kept for validation, from the end.
-        transpose: For ABC: multiply the training tunes by transposition.
-        length: For adding and recall: steps of one sequence.
+        transpose: For tunes: multiply the training tunes by transposition.
+        length: For generated sequences: steps of one, the most where they differ.
     """
 
     kind: str = "text"
@@ -62,6 +62,12 @@ class DataSettings(Settings):
     held_out: float = 0.1
     transpose: str = "auto"
     length: int = 50
+
+    FROM_TEXTS: ClassVar[frozenset[str]] = frozenset({"text", "masked"})
+    FROM_TUNES: ClassVar[frozenset[str]] = frozenset({"abc", "frames"})
+    WITHOUT_LENGTH: ClassVar[frozenset[str]] = frozenset(
+        {"text", "abc", "hello", "shapes", "rows", "pixels", "captions"}
+    )
 
     PARAMS: ClassVar[tuple[Param, ...]] = (
         Param(
@@ -72,6 +78,19 @@ class DataSettings(Settings):
                 ("hello", "The word hello"),
                 ("adding", "Adding problem"),
                 ("recall", "Recall a cue"),
+                ("order", "Order of two words"),
+                ("parity", "Running parity of bits"),
+                ("brackets", "Open brackets"),
+                ("tagging", "Tags by marks to come"),
+                ("masked", "Masked text, by character"),
+                ("copy", "Copy a word"),
+                ("reverse", "Write a word backwards"),
+                ("shapes", "Pictures of shapes"),
+                ("rows", "Shapes, row by row"),
+                ("pixels", "Shapes, pixel by pixel"),
+                ("captions", "Pictures and sentences"),
+                ("waves", "Waves to forecast"),
+                ("frames", "Piano frames of tunes"),
             ),
             help="What the model reads and has to predict.",
         ),
@@ -90,9 +109,21 @@ class DataSettings(Settings):
         ),
         Param(
             "length", "Length", "int", 50, 4, 2000, unit="steps",
-            help="Steps of one generated sequence: how far the model has to remember.",
+            help="Steps of one generated sequence, the most where they differ: how far the model "
+                 "has to remember.",
         ),
     )  # fmt: skip
+
+    def idle(self) -> frozenset[str]:
+        """Return the names of the settings that have no effect on this kind of data."""
+        idle = set()
+        if self.kind not in self.FROM_TEXTS | self.FROM_TUNES:
+            idle |= {"path", "held_out"}
+        if self.kind not in self.FROM_TUNES:
+            idle.add("transpose")
+        if self.kind in self.WITHOUT_LENGTH:
+            idle.add("length")
+        return frozenset(idle)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from seqstudio.data import floor as floor_module
+from seqstudio.data.corpora import text_dataset
+from seqstudio.data.counting import witten_bell
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.floor import Floor, floor, witten_bell
-from seqstudio.data.sources import open_dataset, text_dataset
+from seqstudio.data.floor import Floor, floor
+from seqstudio.data.sources import open_dataset
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.document.settings import DataSettings
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from seqstudio.core.errors import DataError
+from seqstudio.data.corpora import LIBRARY
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.sources import LIBRARY, open_dataset
+from seqstudio.data.sources import open_dataset
 from seqstudio.document.settings import DataSettings
 
 WORDS = "It was the best of times, it was the worst of times. "

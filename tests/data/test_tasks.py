@@ -9,7 +9,7 @@ import pytest
 
 from seqstudio.core.errors import DataError
 from seqstudio.data.sources import open_dataset
-from seqstudio.data.tasks import CUES, QUERY
+from seqstudio.data.tasks.memory import CUES, QUERY
 from seqstudio.document.settings import DataSettings
 
 

@@ -14,7 +14,7 @@ import pytest
 from seqstudio.audio.output import RATE, NullOutput
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import StorageError
-from seqstudio.data.sources import text_dataset
+from seqstudio.data.corpora import text_dataset
 from seqstudio.document.document import Document
 from seqstudio.music.abc import read_tune
 from seqstudio.music.midi import read_midi

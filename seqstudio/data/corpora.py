@@ -1,0 +1,158 @@
+"""Corpora: texts and books of tunes, numbered by character, with their end held out."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sysconfig
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqstudio.core.errors import DataError
+from seqstudio.core.files import read_text
+from seqstudio.data import tunebook
+from seqstudio.data.dataset import Dataset
+from seqstudio.data.tasks.base import hash_of
+from seqstudio.data.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from seqstudio.document.settings import DataSettings
+
+SHORTEST = 2_000
+"""Fewest characters of a text worth learning from."""
+
+# Long, plain-Python modules that Python 3.11 to 3.13 have in common, about 1.1 MB. The order is
+# part of the corpus: the last tenth is held out.
+LIBRARY = (
+    "argparse", "ast", "calendar", "codecs", "configparser", "contextlib", "csv", "dataclasses",
+    "difflib", "enum", "fractions", "functools", "gzip", "heapq", "ipaddress", "optparse",
+    "random", "shutil", "socket", "statistics", "subprocess", "tempfile", "textwrap", "threading",
+    "tokenize", "traceback", "weakref",
+)  # fmt: skip
+_LIBRARY_LEAST = 300_000
+
+_SHIPPED_BOOK = "Traditional tunes in the public domain, shipped with SeqStudio."
+
+
+def resolve(path: str, base: Path | None) -> Path:
+    """Return where `path` lies; relative paths start from the project's folder `base`."""
+    given = Path(path)
+    return given if base is None else base / given
+
+
+def text_dataset(
+    title: str, origin: str, text: str, cut: int, notes: tuple[str, ...] = ()
+) -> Dataset:
+    """Number the characters of a text and hold out what comes after the first `cut`.
+
+    Raises:
+        DataError: Too many different characters.
+    """
+    vocabulary = Vocabulary.of(text)
+    ids = vocabulary.encode(text)
+    ids.flags.writeable = False
+    train, valid = ids[:cut], ids[cut:]
+    return Dataset(
+        title=title,
+        origin=origin,
+        pattern="next token",
+        input="ids",
+        vocabulary=vocabulary,
+        unit="nats per character",
+        token_name="character",
+        chance=math.log(len(vocabulary)),
+        content_hash=hash_of("".join(vocabulary.symbols), train, valid),
+        train=train,
+        valid=valid,
+        notes=notes,
+    )
+
+
+def open_text(settings: DataSettings, base: Path | None) -> Dataset:
+    """Open a text file, or without a path the built-in text.
+
+    Raises:
+        DataError: The file is missing, empty, no text, too short or of too many symbols.
+    """
+    if not settings.path:
+        title, origin, text, notes = _library_text()
+    else:
+        path = resolve(settings.path, base)
+        title, origin, text, notes = path.name, f"Your file {path}.", read_text(path), ()
+    _check_long_enough(title, text)
+    cut = int(len(text) * (1 - settings.held_out))
+    return text_dataset(title, origin, text, cut, notes)
+
+
+def _library_text() -> tuple[str, str, str, tuple[str, ...]]:
+    """Read the sources of Python's own library: always at hand, real, and of a known licence."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    present = [name for name in LIBRARY if (folder / f"{name}.py").is_file()]
+    text = "\n\n".join(read_text(folder / f"{name}.py") for name in present)
+    if len(text) < _LIBRARY_LEAST:
+        raise DataError(
+            "The built-in text is not on this computer",
+            f"it is made of Python's own sources, and {folder} does not hold them",
+            "Choose a text file of your own",
+        )
+    notes = []
+    if len(present) < len(LIBRARY):
+        absent = ", ".join(name for name in LIBRARY if name not in present)
+        notes.append(f"Modules not on this computer: {absent}")
+    plain = text.encode("ascii", "replace").decode("ascii")
+    replaced = sum(1 for symbol in text if symbol > "\x7f")
+    if replaced:
+        notes.append(f'{replaced:,} characters outside ASCII became "?"')
+    origin = (
+        f"{len(present)} modules of the standard library of Python {platform.python_version()} "
+        "on this computer; Python Software Foundation licence."
+    )
+    return "Python's standard library", origin, plain, tuple(notes)
+
+
+def open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
+    """Open a book of tunes in ABC, or without a path the shipped one, as a text.
+
+    Raises:
+        DataError: The file is no good, or holds too few usable tunes.
+    """
+    title, origin, text = read_book(settings.path, base)
+    book = tunebook.split(text, settings.held_out, title)
+    train, notes = tunebook.join(book.train), book.notes
+    if transposes(settings, text):
+        train = tunebook.in_all_keys(book.train)
+        notes = ("Training tunes written in all twelve keys", *notes)
+    _check_long_enough(title, train)
+    tunes = f"Tunes: {len(book.train):,} to learn, {len(book.valid):,} held out"
+    text = train + tunebook.join(book.valid)
+    return text_dataset(title, origin, text, len(train), (tunes, *notes))
+
+
+def transposes(settings: DataSettings, text: str) -> bool:
+    """Return whether the training tunes of a book are written in all twelve keys."""
+    small = len(text) < tunebook.SMALL_BOOK
+    return settings.transpose == "on" or (settings.transpose == "auto" and small)
+
+
+def read_book(given: str, base: Path | None) -> tuple[str, str, str]:
+    """Return title, origin and text of a book of tunes; "" is the shipped one.
+
+    Raises:
+        DataError: The file is missing or no text.
+    """
+    if given:
+        path = resolve(given, base)
+        return path.name, f"Your file {path}.", read_text(path)
+    shipped = resources.files("seqstudio") / "resources" / "tunes" / "traditional.abc"
+    with resources.as_file(shipped) as path:
+        return "Traditional tunes", _SHIPPED_BOOK, read_text(path)
+
+
+def _check_long_enough(title: str, text: str) -> None:
+    if len(text) < SHORTEST:
+        raise DataError(
+            f"{title} is too short to learn from",
+            f"it has {len(text):,} characters, at least {SHORTEST:,} are needed",
+            "Choose a longer one",
+        )

@@ -173,6 +173,7 @@ class _Checker:
         self._check_states(used)
         self._check_tie(head)
         self._check_size(head)
+        self.problems.extend(self._leaks(head, used))
         self.problems.extend(self._idle_notes(used, bool(ends)))
         trained = tuple(key for key in order if key in used)
         self.problems.sort(key=lambda problem: not problem.error)
@@ -367,6 +368,19 @@ class _Checker:
                 hint = f"Set its width to {arriving.width}" if arriving.width else ""
                 self._add(block.id, "next", what, "a state keeps its shape over time", hint)
 
+    def _leaks(self, head: str, used: set[str]) -> Iterator[Problem]:
+        """Find blocks through which a next-token model sees what it has to predict."""
+        if not head or KINDS[self.graph.blocks[head].kind].head != "next token":
+            return
+        streams = {b.id for b in self.graph if b.kind in KINDS and KINDS[b.kind].stream == "main"}
+        for key in self.flow.downstream(streams) & used:
+            for path in _looking_ahead(self.graph.blocks[key], self.contexts, self.inside):
+                yield Problem(
+                    path[-1], "", "It sees the token that it has to predict",
+                    "it reads later steps of the same text",
+                    "Make it causal, or feed it from another stream", error=False, path=path[:-1],
+                )  # fmt: skip
+
     def _check_size(self, head: str) -> None:
         if not head:
             return
@@ -401,6 +415,24 @@ class _Checker:
                 yield Problem(block.id, "", f"{title_of(block)} leads nowhere",
                               f"no wire goes from it to {goal}, so it is not trained",
                               "Wire it, or delete it", error=False)  # fmt: skip
+
+
+def _looking_ahead(
+    block: Block, contexts: Mapping[str, Context], inside: Mapping[str, Report]
+) -> Iterator[Path]:
+    """Yield the ways to the blocks, this one or inside it, that read later steps of T."""
+    context = contexts.get(block.id)
+    if context is None or block.mode:
+        return
+    if block.inside is not None and block.id in inside:
+        report = inside[block.id]
+        for inner in block.inside:
+            for path in _looking_ahead(inner, report.contexts, report.inside):
+                yield (block.id, *path)
+    elif KINDS[block.kind].sight(context) == "all" and any(
+        "T" in shape.axis for shape in context.ins.values()
+    ):
+        yield (block.id,)
 
 
 def _bypassed(block: Block, ins: Mapping[str, Shape]) -> Mapping[str, Shape]:
@@ -468,9 +500,11 @@ def _words(shape: Shape) -> str:
 
 
 def tied_embedding(graph: Graph, head: str) -> str | None:
-    """Return the id of the first embedding that feeds `head`, or None."""
+    """Return the id of the first embedding of the main tokens that feeds `head`, or None."""
     used = graph.upstream({head})
-    return next((b.id for b in graph if b.kind == "embedding" and b.id in used), None)
+    read = {w.target for w in graph.wires if graph.blocks[w.source].kind == "tokens"}
+    found = (b.id for b in graph if b.kind == "embedding" and b.id in used and b.id in read)
+    return next(found, None)
 
 
 def title_of(block: Block) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from seqstudio.core.errors import RunError
 from seqstudio.data.vocabulary import Vocabulary
-from seqstudio.engine.model import GraphModel, State
+from seqstudio.engine.inputs import Inputs
+from seqstudio.engine.model import APART, GraphModel, State
 from seqstudio.engine.stepping import step_model
 from seqstudio.records.messages import Write
 from seqstudio.records.readings import Sample, freeze
@@ -43,11 +45,18 @@ class Memory:
     """A model's state while it writes: recurrent states, or keys and values of the past.
 
     Keys and values are kept for one window. With rotary positions the oldest ones drop off; a
-    model that knows places by number starts again from the second half of the text instead.
+    model that knows places by number starts again from the second half of the text instead. A
+    model that cannot go on one step at a time (attention that was opened and changed, a layer
+    that reads backwards) reads its last window again for every token.
+
+    Args:
+        model: Any that predicts tokens.
+        source: What it reads beside the text, one row; None without.
     """
 
-    def __init__(self, model: GraphModel) -> None:
+    def __init__(self, model: GraphModel, source: Inputs | None = None) -> None:
         self.model = model
+        self.source = source
         self.device = next(model.parameters()).device
         self.window = max(model.facts.window, 2)
         self.state: State = model.writing_state()
@@ -55,6 +64,8 @@ class Memory:
 
     def read(self, ids: list[int]) -> Tensor:
         """Take in tokens and return the logits (V,) of the next one."""
+        if not self.model.stepwise:
+            return self._read_again(ids)
         logits = torch.zeros(0)
         for start in range(0, len(ids), self.window):
             part = ids[start : start + self.window]
@@ -68,14 +79,20 @@ class Memory:
             logits = outputs[0, -1]
         return logits
 
+    def _read_again(self, ids: list[int]) -> Tensor:
+        self.seen = [*self.seen, *ids][-self.window :]
+        self.state = self.model.writing_state()
+        return self._run(torch.tensor([self.seen], dtype=torch.int64, device=self.device))[0, -1]
+
     @torch.no_grad()
     def _run(self, tokens: Tensor) -> Tensor:
         if self.model.training:  # stays so: between two tokens nobody trains
             self.model.eval()
+        inputs = tokens if self.source is None else replace(self.source, main=tokens)
         if tokens.shape[1] == 1:
-            outputs, self.state = step_model(self.model, tokens, self.state)
+            outputs, self.state = step_model(self.model, inputs, self.state)
         else:
-            outputs, self.state = self.model(tokens, self.state)
+            outputs, self.state = self.model(inputs, self.state)
         return outputs
 
     def _full(self, more: int) -> bool:
@@ -84,23 +101,22 @@ class Memory:
 
     def _forget(self) -> None:
         """Keep the keys and values of one window less the step to come."""
-        for node in self.model.nodes:
-            if node.memory == "cache" and node.block in self.state:
-                entry = self.state[node.block]
-                keep = self.window - 1
-                if isinstance(entry, list):
-                    self.state[node.block] = [_shorten(layer, keep) for layer in entry]
-                else:
-                    self.state[node.block] = _shorten(entry, keep)
+        for key, entry in self.state.items():
+            if key != APART:
+                self.state[key] = _shorten(entry, self.window - 1)
 
 
-def _shorten(entry: tuple[object, ...], keep: int) -> tuple[object, ...]:
-    if len(entry) != 3:
-        return entry
-    keys, values, seen = entry
-    if not isinstance(keys, Tensor) or not isinstance(values, Tensor):
-        return entry
-    return keys[:, :, -keep:], values[:, :, -keep:], seen
+def _shorten(entry: Any, keep: int) -> Any:
+    """Return a state in which keys and values, (keys, values, steps seen), are cut to `keep`."""
+    match entry:
+        case (Tensor() as keys, Tensor() as values, int() as seen):
+            return keys[:, :, -keep:], values[:, :, -keep:], seen
+        case dict():
+            return {key: _shorten(part, keep) for key, part in entry.items()}
+        case list():
+            return [_shorten(part, keep) for part in entry]
+        case _:
+            return entry
 
 
 @dataclass

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.layers import Recurrent
 from seqstudio.engine.model import GraphModel, State
 
 CellState = Tensor | tuple[Tensor, Tensor] | None
 
 
-def step_model(model: GraphModel, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+def step_model(model: GraphModel, inputs: Tensor | Inputs, state: State) -> tuple[Tensor, State]:
     """Run one step (B, 1) or (B, 1, D) of the graph; like `GraphModel.forward` but quicker.
 
     The model has to be in evaluation mode, without gradients.

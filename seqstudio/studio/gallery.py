@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QEnterEvent,
     QFontMetrics,
@@ -17,13 +17,13 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.templates import TEMPLATES, Template
-from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
-from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader
+from seqstudio.studio.theme import follow_theme, painting, pen, theme
+from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader, SearchField
 
-WELL, WORDS, EDGE = 9, 68, 10  # left edges of picture and words, right edge; pixels
-ROLES = {"text": "input", "attention": "query", "note": "output", "target": "loss",
-         "flag": "features", "lesson": "cell"}  # fmt: skip
+WELL, WORDS, EDGE = 9, 84, 10  # left edges of picture and words, right edge; pixels
+BLOCK_WIDTH, BLOCK_HEIGHT = 170.0, 90.0  # of a block in the small picture, canvas pixels
 
 
 class Gallery(QWidget):
@@ -46,6 +46,8 @@ class Gallery(QWidget):
         close = IconButton("close", "Close")
         close.clicked.connect(self.closed)
         header.add_action(close)
+        self.search = SearchField("Search models", name="Search models")
+        self.search.textChanged.connect(self._filter)
         self._cards = {key: _Card(template) for key, template in TEMPLATES.items()}
         for card in self._cards.values():
             card.chosen.connect(self.chosen)
@@ -55,7 +57,17 @@ class Gallery(QWidget):
         rows = QVBoxLayout(column)
         rows.setContentsMargins(8, 4, 8, 12)
         rows.setSpacing(2)
+        rows.addWidget(self.search)
+        self._nothing = Label("No model is called that", "small", "textLow")
+        self._nothing.hide()
+        rows.addWidget(self._nothing)
+        self._headings: dict[str, Label] = {}
         for card in self._cards.values():
+            family = card.template.family
+            if family not in self._headings:
+                heading = self._headings[family] = Label(family, "axis", "textMid")
+                heading.setContentsMargins(8, 10, 0, 2)
+                rows.addWidget(heading)
             rows.addWidget(card)
         rows.addSpacing(8)
         rows.addWidget(self._drop)
@@ -73,6 +85,17 @@ class Gallery(QWidget):
         whole.addWidget(header)
         whole.addWidget(area, 1)
 
+    @Slot(str)
+    def _filter(self, text: str) -> None:
+        """Show the models that a search finds: all of its words, anywhere in what a card says."""
+        words = text.lower().split()
+        for card in self._cards.values():
+            card.setVisible(all(word in card.haystack for word in words))
+        shown = {card.template.family for card in self._cards.values() if not card.isHidden()}
+        for family, heading in self._headings.items():
+            heading.setVisible(family in shown)
+        self._nothing.setVisible(not shown)
+
     def show_current(self, template_id: str) -> None:
         """Mark the template that the open project came from."""
         for key, card in self._cards.items():
@@ -84,7 +107,10 @@ class _Card(QWidget):
 
     def __init__(self, template: Template) -> None:
         super().__init__()
-        self._template = template
+        self.template = template
+        said = (template.id, template.title, template.task, template.sentence, template.family)
+        self.haystack = " ".join(said).lower()
+        self._sketch: list[tuple[QRectF, str]] | None = None
         self._current = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -102,14 +128,32 @@ class _Card(QWidget):
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_ground(painter)
-            well = QRectF(WELL, (self.height() - 40) / 2, 48, 40)
+            well = QRectF(WELL, (self.height() - 40) / 2, 64, 40)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color("surface0"))
             painter.drawRoundedRect(well, 5, 5)
-            role = theme().role(ROLES.get(self._template.icon, "cell"))
-            glyph = icon_pixmap(self._template.icon, 24, role)
-            painter.drawPixmap(int(well.center().x() - 12), int(well.center().y() - 12), glyph)
+            for frame, role in self._drawn(well.adjusted(5, 5, -5, -5)):
+                painter.setBrush(theme().role(role))
+                painter.drawRoundedRect(frame, 1.5, 1.5)
             self._words(painter)
+
+    def _drawn(self, well: QRectF) -> list[tuple[QRectF, str]]:
+        """Return the blocks of its graph, made small, in their lecture colours."""
+        if self._sketch is None:
+            blocks = list(self.template.draw())
+            roles = [KINDS[block.kind].role for block in blocks]
+            whole = QRectF()
+            frames = [
+                QRectF(block.x, block.y * 1.6, BLOCK_WIDTH, BLOCK_HEIGHT) for block in blocks
+            ]
+            for frame in frames:
+                whole = whole.united(frame)
+            scale = min(well.width() / whole.width(), well.height() / whole.height(), 0.06)
+            self._sketch = [
+                (_scaled(frame, whole, scale, well.center()), role)
+                for frame, role in zip(frames, roles, strict=True)
+            ]
+        return self._sketch
 
     def _paint_ground(self, painter: QPainter) -> None:
         focus = pen(theme().color("focus"), 2)
@@ -119,7 +163,7 @@ class _Card(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
 
     def _words(self, painter: QPainter) -> None:
-        minutes, tall = self._template.minutes, theme().line_height("panelTitle")
+        minutes, tall = self.template.minutes, theme().line_height("panelTitle")
         row = QRectF(WORDS, 8, self.width() - WORDS - EDGE, tall)
         painter.setFont(theme().font("axis"))
         painter.setPen(theme().color("textMid"))
@@ -130,19 +174,19 @@ class _Card(QWidget):
         painter.setFont(theme().font("panelTitle"))
         painter.setPen(theme().color("textHi"))
         elided = painter.fontMetrics().elidedText(
-            self._template.title, Qt.TextElideMode.ElideRight, int(room)
+            self.template.title, Qt.TextElideMode.ElideRight, int(room)
         )
         painter.drawText(row, middle, elided)
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
         lines = row.adjusted(0, tall + 2, 0, self.height())
-        painter.drawText(lines, Qt.TextFlag.TextWordWrap, self._template.sentence)
+        painter.drawText(lines, Qt.TextFlag.TextWordWrap, self.template.sentence)
 
     def _fit(self) -> None:
         """Be as high as the sentence needs at this width."""
         metrics = QFontMetrics(theme().font("small"))
         room = QRect(0, 0, self.width() - WORDS - EDGE, 1000)
-        words = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self._template.sentence)
+        words = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, self.template.sentence)
         needed = 8 + theme().line_height("panelTitle") + 2 + words.height() + 10
         self.setFixedHeight(max(58, needed))
 
@@ -154,12 +198,12 @@ class _Card(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
         inside = self.rect().contains(event.position().toPoint())
         if event.button() == Qt.MouseButton.LeftButton and inside:
-            self.chosen.emit(self._template.id)
+            self.chosen.emit(self.template.id)
 
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space}:
-            self.chosen.emit(self._template.id)
+            self.chosen.emit(self.template.id)
         else:
             super().keyPressEvent(event)
 
@@ -212,6 +256,12 @@ class _Drop(QWidget):
     @Slot()
     def restyle(self) -> None:
         self.update()
+
+
+def _scaled(frame: QRectF, whole: QRectF, scale: float, centre: QPointF) -> QRectF:
+    """Return a block's frame within its graph, made small around a centre."""
+    corner = (frame.topLeft() - whole.center()) * scale + centre
+    return QRectF(corner, frame.size() * scale)
 
 
 def template_for(path: Path) -> str:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text, open_tunes
-from seqstudio.data.tasks import masked, memory, notes, pictures, series, tagging, words
+from seqstudio.data.tasks.masked import open_masked
+from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
+from seqstudio.data.tasks.notes import open_frames
+from seqstudio.data.tasks.pictures import open_captions, open_pixels, open_rows, open_shapes
+from seqstudio.data.tasks.series import open_waves
+from seqstudio.data.tasks.tagging import open_brackets, open_parity, open_tagging
+from seqstudio.data.tasks.words import open_copy, open_reverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,20 +49,20 @@ def open_dataset(settings: DataSettings, base: Path | None = None) -> Dataset:
 KINDS: Mapping[str, Opener] = {
     "text": open_text,
     "abc": open_tunes,
-    "hello": memory.open_hello,
-    "adding": memory.open_adding,
-    "recall": memory.open_recall,
-    "order": memory.open_order,
-    "parity": tagging.open_parity,
-    "brackets": tagging.open_brackets,
-    "tagging": tagging.open_tagging,
-    "masked": masked.open_masked,
-    "copy": words.open_copy,
-    "reverse": words.open_reverse,
-    "shapes": pictures.open_shapes,
-    "rows": pictures.open_rows,
-    "pixels": pictures.open_pixels,
-    "captions": pictures.open_captions,
-    "waves": series.open_waves,
-    "frames": notes.open_frames,
+    "hello": open_hello,
+    "adding": open_adding,
+    "recall": open_recall,
+    "order": open_order,
+    "parity": open_parity,
+    "brackets": open_brackets,
+    "tagging": open_tagging,
+    "masked": open_masked,
+    "copy": open_copy,
+    "reverse": open_reverse,
+    "shapes": open_shapes,
+    "rows": open_rows,
+    "pixels": open_pixels,
+    "captions": open_captions,
+    "waves": open_waves,
+    "frames": open_frames,
 }

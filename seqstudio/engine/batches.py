@@ -16,7 +16,9 @@ from torch import Tensor
 
 from seqstudio.core.errors import DataError
 from seqstudio.data.dataset import Dataset
+from seqstudio.data.tasks.base import Batch
 from seqstudio.document.settings import TrainingSettings
+from seqstudio.engine.inputs import Inputs, as_inputs
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,26 @@ class Window:
     """One training batch.
 
     Attributes:
-        inputs: (B, T) int64 ids or (B, T, D) float vectors.
-        targets: (B, T) next ids, (B,) classes or (B, 1) values.
+        inputs: (B, T) int64 ids, (B, T, D) float vectors or (B, C, H, W) float pictures; with a
+            source or with rows of different length, `Inputs`.
+        targets: (B, T) next ids or classes, (B,) classes, (B, 1) values or (B, T, D) next
+            vectors; -100 or NaN where no prediction is asked.
         restart: True when the rows do not continue those of the batch before.
     """
 
-    inputs: Tensor
+    inputs: Tensor | Inputs
     targets: Tensor
     restart: bool
+
+    @property
+    def main(self) -> Tensor:
+        """The main stream."""
+        return as_inputs(self.inputs).main
+
+    @property
+    def steps(self) -> int:
+        """Steps of the main stream, 1 for pictures."""
+        return 1 if self.main.dim() == 4 else self.main.shape[1]
 
 
 class Batches:
@@ -53,7 +67,9 @@ class Batches:
         self.offset = 0
         self.restart = True
         if dataset.generated:
+            self._tokens = self.rows * int(dataset.fixed_batches(1, 1)[0].lengths[0])
             return
+        self._tokens = self.rows * self.window
         ids = torch.from_numpy(dataset.train.astype(np.int64))
         if len(ids) < self.window + 2:
             raise DataError(
@@ -68,11 +84,8 @@ class Batches:
 
     @property
     def tokens_per_batch(self) -> int:
-        """Tokens, or steps of sequences, in one batch."""
-        if not self.dataset.generated:
-            return self.rows * self.window
-        batch = self.dataset.fixed_batches(1, 1)[0]
-        return self.rows * int(batch.inputs.shape[1])
+        """Tokens, or true steps of sequences, in the last batch."""
+        return self._tokens
 
     def next(self) -> Window:
         """Return the next batch and move on."""
@@ -98,7 +111,8 @@ class Batches:
 
     def _drawn(self) -> Window:
         batch = self.dataset.batch(self.rng, self.rows)
-        return Window(*to_tensors(batch.inputs, batch.targets, self.device), restart=True)
+        self._tokens = int(batch.lengths.sum())
+        return window_of(self.dataset, batch, self.device)
 
     def position(self) -> dict[str, Any]:
         """Return where the data stand, as plain numbers."""
@@ -112,16 +126,24 @@ class Batches:
         self.rng.bit_generator.state = position["rng"]
 
 
-def to_tensors(
-    inputs: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Return inputs and targets as tensors; ids become int64."""
-    pair = []
-    for array in (inputs, targets):
-        whole = np.issubdtype(array.dtype, np.integer)
-        copy = np.array(array, dtype=np.int64 if whole else np.float32)
-        pair.append(torch.from_numpy(copy).to(device))
-    return pair[0], pair[1]
+def window_of(dataset: Dataset, batch: Batch, device: torch.device) -> Window:
+    """Return drawn examples as tensors; plain ones, without source and padding, as one tensor."""
+    main, targets = _tensor(batch.inputs, device), _tensor(batch.targets, device)
+    if batch.source is None and not dataset.padded:
+        return Window(main, targets, restart=True)
+    inputs = Inputs(
+        main,
+        None if batch.source is None else _tensor(batch.source, device),
+        _tensor(batch.lengths, device) if dataset.padded else None,
+        None if batch.source_lengths is None else _tensor(batch.source_lengths, device),
+    )
+    return Window(inputs, targets, restart=True)
+
+
+def _tensor(array: np.ndarray[Any, Any], device: torch.device) -> Tensor:
+    whole = np.issubdtype(array.dtype, np.integer)
+    copy = np.array(array, dtype=np.int64 if whole else np.float32)
+    return torch.from_numpy(copy).to(device)
 
 
 def held_out(
@@ -141,7 +163,7 @@ def held_out(
     if dataset.generated:
         count = 2 if limit else 8
         for batch in dataset.fixed_batches(256, count):
-            yield Window(*to_tensors(batch.inputs, batch.targets, device), restart=True)
+            yield window_of(dataset, batch, device)
         return
     ids = torch.from_numpy(dataset.valid.astype(np.int64)).to(device)
     if limit:

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
+from seqstudio.blocks.declaration import Pattern
 from seqstudio.data.dataset import Dataset
 from seqstudio.engine.batches import held_out
+from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel
 
 PART_TOKENS = 32_768
@@ -18,19 +21,24 @@ PART_TOKENS = 32_768
 
 @dataclass
 class Score:
-    """A running mean.
+    """Running means over the predictions that are asked.
 
     Attributes:
         total: Sum of losses.
-        right: Right answers.
         count: Predictions.
-        counts_right: Whether right answers mean something (not for values).
+        right: Right answers.
+        judged: Answers that can be right: for tokens and classes all; for notes those that sound
+            in the prediction, in the data or in both; none for numbers.
+        distance: Sum of absolute errors, for values and forecasts.
+        numbers: Numbers behind it.
     """
 
     total: float = 0.0
-    right: int = 0
     count: int = 0
-    counts_right: bool = True
+    right: int = 0
+    judged: int = 0
+    distance: float = 0.0
+    numbers: int = 0
 
     @property
     def loss(self) -> float:
@@ -39,8 +47,37 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, NaN where there are none to count."""
-        return self.right / self.count if self.count and self.counts_right else math.nan
+        """Share of right answers, NaN where there are none to judge.
+
+        For notes TP / (TP + FP + FN) at probability 1/2: silence that is right does not count.
+
+        Source:
+            Bay, Ehmann and Downie 2009, "Evaluation of multiple-F0 estimation and tracking
+            systems", where this is called accuracy.
+        """
+        return self.right / self.judged if self.judged else math.nan
+
+    @property
+    def error(self) -> float:
+        """Mean absolute error of values and of the means of forecasts; NaN for other patterns."""
+        return self.distance / self.numbers if self.numbers else math.nan
+
+    def add(self, pattern: Pattern, outputs: Tensor, targets: Tensor, losses: Tensor) -> None:
+        """Take in one batch; all as `prediction_losses` takes and gives them."""
+        known = asked(targets)
+        self.total += float(losses.double().sum())
+        self.count += int(known.sum())
+        if pattern in {"value", "forecast"}:
+            errors = (outputs[..., : targets.shape[-1]] - targets)[known].abs()
+            self.distance += float(errors.double().sum())
+            self.numbers += errors.numel()
+        elif pattern == "notes":
+            sounds, wanted = outputs[known] > 0, targets[known] > 0
+            self.right += int((sounds & wanted).sum())
+            self.judged += int((sounds | wanted).sum())
+        else:
+            self.right += int(((outputs.argmax(-1) == targets) & known).sum())
+            self.judged += int(known.sum())
 
 
 @contextmanager
@@ -64,15 +101,12 @@ def score(
     is predicted once, except the first of each row.
     """
     device = next(model.parameters()).device
-    result, state = Score(counts_right=model.pattern != "value"), None
+    result, state = Score(), None
     for batch in held_out(dataset, window, device, limit):
         with measuring(model):
             outputs, after = model(batch.inputs, None if batch.restart else state)
             losses = model.losses(outputs, batch.targets)
-            result.total += float(losses.double().sum())
-            result.count += losses.numel()
-            if result.counts_right:
-                result.right += int((outputs.argmax(-1) == batch.targets).sum())
+            result.add(model.pattern, outputs, batch.targets, losses)
         state = after if carry else None
         yield result
 

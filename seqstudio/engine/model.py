@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 from typing_extensions import override
 
 from seqstudio.blocks.check import check, tied_embedding
@@ -26,6 +25,7 @@ from seqstudio.engine.circuit import (
     plainly,
 )
 from seqstudio.engine.inputs import Inputs, as_inputs
+from seqstudio.engine.losses import prediction_losses
 
 APART = "@apart"
 """Where a state keeps what does not depend on the main stream, while a text is written."""
@@ -165,14 +165,8 @@ class GraphModel(Circuit):
         return any(node.call.cls == "Positions" for node in self.plan.everything())
 
     def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of every prediction: (B, T) for next tokens, else (B,).
-
-        Cross-entropy in nats; squared error for values.
-        """
-        if self.pattern == "value":
-            return (outputs.float() - targets).square().flatten(1).mean(1)
-        flat = F.cross_entropy(outputs.float().flatten(0, -2), targets.flatten(), reduction="none")
-        return flat.view(targets.shape)
+        """Return the loss of every prediction, see `prediction_losses`."""
+        return prediction_losses(self.pattern, outputs, targets)
 
     def parameter_count(self) -> int:
         """Return the number of trainable numbers, shared ones once."""

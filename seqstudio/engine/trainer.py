@@ -31,8 +31,10 @@ from seqstudio.document.project import Project, parse_project
 from seqstudio.engine import checkpoint as store
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Cadence, Setup, Trial
+from seqstudio.engine.decoding import written_sample
 from seqstudio.engine.devices import choose_device, devices, torch_version
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.losses import asked, mean_loss
 from seqstudio.engine.meter import FLUSH_S, Meter
 from seqstudio.engine.model import GraphModel, State, detach, forget_row
 from seqstudio.engine.optimizing import make_optimizer, rate_factor
@@ -287,7 +289,7 @@ class Trainer:
             tap = StepTap(self.model)
         with tap as watched:
             losses = self._backward(batch)
-        loss = losses.mean()
+        loss = mean_loss(losses, batch.targets)
         clip = self.clip if self.clip > 0 else math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         if self._looks_now and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
@@ -311,7 +313,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             outputs, after = self.model(batch.inputs, state)
         losses = self.model.losses(outputs, batch.targets)
-        losses.mean().backward()  # type: ignore[no-untyped-call]
+        mean_loss(losses, batch.targets).backward()  # type: ignore[no-untyped-call]
         self.state = detach(after) if self.carry else None
         if self.state is not None:
             # A model that only ever continues does not learn to begin: from a zero state it can
@@ -364,8 +366,8 @@ class Trainer:
     def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> float:
         """Tell the gradients of this step; return the seconds that it took."""
         watched.collect(PROBED_ROWS)
-        tokens, window = self._words(batch.inputs[0]), batch.inputs.shape[1]
-        reading = watched.reading(self.step, tokens, float(batch.targets.numel()), window)
+        tokens, terms = self._words(batch.main[0]), float(asked(batch.targets).sum())
+        reading = watched.reading(self.step, tokens, terms, batch.steps)
         if losses.dim() == 2:
             reading = replace(reading, loss=freeze(losses[0].double().cpu().numpy()))
         self._emit(reading)
@@ -399,6 +401,9 @@ class Trainer:
     def _written(self, request: Write) -> Iterator[None]:
         if self.dataset.vocabulary is None:
             self._emit(Failed("This model cannot write", "it reads no tokens", "", fatal=False))
+            return
+        if self.dataset.writes is not None:
+            self._emit(written_sample(self.model, self.dataset, request, self.step))
             return
         shown = 0.0
         try:

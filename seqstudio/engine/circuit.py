@@ -116,6 +116,8 @@ def _zeros(result: Any) -> Any:
 def _share_out(node: Node, result: Any, end: Any, values: Values) -> None:
     """Put what a node gave under its output ports; a port for states gets the end state."""
     ports = node.outputs
+    if not ports:  # a head: what it gives leaves the model
+        return
     if len(ports) == 1:
         values[node.block, ports[0].name] = result
         return

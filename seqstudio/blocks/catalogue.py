@@ -8,11 +8,29 @@ from types import MappingProxyType
 from seqstudio.blocks.attention import ATTENTION
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.blocks.dense import DENSE
+from seqstudio.blocks.glue import GLUE
 from seqstudio.blocks.heads import HEADS
+from seqstudio.blocks.pictures import PICTURES
 from seqstudio.blocks.recurrent import RECURRENT
+from seqstudio.blocks.scores import SCORE_GLUE, SCORES
 from seqstudio.blocks.sources import POSITIONS, SOURCES
+from seqstudio.blocks.steps import STEPS
+from seqstudio.blocks.structure import STRUCTURE
 
-_ALL = (*SOURCES, *RECURRENT, *ATTENTION, POSITIONS, *DENSE, *HEADS)
+_ALL = (
+    *SOURCES,
+    *PICTURES,
+    *RECURRENT,
+    *ATTENTION,
+    POSITIONS,
+    *SCORES,
+    *DENSE,
+    *STEPS,
+    *GLUE,
+    *SCORE_GLUE,
+    *STRUCTURE,
+    *HEADS,
+)
 
 KINDS: Mapping[str, BlockKind] = MappingProxyType({block.kind: block for block in _ALL})
 

@@ -5,50 +5,69 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seqstudio.blocks.declaration import (
+    HEAD_TITLES,
     IN,
     BlockKind,
     Call,
     Context,
+    Pattern,
     Shape,
     ShapeError,
-    need_no_time,
-    need_time,
 )
+from seqstudio.blocks.rules import need_features, need_main_axis, need_vector, steps
 from seqstudio.document.param import Param
 
 
-def _expect(context: Context, pattern: str, title: str) -> None:
+def _expect(context: Context, pattern: Pattern) -> str:
+    """Return the title of the head for `pattern`; raises ShapeError if the data ask another."""
     facts = context.facts
     if facts.pattern != pattern:
-        heads = {"next token": "Next-token head", "class": "Class head", "value": "Value head"}
         raise ShapeError(
-            f"{title} does not fit the data",
+            f"{HEAD_TITLES[pattern]} does not fit the data",
             f"{facts.title} asks for: {facts.pattern}",
-            f"Use {heads[facts.pattern]}, or choose other data",
+            f"Use {HEAD_TITLES[facts.pattern]}, or choose other data",
         )
+    return HEAD_TITLES[pattern]
 
 
 def _next_token_shape(context: Context) -> Mapping[str, Shape]:
-    _expect(context, "next token", "Next-token head")
-    need_time(context, "Next-token head")
+    need_main_axis(context, _expect(context, "next token"))
     return {}
 
 
 def _class_shape(context: Context) -> Mapping[str, Shape]:
-    _expect(context, "class", "Class head")
-    need_no_time(context, "Class head")
+    _need_row(context, _expect(context, "class"))
     return {}
 
 
 def _value_shape(context: Context) -> Mapping[str, Shape]:
-    _expect(context, "value", "Value head")
-    need_no_time(context, "Value head")
+    _need_row(context, _expect(context, "value"))
+    return {}
+
+
+def _need_row(context: Context, title: str) -> None:
+    need_vector(context, title)
+    need_features(context, title)
+
+
+def _class_per_step_shape(context: Context) -> Mapping[str, Shape]:
+    need_main_axis(context, _expect(context, "class per step"))
+    return {}
+
+
+def _forecast_shape(context: Context) -> Mapping[str, Shape]:
+    need_main_axis(context, _expect(context, "forecast"))
+    return {}
+
+
+def _notes_shape(context: Context) -> Mapping[str, Shape]:
+    need_main_axis(context, _expect(context, "notes"))
     return {}
 
 
 NEXT_TOKEN = BlockKind(
     kind="next_token",
-    title="Next-token head",
+    title=HEAD_TITLES["next token"],
     family="Output",
     icon="loss",
     role="loss",
@@ -79,11 +98,13 @@ NEXT_TOKEN = BlockKind(
     help="Scores every symbol as the next one and learns from the one that really came. Loss in "
     "nats a symbol: ln V is guessing, 0 is knowing.",
     head="next token",
+    macs=lambda c: (c.width + 1) * c.facts.vocabulary * steps(c.ins["in"], c.facts),
+    place="top",
 )
 
 CLASS = BlockKind(
     kind="class_head",
-    title="Class head",
+    title=HEAD_TITLES["class"],
     family="Output",
     icon="target",
     role="loss",
@@ -101,11 +122,12 @@ CLASS = BlockKind(
     source="Lecture: many to one (S21, S42)",
     help="One label for a whole sequence.",
     head="class",
+    place="top",
 )
 
 VALUE = BlockKind(
     kind="value_head",
-    title="Value head",
+    title=HEAD_TITLES["value"],
     family="Output",
     icon="target",
     role="loss",
@@ -120,6 +142,79 @@ VALUE = BlockKind(
     source="Hochreiter and Schmidhuber 1997, adding problem",
     help="One number for a whole sequence, measured by the squared error.",
     head="value",
+    place="top",
 )
 
-HEADS = (NEXT_TOKEN, CLASS, VALUE)
+CLASS_PER_STEP = BlockKind(
+    kind="class_per_step",
+    title=HEAD_TITLES["class per step"],
+    family="Output",
+    icon="target",
+    role="loss",
+    inputs=(IN,),
+    outputs=(),
+    params=(),
+    shape=_class_per_step_shape,
+    module=lambda c: Call("ClassHead", {"width": c.width, "classes": c.facts.classes}),
+    count=lambda c: (c.width + 1) * c.facts.classes,
+    summary=lambda c: (f"{c.width} → {c.facts.classes} classes a step", c.facts.unit),
+    equations=(
+        r"p_t = \mathrm{softmax}(W h_t + b)",
+        r"L = -\frac{1}{B T} \sum_t \ln p_t[y_t]",
+    ),
+    source="Lecture: many to many, aligned (S4, S21)",
+    help="One label for every step: kinds of words, frames of a film. Steps that nobody asks "
+    "about, such as padding, count nothing.",
+    head="class per step",
+    place="top",
+)
+
+FORECAST = BlockKind(
+    kind="forecast_head",
+    title=HEAD_TITLES["forecast"],
+    family="Output",
+    icon="curve",
+    role="loss",
+    inputs=(IN,),
+    outputs=(),
+    params=(),
+    shape=_forecast_shape,
+    module=lambda c: Call("ForecastHead", {"width": c.width, "outputs": c.facts.outputs}),
+    count=lambda c: (c.width + 1) * 2 * c.facts.outputs,
+    summary=lambda c: (f"{c.width} → {c.facts.outputs} ± spread", c.facts.unit),
+    equations=(
+        r"(\mu_t, \ln \sigma_t) = W h_t + b",
+        r"L = \frac{1}{B T D} \sum \left[\frac{(x_{t+1} - \mu_t)^2}{2 \sigma_t^2} + \ln \sigma_t "
+        r"+ \frac{1}{2} \ln 2\pi\right]",
+    ),
+    source="Nix and Weigend 1994; lecture: where does the ball go next (S1), forecasting (S48)",
+    help="The next value of a series with its uncertainty: a mean and a spread for each number, "
+    "learned together by the likelihood of what really came.",
+    head="forecast",
+    place="top",
+)
+
+NOTES = BlockKind(
+    kind="notes_head",
+    title=HEAD_TITLES["notes"],
+    family="Output",
+    icon="piano",
+    role="loss",
+    inputs=(IN,),
+    outputs=(),
+    params=(),
+    shape=_notes_shape,
+    module=lambda c: Call("NotesHead", {"width": c.width, "outputs": c.facts.outputs}),
+    count=lambda c: (c.width + 1) * c.facts.outputs,
+    summary=lambda c: (f"{c.width} → {c.facts.outputs} notes", c.facts.unit),
+    equations=(
+        r"p_{t,k} = \sigma(w_k^{\top} h_t + b_k)",
+        r"L = -\frac{1}{B T} \sum_{t,k} y_{t,k} \ln p_{t,k} + (1 - y_{t,k}) \ln (1 - p_{t,k})",
+    ),
+    source="Boulanger-Lewandowski et al. 2012; lecture: music (S39)",
+    help="Every key of the piano on its own: does it sound next? Chords are many yeses at once.",
+    head="notes",
+    place="top",
+)
+
+HEADS = (NEXT_TOKEN, CLASS, VALUE, CLASS_PER_STEP, FORECAST, NOTES)

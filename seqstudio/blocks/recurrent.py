@@ -1,4 +1,4 @@
-"""Recurrent blocks: RNN, GRU, LSTM. Stacks of single layers, batch first."""
+"""Recurrent blocks: RNN, GRU, LSTM, the gate they are made of, and the state they start from."""
 
 from __future__ import annotations
 
@@ -10,10 +10,19 @@ from seqstudio.blocks.declaration import (
     BlockKind,
     Call,
     Context,
+    Port,
     Shape,
-    need_time,
+    ShapeError,
+    Sight,
 )
-from seqstudio.document.param import Param
+from seqstudio.blocks.rules import (
+    NO_FUNCTION,
+    need_features,
+    need_sequence,
+    need_vector,
+    plural,
+)
+from seqstudio.document.param import Param, Value
 
 HIDDEN = Param("hidden", "Hidden units", "int", 256, 1, 16384, help="Numbers in the state h.")
 LAYERS = Param(
@@ -51,11 +60,53 @@ RADIUS = Param(
     help="Factor of the orthogonal matrix. In a linear net the gradient changes by exactly this "
     "factor a step.",
 )
+RESIDUAL = Param(
+    "residual",
+    "Residual",
+    "bool",
+    False,
+    help="Each layer but the first adds its output to what it reads, so that the gradient has a "
+    "straight way down.",
+)
+BIDIRECTIONAL = Param(
+    "bidirectional",
+    "Both directions",
+    "bool",
+    False,
+    help="A second cell reads from the end to the start; the output is twice as wide. It sees "
+    "the future, so it cannot predict the next token.",
+)
+START = Port(
+    "start", "start state", "state", "State before the first step; zeros without a wire",
+    optional=True,
+)  # fmt: skip
+STATE = Port("state", "end state", "state", "State after the last true step, of every layer")
 
 
-def _shape(name: str) -> Callable[[Context], Mapping[str, Shape]]:
+def state_shape(kind: str, context: Context) -> Shape:
+    """Return what a recurrent block keeps; `kind` is "lstm" (h and c) or "h"."""
+    return Shape("state", (kind, context.integer("layers"), context.integer("hidden")))
+
+
+def _in_words(shape: Shape) -> str:
+    kind, layers, hidden = shape.dims
+    held = "h and c" if kind == "lstm" else "h"
+    return f"{held} of {plural(int(layers), 'layer')} with {hidden} units"
+
+
+def _shape(name: str, keeps: str) -> Callable[[Context], Mapping[str, Shape]]:
     def rule(context: Context) -> Mapping[str, Shape]:
-        return {"out": need_time(context, name).with_width(context.integer("hidden"))}
+        state, start = state_shape(keeps, context), context.ins.get("start")
+        sequence = need_sequence(context, name)
+        if start is not None and start != state:
+            raise ShapeError(
+                f"{name} keeps {_in_words(state)}, it gets {_in_words(start)}",
+                "a state fits only a block of the same kind and size",
+                "Give both blocks the same layers and units, or put Start state between",
+                "start",
+            )
+        both = 2 if context.on("bidirectional") else 1
+        return {"out": sequence.with_width(both * context.integer("hidden")), "state": state}
 
     return rule
 
@@ -63,23 +114,43 @@ def _shape(name: str) -> Callable[[Context], Mapping[str, Shape]]:
 def _count(gates: int) -> Callable[[Context], int]:
     def count(context: Context) -> int:
         hidden, total, width = context.integer("hidden"), 0, context.width
+        directions = 2 if context.on("bidirectional") else 1
+        peepholes = 3 if context.params.get("peepholes", False) else 0
         for _ in range(context.integer("layers")):
-            total += gates * hidden * (width + hidden + 2)  # torch keeps two biases
-            width = hidden
+            cell = gates * hidden * (width + hidden + 2)  # torch keeps two biases
+            total += directions * (cell + peepholes * hidden)
+            width = directions * hidden
         return total
 
     return count
 
 
-def _arguments(context: Context, *names: str) -> dict[str, bool | int | float | str]:
-    chosen = {name: context.params[name] for name in names}
-    return {"input_size": context.width, "hidden_size": context.integer("hidden"), **chosen}
+def _call(cls: str, *names: str) -> Callable[[Context], Call]:
+    """Return the constructor call; switches that are off are left out."""
+
+    def call(context: Context) -> Call:
+        args: dict[str, Value] = {
+            "input_size": context.width,
+            "hidden_size": context.integer("hidden"),
+            **{name: context.params[name] for name in (*names, "init", "radius", "dropout")},
+        }
+        for switch in ("residual", "bidirectional", "peepholes"):
+            if context.params.get(switch, False):
+                args[switch] = True
+        return Call(cls, args)
+
+    return call
 
 
 def _summary(context: Context) -> tuple[str, ...]:
-    layers = context.integer("layers")
-    plural = "layer" if layers == 1 else "layers"
-    return (f"{context.integer('hidden')} units, {layers} {plural}",)
+    first = f"{context.integer('hidden')} units, {plural(context.integer('layers'), 'layer')}"
+    words = {"bidirectional": "both directions", "residual": "residual", "peepholes": "peepholes"}
+    second = ", ".join(word for name, word in words.items() if context.params.get(name, False))
+    return (first, second) if second else (first,)
+
+
+def _sight(context: Context) -> Sight:
+    return "all" if context.on("bidirectional") else "past"
 
 
 RNN = BlockKind(
@@ -88,8 +159,8 @@ RNN = BlockKind(
     family="Recurrent",
     icon="rnn",
     role="cell",
-    inputs=(IN,),
-    outputs=(OUT,),
+    inputs=(IN, START),
+    outputs=(OUT, STATE),
     params=(
         HIDDEN,
         LAYERS,
@@ -104,19 +175,22 @@ RNN = BlockKind(
         INIT,
         RADIUS,
         DROPOUT,
+        RESIDUAL,
+        BIDIRECTIONAL,
     ),
-    shape=_shape("RNN"),
-    module=lambda c: Call(
-        "RNN", _arguments(c, "layers", "nonlinearity", "init", "radius", "dropout")
-    ),
+    shape=_shape("RNN", "h"),
+    module=_call("RNN", "layers", "nonlinearity"),
     count=_count(1),
     summary=_summary,
     equations=(r"h_t = \tanh(W_{xh} x_t + W_{hh} h_{t-1} + b_h)",),
-    source="Lecture: state update (S12); initialisation: Le, Jaitly, Hinton 2015",
+    source="Lecture: state update (S12); both directions: Schuster and Paliwal 1997 (S66); "
+    "initialisation: Le, Jaitly, Hinton 2015",
     help="One matrix turns input and last state into the next state, the same at every step. Its "
     "gradient fades or grows by a factor a step: watch the horizon.",
     arch="rnn",
     memory="state",
+    masks=("in",),
+    sight=_sight,
 )
 
 GRU = BlockKind(
@@ -125,11 +199,11 @@ GRU = BlockKind(
     family="Recurrent",
     icon="rnn",
     role="cell",
-    inputs=(IN,),
-    outputs=(OUT,),
-    params=(HIDDEN, LAYERS, INIT, RADIUS, DROPOUT),
-    shape=_shape("GRU"),
-    module=lambda c: Call("GRU", _arguments(c, "layers", "init", "radius", "dropout")),
+    inputs=(IN, START),
+    outputs=(OUT, STATE),
+    params=(HIDDEN, LAYERS, INIT, RADIUS, DROPOUT, RESIDUAL, BIDIRECTIONAL),
+    shape=_shape("GRU", "h"),
+    module=_call("GRU", "layers"),
     count=_count(3),
     summary=_summary,
     equations=(
@@ -143,6 +217,8 @@ GRU = BlockKind(
     "Fewer numbers than an LSTM of the same width.",
     arch="gru",
     memory="state",
+    masks=("in",),
+    sight=_sight,
 )
 
 LSTM = BlockKind(
@@ -151,8 +227,8 @@ LSTM = BlockKind(
     family="Recurrent",
     icon="rnn",
     role="cell",
-    inputs=(IN,),
-    outputs=(OUT,),
+    inputs=(IN, START),
+    outputs=(OUT, STATE),
     params=(
         HIDDEN,
         LAYERS,
@@ -169,11 +245,19 @@ LSTM = BlockKind(
         INIT,
         RADIUS,
         DROPOUT,
+        RESIDUAL,
+        BIDIRECTIONAL,
+        Param(
+            "peepholes",
+            "Peepholes",
+            "bool",
+            False,
+            help="The gates see the cell c too, which helps to count and to time. It runs step "
+            "by step, so it is slower.",
+        ),
     ),
-    shape=_shape("LSTM"),
-    module=lambda c: Call(
-        "LSTM", _arguments(c, "layers", "forget_bias", "init", "radius", "dropout")
-    ),
+    shape=_shape("LSTM", "lstm"),
+    module=_call("LSTM", "layers", "forget_bias"),
     count=_count(4),
     summary=_summary,
     equations=(
@@ -184,11 +268,115 @@ LSTM = BlockKind(
         r"c_t = f_t \odot c_{t-1} + i_t \odot g_t",
         r"h_t = o_t \odot \tanh(c_t)",
     ),
-    source="Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; lecture: LSTM (S60)",
+    source="Hochreiter and Schmidhuber 1997; forget gate: Gers et al. 2000; peepholes: Gers and "
+    "Schmidhuber 2000; lecture: LSTM (S60)",
     help="Three gates around a cell c that is added to, not multiplied anew: the gradient passes "
     "with factor f a step. It reaches far only when the forget gates are open.",
     arch="lstm",
     memory="state",
+    masks=("in",),
+    sight=_sight,
 )
 
-RECURRENT = (RNN, GRU, LSTM)
+
+def _gate_shape(context: Context) -> Mapping[str, Shape]:
+    x, h = need_features(context, "Gate"), need_features(context, "Gate", "state")
+    if x.dims[:-1] != h.dims[:-1]:
+        raise ShapeError(
+            f"Gate needs input and state of the same steps, it gets {x} and {h}",
+            "it adds what both say about a step",
+            "Wire both from the same sequence, or use it in a Recurrent cell",
+            "state",
+        )
+    return {"out": x.with_width(context.integer("width"))}
+
+
+def _gate_call(context: Context) -> Call:
+    names = ("width", "function", "bias", "init", "radius")
+    sizes = {"input_size": context.width, "state_size": context.ins["state"].width}
+    return Call("Gate", {**sizes, **{name: context.params[name] for name in names}})
+
+
+GATE = BlockKind(
+    kind="gate",
+    title="Gate",
+    family="Recurrent",
+    icon="cell",
+    role="cell",
+    inputs=(IN, Port("state", "state", "tensor", "What the cell remembers")),
+    outputs=(OUT,),
+    params=(
+        Param("width", "Width", "int", 128, 1, 16384, help="Numbers it gives."),
+        Param(
+            "function",
+            "Function",
+            "choice",
+            "sigmoid",
+            choices=(("sigmoid", "Sigmoid"), ("tanh", "tanh"), ("relu", "ReLU"), NO_FUNCTION),
+            help="A sigmoid opens and closes between 0 and 1; tanh proposes new values.",
+        ),
+        Param(
+            "bias", "Bias", "float", 0.0, -10.0, 10.0,
+            help="Start of b. A forget gate starts open with 1 or more.",
+        ),
+        INIT,
+        RADIUS,
+    ),
+    shape=_gate_shape,
+    module=_gate_call,
+    count=lambda c: c.integer("width") * (c.width + c.ins["state"].width + 1),
+    summary=lambda c: (f"{c.word('function')}, {c.integer('width')} wide",),
+    equations=(r"y_t = \varphi(W x_t + U h_{t-1} + b)",),
+    source="Lecture: gates (S59), LSTM (S60); lecture: state update (S12)",
+    help="The part that all recurrent cells are made of: it reads the input and the state. Three "
+    "of them and a candidate make an LSTM.",
+)  # fmt: skip
+
+
+def _start_shape(context: Context) -> Mapping[str, Shape]:
+    need_features(context, "Start state")
+    need_vector(context, "Start state")
+    return {"state": state_shape(context.word("kind"), context)}
+
+
+def _start_numbers(context: Context) -> int:
+    parts = 2 if context.word("kind") == "lstm" else 1
+    return parts * context.integer("layers") * context.integer("hidden")
+
+
+START_STATE = BlockKind(
+    kind="start_state",
+    title="Start state",
+    family="Recurrent",
+    icon="flag",
+    role="cell",
+    inputs=(IN,),
+    outputs=(Port("state", "state", "state", "For the start of a recurrent block"),),
+    params=(
+        Param(
+            "kind", "For", "choice", "lstm",
+            choices=(("lstm", "LSTM: h and c"), ("h", "RNN or GRU: h")),
+            help="Which block it starts.",
+        ),
+        LAYERS,
+        HIDDEN,
+    ),
+    shape=_start_shape,
+    module=lambda c: Call(
+        "StartState",
+        {
+            "width": c.width,
+            "layers": c.integer("layers"),
+            "hidden": c.integer("hidden"),
+            "cell": c.word("kind") == "lstm",
+        },
+    ),
+    count=lambda c: (c.width + 1) * _start_numbers(c),
+    summary=lambda c: (f"{c.width} → {_in_words(state_shape(c.word('kind'), c))}",),
+    equations=(r"s_0 = \tanh(W x + b)",),
+    source="Bahdanau et al. 2015, appendix A.2.2; Xu et al. 2015, section 3.1.2",
+    help="Turns a vector, such as a picture or the summary of an encoder, into the state that a "
+    "decoder starts from, also where sizes differ.",
+)  # fmt: skip
+
+RECURRENT = (RNN, GRU, LSTM, GATE, START_STATE)

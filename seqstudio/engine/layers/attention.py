@@ -286,11 +286,18 @@ class ScoreMask(nn.Module):
 
 
 class Softmax(nn.Module):
-    """Positive numbers that sum to 1 over the last dimension."""
+    """Positive numbers that sum to 1 over the last dimension.
+
+    `steps`: the last dimension is the sequence whose lengths are told; padding gets 0.
+    """
+
+    def __init__(self, steps: bool = False) -> None:
+        super().__init__()
+        self.steps = steps
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return exp(x) / sum exp(x); with `lengths` the last dimension is a padded sequence."""
-        if lengths is not None:
+        """Return exp(x) / sum exp(x)."""
+        if lengths is not None and self.steps:
             valid = valid_steps(lengths, x.shape[-1]).view(-1, *[1] * (x.dim() - 2), x.shape[-1])
             x = x.masked_fill(~valid, float("-inf"))
         return x.softmax(-1)

@@ -44,14 +44,20 @@ class GraphModel(Circuit):
         pattern: What is predicted, see `DataFacts.pattern`.
     """
 
-    def __init__(self, graph: Graph, facts: DataFacts) -> None:
+    def __init__(self, graph: Graph, facts: DataFacts, *, whole: bool = True) -> None:
         """Build the modules.
+
+        Args:
+            graph: What is drawn.
+            facts: What its shapes rest on.
+            whole: False builds the blocks of a part without a head: to look at what flows there.
 
         Raises:
             GraphError: The graph has an error, or is too large to build.
         """
         report = check(graph, facts)
-        report.raise_errors()
+        if whole:
+            report.raise_errors()
         super().__init__(make_plan(graph, report))
         self.graph = graph
         self.report = report
@@ -66,7 +72,7 @@ class GraphModel(Circuit):
         self._tie()
 
     def _tie(self) -> None:
-        if not self.graph.blocks[self.head].params.get("tie", False):
+        if not self.head or not self.graph.blocks[self.head].params.get("tie", False):
             return
         key = tied_embedding(self.graph, self.head)
         if key is None:

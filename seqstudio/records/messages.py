@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.records.readings import (
     AttentionReading,
     GradientReading,
@@ -99,7 +100,9 @@ class Stop:
     """Finish the step, write a checkpoint, end the run."""
 
 
-Command = Start | Pause | Resume | Step | SetLive | SetProbeText | Write | Checkpoint | Stop
+Command = (
+    Start | Pause | Resume | Step | SetLive | SetProbeText | Write | Checkpoint | Stop | PeekAt
+)
 
 
 # --------------------------------------------------------------------------------- events
@@ -218,6 +221,8 @@ Event = (
     | GradientReading
     | AttentionReading
     | Sample
+    | Peeked
+    | PeekFailed
 )
 
 

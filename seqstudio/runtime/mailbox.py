@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from seqstudio.records.messages import Envelope, Event, Progress
+from seqstudio.records.peek import Peeked, PeekFailed
 from seqstudio.records.readings import AttentionReading, GradientReading, Metrics, Sample
 from seqstudio.runtime.series import join, thin_rows
 
@@ -99,6 +100,8 @@ def _replaceable(envelope: Envelope) -> Hashable:
         return envelope.run, "progress", event.what
     if isinstance(event, Sample):
         return envelope.run, "sample", event.request
+    if isinstance(event, (Peeked, PeekFailed)):
+        return "peek"
     return None
 
 

@@ -28,6 +28,7 @@ from seqstudio.records.messages import (
     Stop,
     Write,
 )
+from seqstudio.records.peek import PeekAt
 from seqstudio.runtime.codec import CodecError, pack, unpack
 from seqstudio.runtime.entry import run_trainer
 from seqstudio.runtime.runner import OVER, Runner, unexpected_end
@@ -332,7 +333,7 @@ class ProcessRunner(Runner):
 
     def _adopt(self, command: Command) -> bool:
         """Make a trainer the active one, if the command needs one; False when there is none."""
-        if not isinstance(command, (Start, Write)):
+        if not isinstance(command, (Start, Write, PeekAt)):
             return False
         try:
             self._active, self._standby = self._standby or _Trainer(), None

@@ -17,6 +17,7 @@ from typing_extensions import override
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError, StorageError
 from seqstudio.document.project import project_text
+from seqstudio.engine.peeking import Peeker
 from seqstudio.engine.trainer import Trainer, devices, torch_version
 from seqstudio.records.messages import (
     Checkpoint,
@@ -37,6 +38,7 @@ from seqstudio.records.messages import (
     Stop,
     Write,
 )
+from seqstudio.records.peek import PeekAt
 from seqstudio.runtime.channel import Channel, ChannelClosedError
 from seqstudio.runtime.recorder import Recorder, not_recorded
 from seqstudio.runtime.store import RunStore
@@ -156,6 +158,8 @@ class _Worker:
         self._saved: Saved | None = None
         self._detail = ""
         self._detail_s = 0.0
+        self._peeker = Peeker()
+        self._wish: PeekAt | None = None  # the newest, until nothing else is to be obeyed
 
     def emit(self, event: Event) -> None:
         """Send an event to the window and to the record of the run."""
@@ -173,12 +177,16 @@ class _Worker:
         Raises:
             ChannelClosedError: There will be no more commands, or this process must end.
         """
-        busy = self._state == "running" or self._waiting
+        busy = self._state == "running" or self._waiting or self._wish is not None
         command = self._channel.receive(block=not busy)
         try:
-            if command is not None:
+            if isinstance(command, PeekAt):
+                self._wish = command
+            elif command is not None:
                 self._waiting = True
                 self._obey(command)
+            elif self._wish is not None:
+                self._peek(self._wish)
             elif self._trainer is not None:
                 self._work(self._trainer)
             else:
@@ -278,6 +286,11 @@ class _Worker:
         else:
             trainer.checkpoint()
 
+    def _peek(self, wish: PeekAt) -> None:
+        """Answer a wish to see what flows; it is no part of a run, so no record keeps it."""
+        self._wish = None
+        self._channel.emit(Envelope("", self._peeker.look(wish, self._trainer)))
+
     # ----------------------------------------------------------------------- work
 
     def _work(self, trainer: Trainer) -> None:
@@ -337,6 +350,7 @@ class _Worker:
         if self._recorder is not None:
             self._recorder.close()
         self._trainer = self._recorder = None
+        self._peeker.forget()  # it may hold the model
         if self._state not in OVER:
             self._state = "stopped"
         if gc.isenabled():  # not beside a window, which must not lose objects in this thread

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seqstudio.engine.inputs import Inputs
-from seqstudio.engine.layers import Recurrent
+from seqstudio.engine.layers import LSTMLayer, PeepholeLayer, Recurrent
 from seqstudio.engine.model import GraphModel, State
 
 CellState = Tensor | tuple[Tensor, Tensor] | None
@@ -30,9 +30,9 @@ def step_model(model: GraphModel, inputs: Tensor | Inputs, state: State) -> tupl
 
 
 def _step(module: nn.Module, *args: Any, **named: Any) -> Any:
-    if isinstance(module, Recurrent) and not named:
+    if isinstance(module, Recurrent) and not module.back and not set(named) - {"start"}:
         x, state = args
-        return _step_stack(module, x, state)
+        return _step_stack(module, x, named.get("start") if state is None else state)
     return module(*args, **named)
 
 
@@ -41,17 +41,17 @@ def _step_stack(
 ) -> tuple[Tensor, list[CellState]]:
     y, after = x[:, 0], list[CellState]()
     for number, cell in enumerate(stack.cells):
-        assert isinstance(cell, nn.RNNBase)
-        y, end = step_cell(cell, y, None if state is None else state[number])
+        new, end = step_cell(cell, y, None if state is None else state[number])
+        y = y + new if stack.residual and number else new
         after.append(end)
     return y[:, None], after
 
 
-def step_cell(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+def step_cell(cell: nn.Module, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
     """Do one step of a single-layer cell.
 
     Args:
-        cell: nn.RNN, nn.GRU or nn.LSTM of one layer and one direction.
+        cell: nn.RNN, nn.GRU, nn.LSTM or PeepholeLayer of one layer and one direction.
         x: Input (B, I).
         state: As the cell returns it, (1, B, H) or a pair; None for zeros.
 
@@ -101,8 +101,19 @@ def _step_lstm(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, C
     return h, (h[None], c[None])
 
 
-_STEPS: dict[type, Callable[[nn.RNNBase, Tensor, CellState], tuple[Tensor, CellState]]] = {
+def _step_peephole(cell: PeepholeLayer, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    if isinstance(state, (tuple, list)):
+        h, c = state[0][0], state[1][0]
+    else:
+        h = c = x.new_zeros(x.shape[0], cell.hidden_size)
+    h, c = cell.step(cell.contribution(x), h, c)
+    return h, (h[None], c[None])
+
+
+_STEPS: dict[type, Callable[[Any, Tensor, CellState], tuple[Tensor, CellState]]] = {
     nn.RNN: _step_rnn,
     nn.GRU: _step_gru,
     nn.LSTM: _step_lstm,
+    LSTMLayer: _step_lstm,
+    PeepholeLayer: _step_peephole,
 }

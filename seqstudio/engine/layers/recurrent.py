@@ -88,6 +88,10 @@ class PeepholeLayer(nn.Module):
         self.peep_f = nn.Parameter(torch.zeros(hidden_size))
         self.peep_o = nn.Parameter(torch.zeros(hidden_size))
 
+    def contribution(self, x: Tensor) -> Tensor:
+        """Return what the input says to all gates, W x + b, (..., 4 N)."""
+        return x @ self.weight_ih_l0.T + self.bias_ih_l0 + self.bias_hh_l0
+
     def step(self, from_x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """Return h and c (B, N) after one step; from_x (B, 4 N) is W x + b."""
         from_h = h @ self.weight_hh_l0.T
@@ -104,7 +108,7 @@ class PeepholeLayer(nn.Module):
         """Return h of every step (B, T, N) and (h, c) at the true end, (1, B, N) each."""
         zeros = x.new_zeros(x.shape[0], self.hidden_size)
         h, c = (zeros, zeros) if start is None else (start[0][0], start[1][0])
-        from_x = x @ self.weight_ih_l0.T + self.bias_ih_l0 + self.bias_hh_l0
+        from_x = self.contribution(x)
         steps = []
         for t in range(x.shape[1]):
             new_h, new_c = self.step(from_x[:, t], h, c)

@@ -57,18 +57,22 @@ class Peeker:
         self._inputs: tuple[tuple[object, ...], Inputs] | None = None
         self._run: _Run | None = None
 
-    def look(self, wish: PeekAt, trainer: Trainer | None = None) -> Peeked | PeekFailed:
+    def look(
+        self, wish: PeekAt, trainer: Trainer | None = None, running: bool = False
+    ) -> Peeked | PeekFailed:
         """Return what leaves the port of a wish; whatever goes wrong is part of the answer.
 
         Args:
             wish: What to look at.
             trainer: The run at hand; its weights are used where it trains this graph.
+            running: It is stepping now: values of a moment ago do, and say their step.
         """
         began = time.perf_counter()
         try:
             with _one_thread():
                 project = self._read(wish.project)
-                answer = self._run_for(project, wish, trainer).seen(wish)
+                stale_s = FRESH_S if running else 0.0
+                answer = self._run_for(project, wish, trainer, stale_s).seen(wish)
             return replace(answer, cost_s=time.perf_counter() - began)
         except SeqError as error:
             return PeekFailed(
@@ -91,11 +95,13 @@ class Peeker:
             self._project = text, parse_project(text)
         return self._project[1]
 
-    def _run_for(self, project: Project, wish: PeekAt, trainer: Trainer | None) -> _Run:
+    def _run_for(
+        self, project: Project, wish: PeekAt, trainer: Trainer | None, stale_s: float
+    ) -> _Run:
         dataset = self._data(project, wish.base, trainer)
         inputs = self._batch(project, dataset)
         if trainer is not None and trains_graph(trainer, project):
-            return self._live(project, inputs, trainer)
+            return self._live(project, inputs, trainer, stale_s)
         return self._still(project, wish, dataset, inputs)
 
     def _data(self, project: Project, base: str, trainer: Trainer | None) -> Dataset:
@@ -118,12 +124,12 @@ class Peeker:
             self._inputs = key, as_inputs(batch.inputs)
         return self._inputs[1]
 
-    def _live(self, project: Project, inputs: Inputs, trainer: Trainer) -> _Run:
+    def _live(self, project: Project, inputs: Inputs, trainer: Trainer, stale_s: float) -> _Run:
         """Return the batch sent through the model that trains."""
         run, now = self._run, time.monotonic()
         if run is not None and run.model is trainer.model and run.inputs is inputs:
             run.graph = project.graph  # titles and places may be others
-            if run.step == trainer.step or now - run.at_s < FRESH_S:
+            if run.step == trainer.step or now - run.at_s < stale_s:
                 return run
         facts = facts_of(trainer.dataset, project.training)
         words = f"step {trainer.step:,}" if trainer.step else untrained(trainer.project)

@@ -289,7 +289,8 @@ class _Worker:
     def _peek(self, wish: PeekAt) -> None:
         """Answer a wish to see what flows; it is no part of a run, so no record keeps it."""
         self._wish = None
-        self._channel.emit(Envelope("", self._peeker.look(wish, self._trainer)))
+        answer = self._peeker.look(wish, self._trainer, running=self._state == "running")
+        self._channel.emit(Envelope("", answer))
 
     # ----------------------------------------------------------------------- work
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
@@ -17,6 +17,7 @@ from seqstudio.records.readings import (
     Metrics,
     Sample,
 )
+from seqstudio.studio.keys import Action, keymap, pressed, takes
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 
@@ -24,6 +25,14 @@ LEFT = 148
 RIGHT = 132
 LOW_HEIGHT = 60
 KINDS = frozenset({Metrics, GradientReading, AttentionReading, Sample, Facts, Saved, StateChanged})
+
+ACTIONS = (
+    Action("clocks.time_back", "One symbol back", "Two clocks", ("Left",), "clocks"),
+    Action("clocks.time_on", "One symbol on", "Two clocks", ("Right",), "clocks"),
+    Action("clocks.step_back", "Back in training", "Two clocks", ("Shift+Left",), "clocks"),
+    Action("clocks.step_on", "On in training", "Two clocks", ("Shift+Right",), "clocks"),
+    Action("clocks.live", "Back to live", "Two clocks", ("End",), "clocks"),
+)
 
 
 class Clocks(QWidget):
@@ -35,6 +44,7 @@ class Clocks(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
+        keymap().declare(ACTIONS)
         self._drag = ""
         self._low = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -287,16 +297,31 @@ class Clocks(QWidget):
     def _to_time(self, t: int) -> None:
         self.session.move_cursor(t=max(0, min(t, max(len(self.tokens()) - 1, 0))))
 
+    def _act(self, name: str) -> None:
+        stride = max(self.last_step // 100, 1)
+        match name:
+            case "clocks.live":
+                self.session.move_cursor(step=None)
+            case "clocks.step_back":
+                self._to_step(self.session.step_in_view - stride)
+            case "clocks.step_on":
+                self._to_step(self.session.step_in_view + stride)
+            case "clocks.time_back":
+                self._to_time(self.session.cursor.t - 1)
+            case "clocks.time_on":
+                self._to_time(self.session.cursor.t + 1)
+
+    @override
+    def event(self, event: QEvent, /) -> bool:
+        """Let the keys of the clocks win over those of the window."""
+        return takes(event, "clocks") or super().event(event)
+
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        """Move t with the arrows, k with Shift; End is live."""
-        way = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
-        if event.key() == Qt.Key.Key_End:
-            self.session.move_cursor(step=None)
-        elif way and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._to_step(self.session.step_in_view + way * max(self.last_step // 100, 1))
-        elif way:
-            self._to_time(self.session.cursor.t + way)
+        """Move t with the arrows, k with Shift; End is live; the person may choose others."""
+        name = keymap().found("clocks", pressed(event))
+        if name:
+            self._act(name)
         else:
             super().keyPressEvent(event)
 

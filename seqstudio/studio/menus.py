@@ -1,4 +1,4 @@
-"""The menus of the window: every action with its words and keys."""
+"""The menus of the window: its actions with their words and keys, and what they do."""
 
 from __future__ import annotations
 
@@ -6,25 +6,72 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QSettings, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from seqstudio.blocks.editing import switch_cells
+from seqstudio.studio.canvas.keyboard import ACTIONS as CANVAS_ACTIONS
+from seqstudio.studio.keys import Action, follow_keys, keymap
+from seqstudio.studio.keys.local import LOCAL_ACTIONS
 from seqstudio.studio.theme import themes
+from seqstudio.studio.transport import ACTIONS as RUN_ACTIONS
 
 if TYPE_CHECKING:
     from seqstudio.studio.window import MainWindow
 
-CELLS = (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
+ID, WHY_NOT = "id", "why_not"  # properties of a QAction
+_K = QKeySequence.StandardKey
+_CELLS = (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
+_PAGES = (("build", "Build"), ("train", "Train"), ("inside", "Look inside"),
+          ("listen", "Listen"), ("learn", "Learn"))  # fmt: skip
+_COLOURS = (("system", "As the system"), ("dark", "Dark"), ("light", "Light"))
+_EDITING = ("cut", "copy", "paste", "duplicate", "delete", "select_all")
+
+ACTIONS = (
+    Action("file.start", "Start from…", "File", (_K.New,)),
+    Action("file.open", "Open…", "File", (_K.Open,)),
+    Action("file.save", "Save", "File", (_K.Save,)),
+    Action("file.save_as", "Save as…", "File", (_K.SaveAs, "Ctrl+Shift+S")),
+    Action("file.data", "Use your own data…", "File"),
+    Action("file.quit", "Quit", "File", (_K.Quit, "Ctrl+Q")),
+    Action("edit.undo", "Undo", "Edit", (_K.Undo,)),
+    Action("edit.redo", "Redo", "Edit", (_K.Redo, "Ctrl+Shift+Z", "Ctrl+Y")),
+    Action("edit.find", "Find an action…", "Edit", ("Ctrl+K", "Ctrl+Shift+K")),
+    Action("edit.keys", "Keyboard shortcuts…", "Edit", ("Ctrl+Alt+K",)),
+    *(Action(f"page.{key}", words, "View", (f"Ctrl+{number}",))
+      for number, (key, words) in enumerate(_PAGES, 1)),
+    Action("view.next_part", "Next part of the page", "View", ("F6",)),
+    Action("view.previous_part", "Part of the page before", "View", ("Shift+F6",)),
+    Action("view.outline", "Show the outline", "View", ("Ctrl+Shift+O",)),
+    *(Action(f"colours.{key}", words, "View") for key, words in _COLOURS),
+    Action("colours.safe", "Colour-blind safe", "View"),
+    Action("view.reset_page", "Reset this page", "View"),
+    *(Action(f"model.{key}", f"Change cells to {words}", "Model") for key, words in _CELLS),
+    Action("model.identity", "Change cells to ReLU RNN with identity start", "Model"),
+    *RUN_ACTIONS,
+    Action("help.keys", "Sheet of keys", "Help", ("F1",)),
+    Action("help.tour", "Show the tour", "Help"),
+    Action("help.doctor", "What works on this computer", "Help"),
+    Action("help.about", "About SeqStudio", "Help"),
+)  # fmt: skip
 
 
 class Menus(QMenuBar):
-    """File, Edit, View, Model, Run, Help of one window."""
+    """File, Edit, View, Model, Run, Help of one window.
 
-    def __init__(self, window: MainWindow) -> None:
+    Args:
+        window: Whose actions they are.
+        settings: Where the person's keys are kept; None starts from the defaults.
+    """
+
+    def __init__(self, window: MainWindow, settings: QSettings | None = None) -> None:
         super().__init__()
         self._window = window
         self._session = window.session
+        self._acts: dict[str, QAction] = {}
+        keymap().declare((*ACTIONS, *CANVAS_ACTIONS, *LOCAL_ACTIONS))
+        keymap().use(settings)
         self.setNativeMenuBar(False)
         self._file_menu()
         self._edit_menu()
@@ -32,103 +79,136 @@ class Menus(QMenuBar):
         self._model_menu()
         self._run_menu()
         self._help_menu()
+        follow_keys(self)
+
+    @Slot()
+    def rekey(self) -> None:
+        """Give every action the keys in force."""
+        for name, action in self._acts.items():
+            if keymap().action(name).context == "canvas":
+                # The canvas takes these keys itself while it has the focus; menus only name them.
+                words = keymap().action(name).words
+                action.setText("\t".join(filter(None, (words, keymap().text(name)))))
+            else:
+                action.setShortcuts(keymap().sequences(name))
 
     def show_history(self, undo: str, redo: str) -> None:
         """Name what can be undone and redone, "" for nothing."""
-        for action, verb, what in ((self._undo, "Undo", undo), (self._redo, "Redo", redo)):
-            action.setText(f"{verb} {what}" if what else verb)
-            action.setEnabled(bool(what))
+        for name, what in (("edit.undo", undo), ("edit.redo", redo)):
+            verb = keymap().action(name).words
+            self._acts[name].setText(f"{verb} {what}" if what else verb)
+            self._allow(self._acts[name], "" if what else f"There is nothing to {verb.lower()}")
 
-    def _act(
-        self, menu: QMenu, words: str, act: Callable[[], object], *keys: str | QKeySequence
-    ) -> QAction:
-        action = menu.addAction(words)
-        action.setShortcuts([QKeySequence(key) for key in keys])
-
-        def run(_checked: bool = False) -> None:
-            act()
-
-        action.triggered.connect(run)
+    def _act(self, menu: QMenu, name: str, act: Callable[[], object]) -> QAction:
+        action = _plain(menu, keymap().action(name).words, act)
+        action.setProperty(ID, name)
+        self._acts[name] = action
         return action
 
+    def _canvas_act(self, menu: QMenu, name: str) -> None:
+        self._act(menu, name, partial(self._run_on_canvas, name))
+
+    def _run_on_canvas(self, name: str) -> None:
+        self._window.build.canvas.setFocus()
+        self._window.build.canvas.keys.run(name)
+
+    @Slot()
+    def allow(self) -> None:
+        """Allow what changes blocks only where the person sees which ones, and say why not."""
+        elsewhere = "" if self._window.page == "build" else "Only on the Build page"
+        for name, action in self._acts.items():
+            if keymap().action(name).context == "canvas":
+                why_not = elsewhere or self._window.build.canvas.keys.why_not(name)
+                self._allow(action, why_not)
+        for number, (kind, words) in enumerate(_CELLS):
+            self._allow(self._acts[f"model.{kind}"], self._why_no_switch(number, words))
+
+    def _why_no_switch(self, number: int, words: str) -> str:
+        cells = {b.kind for b in self._session.project.graph} & {kind for kind, _ in _CELLS}
+        if not cells:
+            return "The model has no recurrent cells"
+        return f"They are {words} already" if cells == {_CELLS[number][0]} else ""
+
+    @staticmethod
+    def _allow(action: QAction, why_not: str) -> None:
+        action.setProperty(WHY_NOT, why_not)
+        action.setEnabled(not why_not)
+
+    # The menus
+
+    def _menu(self, title: str) -> QMenu:
+        menu = self.addMenu(f"&{title}")
+        menu.aboutToShow.connect(self.allow)
+        return menu
+
     def _file_menu(self) -> None:
-        menu = self.addMenu("File")
-        standard = QKeySequence.StandardKey
-        self._act(menu, "Start from…", self._window.show_gallery, QKeySequence(standard.New))
-        self._act(menu, "Open…", self._window.choose_open, QKeySequence(standard.Open))
+        menu, window = self._menu("File"), self._window
+        self._act(menu, "file.start", window.show_gallery)
+        self._act(menu, "file.open", window.choose_open)
         self._recent = menu.addMenu("Open recent")
         self._recent.aboutToShow.connect(self._fill_recent)
         menu.addSeparator()
-        self._act(menu, "Save", self._window.save, QKeySequence(standard.Save))
-        self._act(menu, "Save as…", self._window.save_as, QKeySequence(standard.SaveAs))
+        self._act(menu, "file.save", window.save)
+        self._act(menu, "file.save_as", window.save_as)
         menu.addSeparator()
-        self._act(menu, "Use your own data…", self._window.choose_data)
+        self._act(menu, "file.data", window.choose_data)
         menu.addSeparator()
-        self._act(menu, "Quit", self._window.close, QKeySequence(standard.Quit))
+        self._act(menu, "file.quit", window.close)
 
     def _edit_menu(self) -> None:
-        menu, canvas = self.addMenu("Edit"), self._window.build.canvas
-        standard = QKeySequence.StandardKey
-        self._undo = self._act(
-            menu, "Undo", self._session.document.undo, QKeySequence(standard.Undo)
-        )
-        self._redo = self._act(menu, "Redo", self._session.document.redo, "Ctrl+Shift+Z", "Ctrl+Y")
+        menu = self._menu("Edit")
+        self._act(menu, "edit.undo", self._session.document.undo)
+        self._act(menu, "edit.redo", self._session.document.redo)
         menu.addSeparator()
-        # The canvas takes these keys itself while it has the focus; the menu only names them.
-        self._on_blocks = [
-            self._act(menu, f"{words}\t{keys}", act)
-            for words, keys, act in (
-                ("Cut", "Ctrl+X", canvas.cut),
-                ("Copy", "Ctrl+C", canvas.copy),
-                ("Duplicate", "Ctrl+D", canvas.duplicate),
-                ("Delete", "Del", canvas.delete_selection),
-            )
-        ]
-        self._on_canvas = [
-            self._act(menu, "Paste\tCtrl+V", canvas.paste),
-            self._act(menu, "Select all\tCtrl+A", canvas.select_all),
-        ]
+        for name in _EDITING:
+            self._canvas_act(menu, f"canvas.{name}")
         menu.addSeparator()
-        self._act(menu, "Find an action…", self._window.find_action, "Ctrl+K")
-        menu.aboutToShow.connect(self._allow_edits)
-
-    def _allow_edits(self) -> None:
-        """Allow what changes blocks only where the person sees which ones."""
-        seen = self._window.page == "build"
-        some = bool(self._window.build.canvas.selection)
-        for action in self._on_canvas:
-            action.setEnabled(seen)
-        for action in self._on_blocks:
-            action.setEnabled(seen and some)
+        self._act(menu, "edit.find", self._window.find_action)
+        self._act(menu, "edit.keys", self._window.show_keys)
 
     def _view_menu(self) -> None:
-        menu = self.addMenu("View")
-        for number, (key, title) in enumerate(self._window.titles().items(), 1):
-            self._act(menu, title, partial(self._window.show_page, key), f"Ctrl+{number}")
+        menu, window = self._menu("View"), self._window
+        for key, _ in _PAGES:
+            self._act(menu, f"page.{key}", partial(window.show_page, key))
         menu.addSeparator()
-        colours, group = menu.addMenu("Colours"), QActionGroup(self)
-        for mode, words in (("system", "As the system"), ("dark", "Dark"), ("light", "Light")):
-            action = self._act(colours, words, partial(self._window.set_mode, mode))
+        self._act(menu, "view.outline", window.show_outline)
+        self._act(menu, "view.next_part", partial(window.go_to_part, 1))
+        self._act(menu, "view.previous_part", partial(window.go_to_part, -1))
+        menu.addSeparator()
+        self._colours(menu.addMenu("Colours"))
+        menu.addSeparator()
+        self._canvas_act(menu, "canvas.fit")
+        self._act(menu, "view.reset_page", window.reset_page)
+
+    def _colours(self, menu: QMenu) -> None:
+        group = QActionGroup(self)
+        for mode, _ in _COLOURS:
+            action = self._act(menu, f"colours.{mode}", partial(self._window.set_mode, mode))
             action.setCheckable(True)
             action.setChecked(themes().mode == mode)
             group.addAction(action)
-        colours.addSeparator()
-        safe = colours.addAction("Colour-blind safe")
+        menu.addSeparator()
+        safe = self._act(menu, "colours.safe", self._set_safe)
         safe.setCheckable(True)
         safe.setChecked(themes().safe_colours)
-        safe.toggled.connect(self._window.set_safe_colours)
-        menu.addSeparator()
-        self._act(menu, "Fit the graph", self._window.build.canvas.fit)
-        self._act(menu, "Reset this page", self._window.reset_page)
+
+    def _set_safe(self) -> None:
+        self._window.set_safe_colours(self._acts["colours.safe"].isChecked())
 
     def _model_menu(self) -> None:
-        menu = self.addMenu("Model")
-        for kind, words in CELLS:
-            self._act(menu, f"Change cells to {words}", partial(self._switch_cells, kind))
+        menu = self._menu("Model")
+        for kind, _ in _CELLS:
+            self._act(menu, f"model.{kind}", partial(self._switch_cells, kind))
         identity = partial(self._switch_cells, "rnn", nonlinearity="relu", init="identity")
-        self._act(menu, "Change cells to ReLU RNN with identity start", identity)
+        self._act(menu, "model.identity", identity)
         menu.addSeparator()
-        self._act(menu, "Tidy the graph", self._window.build.canvas.tidy)
+        self._canvas_act(menu, "canvas.tidy")
+        for group in dict.fromkeys(action.group for action in CANVAS_ACTIONS):
+            inner = menu.addMenu(group)
+            for action in CANVAS_ACTIONS:
+                if action.group == group and action.id not in self._acts:
+                    self._canvas_act(inner, action.id)
+            inner.menuAction().setVisible(not inner.isEmpty())
 
     def _switch_cells(self, kind: str, **params: str) -> None:
         """Turn every recurrent block into another kind, in one step."""
@@ -136,20 +216,31 @@ class Menus(QMenuBar):
         document.apply(switch_cells(document.project.graph, kind, **params))
 
     def _run_menu(self) -> None:
-        menu = self.addMenu("Run")
-        self._act(menu, "Train or pause", self._window.transport.toggle, "P")
-        self._act(menu, "One training step", self._session.step, ".")
-        self._act(menu, "Stop with a checkpoint", self._session.stop, "Shift+P")
+        menu = self._menu("Run")
+        self._act(menu, "run.toggle", self._window.transport.toggle)
+        self._act(menu, "run.step", self._session.step)
+        self._act(menu, "run.stop", self._session.stop)
 
     def _help_menu(self) -> None:
-        menu = self.addMenu("Help")
-        self._act(menu, "Show the tour", self._window.tour.start)
-        self._act(menu, "What works on this computer", self._window.show_doctor)
-        self._act(menu, "About SeqStudio", self._window.show_about)
+        menu = self._menu("Help")
+        self._act(menu, "help.keys", self._window.show_key_sheet)
+        self._act(menu, "help.tour", self._window.tour.start)
+        self._act(menu, "help.doctor", self._window.show_doctor)
+        self._act(menu, "help.about", self._window.show_about)
 
     def _fill_recent(self) -> None:
         self._recent.clear()
         for name in self._window.recent_names():
-            self._act(self._recent, name, partial(self._window.open_any, name))
+            _plain(self._recent, name, partial(self._window.open_any, name))
         if self._recent.isEmpty():
             self._recent.addAction("None yet").setEnabled(False)
+
+
+def _plain(menu: QMenu, words: str, act: Callable[[], object]) -> QAction:
+    action = menu.addAction(words)
+
+    def run(_checked: bool = False) -> None:
+        act()
+
+    action.triggered.connect(run)
+    return action

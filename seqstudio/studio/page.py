@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Slot
+from PySide6.QtCore import QByteArray, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 from typing_extensions import override
@@ -56,6 +56,19 @@ class Page(QMainWindow):
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock
+
+    def parts(self) -> list[QWidget]:
+        """Return what stands on the page now, in reading order."""
+        docks = [dock for dock in self.findChildren(QDockWidget) if not dock.isHidden()]
+        found = [dock.widget() for dock in docks]
+        centre = self.centralWidget()
+        if centre.maximumWidth() > 0:
+            found.append(centre)
+        return sorted(found, key=self._reading_order)
+
+    def _reading_order(self, part: QWidget) -> tuple[int, int]:
+        corner = part.mapTo(self, QPoint())
+        return corner.x(), corner.y()
 
     def size_docks(self, docks: list[QDockWidget], sizes: list[int], way: Qt.Orientation) -> None:
         """Give docks their sizes at the first showing: before it Qt does not know the page."""

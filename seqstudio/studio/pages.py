@@ -14,6 +14,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.records.readings import GradientReading, Metrics
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.deck import Deck
+from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
 from seqstudio.studio.inspector import Inspector
 from seqstudio.studio.listen import (
@@ -24,6 +25,7 @@ from seqstudio.studio.listen import (
     PianoRollPanel,
     WritePanel,
 )
+from seqstudio.studio.outline import Outline
 from seqstudio.studio.page import Page
 from seqstudio.studio.palette import WIDEST, Palette
 from seqstudio.studio.panels.attention import AttentionPanel
@@ -37,6 +39,7 @@ from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.panels.through_time import ThroughTimePanel
 from seqstudio.studio.panels.unrolled import UnrolledPanel
 from seqstudio.studio.session import ACTIVE, Session
+from seqstudio.studio.sides import OUTLINE, LeftSide
 from seqstudio.studio.theme import theme
 
 LIVE_MS = 250
@@ -52,14 +55,15 @@ class BuildPage(Page):
         super().__init__("build", self.canvas)
         self.home = self.canvas
         self.session = session
-        self.palette_side = Palette()
+        self.palette_side, self.outline = Palette(), Outline(session.document, self.canvas)
+        self.side = LeftSide(self.palette_side, self.outline)
         self.inspector = Inspector(session.document)
         self.gallery = Gallery()
         self.code, self.data = CodePanel(session), DataPanel(session)
         self.curves = CurvesPanel(session)
         self.unrolled = UnrolledPanel(session)
         self.deck = Deck([self.unrolled, self.curves, self.code, self.data])
-        left = self.add(self.palette_side, Area.LeftDockWidgetArea, title="Blocks")
+        left = self.add(self.side, Area.LeftDockWidgetArea, title="Blocks")
         right = self.add(self.inspector, Area.RightDockWidgetArea, title="Inspector")
         self.start_dock = self.add(self.gallery, Area.RightDockWidgetArea, title="Start from")
         below = self.add(self.deck, Area.BottomDockWidgetArea, title="Below")
@@ -104,17 +108,17 @@ class BuildPage(Page):
         """Give the canvas its room where the window is narrow: a rail of icons for the palette."""
         super().resizeEvent(event)
         wide = event.size().width() >= NARROW * max(1.0, theme().scale)
-        if wide == self.palette_side.narrow:
+        if wide == self.side.narrow:
             self._fit_sides(wide)
 
     def _fit_sides(self, wide: bool) -> None:
-        self.palette_side.set_rail(not wide)
+        self.side.set_rail(not wide)
         for side in (self.inspector, self.gallery):
             least = NARROW_SIDE * max(1.0, theme().scale)
             side.setMinimumWidth(theme().metric("inspector") if wide else round(least))
             side.setMaximumWidth(max(WIDEST, side.minimumWidth()))
         if self.isVisible():
-            sides = [self.palette_side.minimumWidth(), self.inspector.minimumWidth()]
+            sides = [self.side.minimumWidth(), self.inspector.minimumWidth()]
             docks = [self.blocks_dock, self.inspector_dock, self.start_dock]
             self.resizeDocks(docks, [*sides, sides[1]], Qt.Orientation.Horizontal)
 
@@ -123,7 +127,7 @@ class BuildPage(Page):
         """Put all docks back; the inspector stands where the gallery would."""
         super().reset()
         self.show_gallery(False)
-        self._fit_sides(wide=not self.palette_side.narrow)
+        self._fit_sides(wide=not self.side.narrow)
 
     def show_gallery(self, on: bool) -> None:
         """Show the gallery in the place of the inspector, or the other way round."""
@@ -131,6 +135,11 @@ class BuildPage(Page):
         self.inspector_dock.setVisible(not on)
         if on:
             self.gallery.show_current(self.session.project.template)
+
+    def show_outline(self) -> None:
+        """Show the outline and give it the keys."""
+        self.side.choose(OUTLINE)
+        give_focus(self.outline)
 
     @Slot()
     def _close_gallery(self) -> None:

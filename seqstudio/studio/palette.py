@@ -64,7 +64,7 @@ class Palette(QWidget):
         self._find = IconButton("search", "Add a block", key="Space", size=32, parent=self)
         self._find.clicked.connect(self.search_wanted)
         self._find.hide()
-        self.narrow = False
+        self.narrow, self._titled = False, True
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -89,10 +89,15 @@ class Palette(QWidget):
         """Return the kinds that the search leaves, in palette order."""
         return [kind for kind, item in self.tree.blocks.items() if not item.isHidden()]
 
+    def set_titled(self, *, on: bool) -> None:
+        """Show the heading, or leave it to what stands around."""
+        self._titled = on
+        self._header.setVisible(on and not self.narrow)
+
     def set_rail(self, narrow: bool) -> None:
         """Become a rail of icons for a narrow window, or a full list again."""
         self.narrow = narrow
-        self._header.setVisible(not narrow)
+        self._header.setVisible(self._titled and not narrow)
         self.search.setVisible(not narrow)
         self._find.setVisible(narrow)
         self.tree.set_rail(narrow)

@@ -10,21 +10,34 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import Problem, Report
+from seqstudio.studio.keys import caps, follow_keys, keymap
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import ElidedLabel, Label
 
 CAP_PAD, CAP_GAP, WORD_GAP, HINT_GAP = 5, 3, 6, 18  # pixels
 SAID_MS = 6000
+# Actions whose keys a page tells, with words for this place; gestures are written out.
 HINTS = {
-    "build": (("Space", "add a block"), ("W", "wire"), ("Del", "delete"), ("Ctrl Z", "undo"),
-              ("P", "train"), ("Ctrl K", "find an action")),
-    "train": (("P", "train, pause"), (".", "one step"), ("Shift P", "stop"),
-              ("Ctrl K", "find an action")),
-    "inside": (("← →", "sequence time"), ("Shift ← →", "training step"), ("End", "live")),
-    "listen": (("Space", "play, pause"), ("Ctrl wheel", "zoom")),
+    "build": (("canvas.add", "add a block"), ("canvas.start_wire", "wire"),
+              ("canvas.delete", "delete"), ("edit.undo", "undo"), ("run.toggle", "train"),
+              ("edit.find", "find an action"), ("help.keys", "all keys")),
+    "train": (("run.toggle", "train, pause"), ("run.step", "one step"), ("run.stop", "stop"),
+              ("edit.find", "find an action"), ("help.keys", "all keys")),
+    "inside": (("clocks.time_back clocks.time_on", "sequence time"),
+               ("clocks.step_back clocks.step_on", "training step"), ("clocks.live", "live")),
+    "listen": (("roll.play", "play, pause"), ("Ctrl wheel", "zoom")),
     "learn": (("↑ ↓", "scroll"), ("Tab", "next button"), ("Enter", "press it")),
 }  # fmt: skip
+
+
+def hint_keys(told: str) -> str:
+    """Return the keys of a hint, apart by spaces: those in force where it names actions."""
+    if "." not in told:
+        return told
+    found = [caps(keys[0]) for keys in map(keymap().keys, told.split()) if keys]
+    shared = [*found[0][:-1]] if found else []  # two arrows with Shift: one Shift
+    return " ".join([*shared, *(keys[-1] for keys in found)])
 
 
 class StatusBar(QWidget):
@@ -41,6 +54,7 @@ class StatusBar(QWidget):
         self.session = session
         self._problem: Problem | None = None
         self._count = 0
+        self._page = ""
         self._tone = ("check", "success")
         self._icon = Label()
         self._left = ElidedLabel("", "small", "textMid")
@@ -59,6 +73,7 @@ class StatusBar(QWidget):
         self._said.timeout.connect(self._take_report)
         session.report_changed.connect(self._take_report)
         follow_theme(self)
+        follow_keys(self)
         self._take_report()
 
     @Slot(str)
@@ -70,7 +85,14 @@ class StatusBar(QWidget):
 
     def show_hints(self, page: str) -> None:
         """Show the keys that work on a page."""
-        self.hints.set_hints(HINTS.get(page, ()))
+        self._page = page
+        self.rekey()
+
+    @Slot()
+    def rekey(self) -> None:
+        """Tell the keys in force; an action without a key is left out."""
+        told = [(hint_keys(keys), words) for keys, words in HINTS.get(self._page, ())]
+        self.hints.set_hints([hint for hint in told if hint[0]])
 
     @Slot()
     def _take_report(self) -> None:

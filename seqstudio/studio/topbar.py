@@ -10,11 +10,13 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenuBar, QWidget
 from typing_extensions import override
 
+from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import ElidedLabel, Label, Segments
 
 MARK = 20
 FIND_WIDTH = 190
+FIND = "edit.find"
 ICON_SIDES = (16, 24, 32, 48, 64, 128, 256)
 
 
@@ -72,10 +74,16 @@ class FindButton(QAbstractButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setText("Find an action")
-        self.setToolTip("Find an action by its name and run it (Ctrl+K)")
         self.setAccessibleName("Find an action")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         follow_theme(self)
+        follow_keys(self)
+
+    @Slot()
+    def rekey(self) -> None:
+        """Tell the key in force."""
+        self.setToolTip(keymap().named("Find an action by its name and run it", FIND))
+        self.restyle()
 
     @override
     def sizeHint(self) -> QSize:
@@ -101,12 +109,12 @@ class FindButton(QAbstractButton):
             painter.setFont(style.font("small"))
             painter.drawText(words, middle, self.text())
             painter.setFont(style.font("axis"))
-            painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, "Ctrl+K")
+            painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, keymap().text(FIND))
 
     @Slot()
     def restyle(self) -> None:
         """Take size and colours from the theme in force."""
-        wide = self.fontMetrics().horizontalAdvance("Find an action  Ctrl+K") + 52
+        wide = self.fontMetrics().horizontalAdvance(f"{self.text()}  {keymap().text(FIND)}") + 52
         self.setFixedSize(max(FIND_WIDTH, wide), theme().metric("field"))
         self.update()
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
 from seqstudio.document.settings import TrainingSettings
+from seqstudio.studio.keys import Action, follow_keys, keymap
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, SliderField, StatValue
@@ -29,6 +30,12 @@ TIPS = {
 }
 CLIP_LOW = 0.01
 
+ACTIONS = (
+    Action("run.toggle", "Train or pause", "Run", ("P",)),
+    Action("run.step", "One training step", "Run", (".", "Ctrl+.")),
+    Action("run.stop", "Stop with a checkpoint", "Run", ("Shift+P",)),
+)
+
 
 class Transport(QWidget):
     """A row that is always visible.
@@ -43,12 +50,11 @@ class Transport(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.play = Button("Train", kind="primary", icon="play", key="P", parent=self)
+        keymap().declare(ACTIONS)
+        self.play = Button("Train", kind="primary", icon="play", parent=self)
         self.play.setAccessibleName("Train or pause")
-        self.step = IconButton("step", "Do one training step", key=".", size=32, glyph=20)
-        self.stop = IconButton(
-            "stop", "Stop and keep a checkpoint", key="Shift+P", size=32, glyph=20
-        )
+        self.step = IconButton("step", "Do one training step", size=32, glyph=20)
+        self.stop = IconButton("stop", "Stop and keep a checkpoint", size=32, glyph=20)
         self.run = ComboField((), name="Run", parent=self)
         self.device = ComboField(
             (("auto", "auto"), ("cpu", "cpu"), ("cuda", "cuda"), ("mps", "mps")),
@@ -80,7 +86,7 @@ class Transport(QWidget):
         self._lay_out()
         self._connect()
         follow_theme(self)
-        self._show_state(session.state)
+        follow_keys(self)
         self._show_settings()
 
     def _lay_out(self) -> None:
@@ -170,12 +176,19 @@ class Transport(QWidget):
         first = state == "idle"
         self.play.set_icon("pause" if running else "play")
         self.play.setText("Train" if first else "")
-        self.play.setToolTip("Pause (P)" if running else "Train (P)")
+        self.play.setToolTip(keymap().named("Pause" if running else "Train", "run.toggle"))
         self.play.setFixedSize(112 if first else 44, 32)
         self.stop.setEnabled(state in ACTIVE)
         self.device.setEnabled(state not in ACTIVE)
         self._show_runs()
         self._show_numbers()
+
+    @Slot()
+    def rekey(self) -> None:
+        """Tell the keys in force in the tool tips."""
+        self.step.set_key(keymap().text("run.step"))
+        self.stop.set_key(keymap().text("run.stop"))
+        self._show_state(self.session.state)
 
     @Slot(object)
     def _project_changed(self, _change: object) -> None:

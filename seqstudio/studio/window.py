@@ -27,11 +27,14 @@ from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import ReplaceProject
 from seqstudio.document.project import SUFFIX
-from seqstudio.studio.actions_search import ActionsSearch
+from seqstudio.studio.actions_search import ActionsSearch, Recent
 from seqstudio.studio.banner import Banner
 from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import FaultCatcher
+from seqstudio.studio.focus import go_on
 from seqstudio.studio.gallery import template_for
+from seqstudio.studio.keys.dialog import KeysDialog
+from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
@@ -91,7 +94,8 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self.toasts = ToastStack(self)
         self.tour = Tour(self)
-        self.menus = Menus(self)
+        self.menus = Menus(self, settings)
+        self.recent_actions = Recent(settings)
         self.top = TopBar(self.menus, self.switch)
         self.setMenuWidget(self.top)
         self._connect()
@@ -150,6 +154,7 @@ class MainWindow(QMainWindow):
         self.build.data.file_wanted.connect(self.choose_data)
         self.build.canvas.message.connect(self.status.say)
         self.build.inspector.message.connect(self.status.say)
+        self.build.outline.message.connect(self.status.say)
         self.build.canvas.report_changed.connect(self.status.show_report)
         self.build.canvas.report_changed.connect(self.build.inspector.set_report)
         self.status.problem_chosen.connect(self._show_problem)
@@ -371,7 +376,28 @@ class MainWindow(QMainWindow):
     @Slot()
     def find_action(self) -> None:
         """Open the search for actions."""
-        ActionsSearch(self.menus, self).open_below(self.top.find_button)
+        ActionsSearch(self, self.recent_actions).open_below(self.top.find_button)
+
+    def show_keys(self) -> None:
+        """Show the keys of all actions, to change them."""
+        KeysDialog(self).open()
+
+    def show_key_sheet(self) -> None:
+        """Show the sheet of keys over the window, or take it away."""
+        shown = self.findChildren(KeySheet)
+        for sheet in shown:
+            sheet.close()
+        if not shown:
+            KeySheet(self).show()
+
+    def show_outline(self) -> None:
+        """Show the model as a list of blocks, ports, wires and problems."""
+        self.show_page("build")
+        self.build.show_outline()
+
+    def go_to_part(self, by: int) -> None:
+        """Give the keyboard to the next part of the window, or with -1 to the one before."""
+        go_on([self.transport, *self.pages[self.page].parts(), self.clocks], by)
 
     def show_about(self) -> None:
         """Say what this is."""

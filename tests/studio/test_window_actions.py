@@ -46,7 +46,7 @@ def kinds(window: MainWindow) -> set[str]:
 def test_enter_runs_the_action_found(window: MainWindow, qtbot: QtBot) -> None:
     assert "rnn" in kinds(window)
     popup = search(window, qtbot, "to gru")
-    assert popup.shown_keys() == ["Model/Change cells to GRU"]
+    assert popup.shown_keys() == ["model.gru"]
     qtbot.keyClick(popup.search, Qt.Key.Key_Return)
     assert "gru" in kinds(window)
     assert "rnn" not in kinds(window)
@@ -70,11 +70,20 @@ def test_keys_stand_beside_the_words(window: MainWindow, qtbot: QtBot) -> None:
 
 def test_blocks_are_changed_only_where_they_are_seen(window: MainWindow, qtbot: QtBot) -> None:
     window.build.canvas.select_all()
-    assert search(window, qtbot, "delete").shown_keys() == ["Edit/Delete"]
-    window.findChild(ActionsSearch).close()
-    window.show_page("train")
+    popup = search(window, qtbot, "delete")
+    assert popup.shown_keys()[0] == "canvas.delete"
+    assert popup.current().why_not == ""
+    popup.close()
     qtbot.waitUntil(lambda: window.findChild(ActionsSearch) is None)
-    assert search(window, qtbot, "delete").shown_keys() == []
+    window.show_page("train")
+    popup = search(window, qtbot, "delete")
+    assert popup.shown_keys()[0] == "canvas.delete"
+    assert popup.current().why_not == "Only on the Build page"
+    before = window.session.project
+    qtbot.keyClick(popup.search, Qt.Key.Key_Return)
+    assert popup.isVisible(), "a grey line is not taken"
+    assert window.session.project is before
+    popup.close()
 
 
 def test_a_block_opens_at_its_code(window: MainWindow, qtbot: QtBot) -> None:

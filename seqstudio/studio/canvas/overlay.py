@@ -11,6 +11,7 @@ from seqstudio.blocks.check import Report
 from seqstudio.blocks.declaration import DataFacts, Shape
 from seqstudio.studio.canvas.block_item import draw_glyph
 from seqstudio.studio.canvas.scene import CanvasScene
+from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import IconButton
 
@@ -179,13 +180,13 @@ class CanvasTools(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.undo = IconButton("undo", "Undo", key="Ctrl+Z", parent=self)
-        self.redo = IconButton("redo", "Redo", key="Ctrl+Shift+Z", parent=self)
+        self.undo = IconButton("undo", "Undo", parent=self)
+        self.redo = IconButton("redo", "Redo", parent=self)
         self.tidy = IconButton("tidy", "Tidy", parent=self)
-        self.fit = IconButton("fit", "Fit everything", key="Home", parent=self)
-        self.smaller = _word_button("−", "Zoom out (−)", self)
-        self.zoom = _word_button("100 %", "Zoom to 100 % (Ctrl+0)", self)
-        self.larger = _word_button("+", "Zoom in (+)", self)
+        self.fit = IconButton("fit", "Fit everything", parent=self)
+        self.smaller = _word_button("−", "Zoom out", self)
+        self.zoom = _word_button("100 %", "Zoom to 100 %", self)
+        self.larger = _word_button("+", "Zoom in", self)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 2, 4, 2)
         row.setSpacing(2)
@@ -194,6 +195,21 @@ class CanvasTools(QFrame):
         for words in (self.smaller, self.zoom, self.larger):
             row.addWidget(words)
         follow_theme(self)
+        follow_keys(self)
+
+    @Slot()
+    def rekey(self) -> None:
+        """Tell the keys in force in the tool tips."""
+        for button, name in (
+            (self.undo, "edit.undo"),
+            (self.redo, "edit.redo"),
+            (self.tidy, "canvas.tidy"),
+            (self.fit, "canvas.fit"),
+            (self.smaller, "canvas.zoom_out"),
+            (self.zoom, "canvas.reset_zoom"),
+            (self.larger, "canvas.zoom_in"),
+        ):
+            button.setToolTip(keymap().named(button.accessibleName(), name))
 
     def tell_zoom(self, zoom: float) -> None:
         """Show the zoom as a percentage."""
@@ -223,8 +239,7 @@ class CanvasTools(QFrame):
 def _word_button(text: str, tip: str, parent: QWidget) -> QToolButton:
     button = QToolButton(parent)
     button.setText(text)
-    button.setToolTip(tip)
-    button.setAccessibleName(tip.partition(" (")[0])
+    button.setAccessibleName(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
 

@@ -10,7 +10,17 @@ looks keys up here, never in literals. The innermost context wins: on the canvas
 first.
 """
 
-from seqstudio.studio.keys.action import Action, Context, key_text, pressed
-from seqstudio.studio.keys.keymap import Keymap, follow_keys, keymap
+from seqstudio.studio.keys.action import Action, Context, caps, key_text, pressed
+from seqstudio.studio.keys.keymap import Keymap, follow_keys, keymap, takes
 
-__all__ = ["Action", "Context", "Keymap", "follow_keys", "key_text", "keymap", "pressed"]
+__all__ = [
+    "Action",
+    "Context",
+    "Keymap",
+    "caps",
+    "follow_keys",
+    "key_text",
+    "keymap",
+    "pressed",
+    "takes",
+]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-Context = Literal["window", "canvas", "clocks", "field", "chart", "roll"]
+Context = Literal["window", "canvas", "clocks", "field", "chart", "roll", "runs"]
 Key = str | QKeySequence.StandardKey
 _K = Qt.Key
 _MODIFIERS = (_K.Key_Shift, _K.Key_Control, _K.Key_Alt, _K.Key_Meta, _K.Key_AltGr,
               _K.Key_CapsLock, _K.Key_NumLock, _K.Key_unknown)  # fmt: skip
+
+_SIGNS = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "Return": "Enter", "-": "−"}
+_MAC_SIGNS = {"Ctrl": "⌘", "Shift": "⇧", "Alt": "⌥", "Meta": "⌃"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ def key_text(text: str) -> str:
     if sequence.count() != 1 or sequence[0].key() in _MODIFIERS:
         return ""
     return sequence.toString(QKeySequence.SequenceFormat.PortableText)
+
+
+def caps(key: str) -> tuple[str, ...]:
+    """Return what stands on the keys to hold down: ("Ctrl", "Shift", "←")."""
+    names = [*key[:-1].split("+"), "+"] if key.endswith("+") else key.split("+")
+    signs = _SIGNS | (_MAC_SIGNS if sys.platform == "darwin" else {})
+    return tuple(signs.get(name, name) for name in names if name)
 
 
 def pressed(event: QKeyEvent) -> tuple[str, ...]:

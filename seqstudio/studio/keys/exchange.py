@@ -11,7 +11,7 @@ from seqstudio.studio.keys.action import key_text
 from seqstudio.studio.keys.presets import PRESETS, SEQSTUDIO
 
 FORMAT, VERSION = "seqstudio keys", 1
-LONGEST = 200_000  # characters of a file
+LONGEST = 1_000_000  # characters of a file
 MOST_ACTIONS, MOST_KEYS, LONGEST_KEY = 1_000, 8, 60
 HINT = "Choose a file that was made with Export in Keyboard shortcuts"
 

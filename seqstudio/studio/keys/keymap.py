@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from PySide6.QtCore import SIGNAL, QCoreApplication, QObject, QSettings, Signal
-from PySide6.QtGui import QKeySequence
+from PySide6.QtCore import SIGNAL, QCoreApplication, QEvent, QObject, QSettings, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication
 
-from seqstudio.studio.keys.action import Action, Context, key_text
+from seqstudio.studio.keys.action import Action, Context, key_text, pressed
 from seqstudio.studio.keys.exchange import KeysFile, KeysFileError, read_keys, written_keys
 from seqstudio.studio.keys.presets import PRESETS, SEQSTUDIO
 
@@ -37,7 +37,11 @@ class Keymap(QObject):
 
     def declare(self, actions: Iterable[Action]) -> None:
         """Take actions in; those that are there already keep their place."""
-        self._actions |= {action.id: action for action in actions}
+        fresh = {action.id: action for action in actions}
+        new = not fresh.keys() <= self._actions.keys()
+        self._actions |= fresh
+        if new:
+            self.changed.emit()
 
     def use(self, settings: QSettings | None) -> None:
         """Take the keys of the settings and keep changes there; None starts from the defaults."""
@@ -220,6 +224,17 @@ def native(key: str) -> str:
     """Return a key as this system writes it."""
     sequence = QKeySequence(key, QKeySequence.SequenceFormat.PortableText)
     return sequence.toString(QKeySequence.SequenceFormat.NativeText)
+
+
+def takes(event: QEvent, context: Context) -> bool:
+    """Take a key that means something in a context before the window's shortcuts see it.
+
+    For `event` of the widget that has the focus: it then gets the key as a usual press.
+    """
+    if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+        return False
+    event.setAccepted(bool(keymap().found(context, pressed(event))))
+    return event.isAccepted()
 
 
 class _Rekeyed(Protocol):

@@ -120,6 +120,11 @@ class IconButton(QToolButton):
         self.setToolTip(f"{tip} ({self._key})" if self._key else tip)
         self.setAccessibleName(tip)
 
+    def set_key(self, key: str) -> None:
+        """Tell another key in the tool tip."""
+        self._key = key
+        self.set_tip(self.accessibleName())
+
     def set_icon(self, name: str) -> None:
         """Show another icon (play and pause share one button)."""
         if name != self._icon_name:

@@ -1,0 +1,329 @@
+"""The outline: the model as a tree of blocks, ports, wires and problems.
+
+The same document as on the canvas, for those who cannot see or use a canvas, and to find a block
+among many. Selection goes both ways; connecting, renaming and deleting work here too, inside
+blocks as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QMenu,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+from typing_extensions import override
+
+from seqstudio.blocks import editing
+from seqstudio.core.errors import SeqError
+from seqstudio.document.document import Document
+from seqstudio.document.edits import Connect, Disconnect, Edit, RenameBlock, Within
+from seqstudio.studio.canvas.menus import Entry, QuickMenu
+from seqstudio.studio.keys import keymap, pressed
+from seqstudio.studio.outline_rows import Row, children, connections, wire_words
+from seqstudio.studio.theme import follow_theme, icon, theme
+
+if TYPE_CHECKING:
+    from seqstudio.studio.canvas import CanvasView
+
+_ROW = Qt.ItemDataRole.UserRole
+_LATER_MS = 30
+_USED = ("canvas.rename", "canvas.delete", "canvas.delete_plainly", "canvas.start_wire",
+         "canvas.open")  # fmt: skip
+
+
+class Outline(QWidget):
+    """Blocks in running order, each with its ports, wires, problems and what is inside.
+
+    Signals:
+        message: One line for the person: what was done or why not.
+
+    Attributes:
+        tree: The tree; each of its rows has an accessible name.
+        menu: The open menu of what a port can be connected to, or None.
+    """
+
+    message = Signal(str)
+
+    def __init__(
+        self, document: Document, canvas: CanvasView, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Outline")
+        self._document, self._canvas = document, canvas
+        self.menu: QuickMenu | None = None
+        self.tree = _Tree(self)
+        self._items: dict[tuple[str, ...], QTreeWidgetItem] = {}
+        self._closed: set[tuple[str, ...]] = set()
+        self._filling = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.tree)
+        self._later = QTimer(self, interval=_LATER_MS)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.refresh)
+        canvas.report_changed.connect(self._report_changed)
+        canvas.selection_changed.connect(self._show_selection)
+        self.tree.itemSelectionChanged.connect(self._select)
+        self.tree.itemChanged.connect(self._renamed)
+        self.tree.key_pressed.connect(self.act)
+        self.tree.menu_wanted.connect(self._open_menu)
+        self.tree.itemExpanded.connect(self._opened)
+        self.tree.itemCollapsed.connect(self._folded)
+        follow_theme(self)
+
+    # What is shown
+
+    @Slot()
+    def _report_changed(self) -> None:
+        if self.isVisible():
+            self._later.start()
+
+    @override
+    def showEvent(self, event: QShowEvent, /) -> None:
+        """Show the model as it is now: a hidden outline does not follow it."""
+        super().showEvent(event)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the model as it is now; what is open and chosen stays so."""
+        here = self.row()
+        self._filling = True
+        self.tree.clear()
+        self._items = {}
+        report = self._canvas.report
+        self._add(None, children(None, self._document.project.graph, report))
+        self._filling = False
+        self._show_selection()
+        if here is not None and here.key in self._items:
+            item = self._items[here.key]
+            self.tree.setCurrentItem(item, 0, QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    def _add(self, parent: QTreeWidgetItem | None, rows: Iterable[Row]) -> None:
+        for row in rows:
+            item = QTreeWidgetItem(parent or self.tree.invisibleRootItem(), [row.text])
+            item.setData(0, _ROW, row)
+            item.setData(0, Qt.ItemDataRole.AccessibleTextRole, row.told)
+            item.setToolTip(0, row.told)
+            flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+            item.setFlags(flags | (Qt.ItemFlag.ItemIsEditable if row.kind == "block" else flags))
+            item.setIcon(0, icon(row.icon, 14, row.tone))
+            item.setForeground(0, theme().color("textHi" if row.kind == "block" else "textMid"))
+            self._items[row.key] = item
+            self._add(item, row.rows)
+            item.setExpanded(row.open != (row.key in self._closed))
+
+    @Slot(QTreeWidgetItem)
+    def _opened(self, item: QTreeWidgetItem) -> None:
+        self._remember(item, opened=True)
+
+    @Slot(QTreeWidgetItem)
+    def _folded(self, item: QTreeWidgetItem) -> None:
+        self._remember(item, opened=False)
+
+    def _remember(self, item: QTreeWidgetItem, *, opened: bool) -> None:
+        row = _row_of(item)
+        if row is None or self._filling:
+            return
+        if opened == row.open:
+            self._closed.discard(row.key)
+        else:
+            self._closed.add(row.key)
+
+    def row(self) -> Row | None:
+        """Return the row that has the keyboard, None before there is one."""
+        return _row_of(self.tree.currentItem())
+
+    def item(self, *key: str) -> QTreeWidgetItem:
+        """Return the item of a row by its key: ids of blocks, then "in:x", "out:y" and the like.
+
+        Raises:
+            KeyError: There is no such row.
+        """
+        return self._items[key]
+
+    # Selection, both ways
+
+    @Slot()
+    def _select(self) -> None:
+        if self._filling:
+            return
+        rows = [_row_of(item) for item in self.tree.selectedItems()]
+        self._filling = True
+        self._canvas.select(row.block for row in rows if row is not None and not row.path)
+        self._filling = False
+
+    @Slot()
+    def _show_selection(self) -> None:
+        if self._filling or not self.isVisible():
+            return
+        self._filling = True
+        chosen = set(self._canvas.selection)
+        for key, item in self._items.items():
+            item.setSelected(len(key) == 1 and key[0] in chosen)
+        first = next((self._items[key,] for key in self._canvas.selection
+                      if (key,) in self._items), None)  # fmt: skip
+        if first is not None:
+            keep = QItemSelectionModel.SelectionFlag.NoUpdate
+            self.tree.setCurrentItem(first, 0, keep)
+            self.tree.scrollToItem(first)
+        self._filling = False
+
+    # Actions
+
+    @Slot(str)
+    def act(self, name: str) -> None:
+        """Run an action of the canvas on the chosen row."""
+        row = self.row()
+        if row is None:
+            return
+        match name:
+            case "canvas.start_wire":
+                self.connect_to()
+            case "canvas.rename":
+                self.tree.editItem(self._items[row.block_key], 0)
+            case "canvas.delete" | "canvas.delete_plainly":
+                self._delete(row, heal=name == "canvas.delete")
+            case "canvas.open":
+                self._show_on_canvas(row)
+
+    def connect_to(self) -> None:
+        """Offer what the chosen port, or the first port of the chosen block, can be wired to."""
+        row = self.row()
+        if row is None or not row.block:
+            self.message.emit("Choose a block or a port first")
+            return
+        graph = self._document.project.graph.at(row.path)
+        wires = {str(place): wire for place, wire in enumerate(connections(graph, row))}
+        if not wires:
+            self.message.emit("Nothing here fits; add a block first")
+            return
+        entries = [
+            Entry(key, wire_words(graph, wire, row.block), "", "Connect to", "split")
+            for key, wire in wires.items()
+        ]
+        self.menu = QuickMenu(entries, f"Connect {row.text} to", self)
+
+        def take(key: str) -> None:
+            self.menu = None
+            if self._do(row, Connect(wires[key])):
+                self.message.emit(f"{row.text}: {wire_words(graph, wires[key], row.block)}")
+
+        self.menu.chosen.connect(take)
+        self.menu.dismissed.connect(self._menu_gone)
+        spot = self.tree.visualItemRect(self.tree.currentItem()).bottomLeft()
+        self.menu.popup_at(self.tree.viewport().mapToGlobal(spot + QPoint(16, 2)))
+
+    @Slot()
+    def _menu_gone(self) -> None:
+        self.menu = None
+
+    def _delete(self, row: Row, *, heal: bool) -> None:
+        graph = self._document.project.graph.at(row.path)
+        if row.wire is not None:
+            if self._do(row, Disconnect(row.wire)):
+                self.message.emit("Wire taken away")
+        elif row.kind == "block":
+            same = [_row_of(item) for item in self.tree.selectedItems()]
+            ids = [r.block for r in same if r and r.kind == "block" and r.path == row.path]
+            edit = editing.remove(graph, ids or [row.block], heal)
+            if self._do(row, edit):
+                self.message.emit(edit.label.replace("Delete", "Deleted"))
+        else:
+            self.message.emit("Choose a block or a wire to delete")
+
+    @Slot(QTreeWidgetItem)
+    def _renamed(self, item: QTreeWidgetItem) -> None:
+        row = _row_of(item)
+        if self._filling or row is None or row.kind != "block" or item.text(0) == row.text:
+            return
+        title = item.text(0).strip()
+        self._do(row, RenameBlock(row.block, "" if title == row.plain else title))
+        self._later.start()  # an empty name returns to the one of the kind
+
+    def _do(self, row: Row, edit: Edit) -> bool:
+        try:
+            return self._document.apply(Within(row.path, edit) if row.path else edit)
+        except SeqError as error:
+            self.message.emit(error.sentence())
+            return False
+
+    def _show_on_canvas(self, row: Row) -> None:
+        """Bring the block, or the block around it, into view and give the canvas the keys."""
+        block = row.path[0] if row.path else row.block
+        if block:
+            self._canvas.select((block,))
+            self._canvas.reveal((block,))
+            self._canvas.setFocus()
+
+    @Slot(QPoint)
+    def _open_menu(self, at: QPoint) -> None:
+        row = self.row()
+        if row is None or not row.block:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        words = {"canvas.start_wire": "Connect to…", "canvas.rename": "Rename",
+                 "canvas.delete": "Delete", "canvas.open": "Show on the canvas"}  # fmt: skip
+        for name, text in words.items():
+            told = "\t".join(filter(None, (text, keymap().text(name))))
+            menu.addAction(told).triggered.connect(lambda _=False, name=name: self.act(name))
+        menu.popup(at)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take icons and colours from the theme in force."""
+        back = theme().color("surface1").name()
+        self.tree.setStyleSheet(f"QTreeView {{ background: {back}; }}")
+        if self.isVisible():
+            self.refresh()
+
+
+class _Tree(QTreeWidget):
+    """The rows, and the keys of the canvas that work on them.
+
+    Signals:
+        key_pressed: Id of the action whose key was pressed.
+        menu_wanted: Point of the screen where a menu was asked for.
+    """
+
+    key_pressed = Signal(str)
+    menu_wanted = Signal(QPoint)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setHeaderHidden(True)
+        self.setIndentation(14)
+        self.setAccessibleName("Blocks, ports, wires and problems")
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setUniformRowHeights(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        name = keymap().found("canvas", pressed(event))
+        if name in _USED:
+            self.key_pressed.emit(name)
+        else:
+            super().keyPressEvent(event)
+
+    @override
+    def contextMenuEvent(self, event: QContextMenuEvent, /) -> None:
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        spot = self.visualItemRect(self.currentItem()).bottomLeft() if by_key else event.pos()
+        self.menu_wanted.emit(self.viewport().mapToGlobal(spot))
+
+
+def _row_of(item: QTreeWidgetItem | None) -> Row | None:
+    row = item.data(0, _ROW) if item is not None else None
+    return row if isinstance(row, Row) else None

@@ -22,6 +22,7 @@ from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
 from seqstudio.document.edits import SetSetting
+from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project, load_project, project_text
 from seqstudio.document.settings import DataSettings, TrainingSettings
 from seqstudio.records.messages import (
@@ -38,6 +39,7 @@ from seqstudio.records.messages import (
     Stop,
     Write,
 )
+from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.runtime.archive import RunInfo, list_runs, new_run_name, open_run
 from seqstudio.runtime.history import RunHistory
 from seqstudio.runtime.runner import Runner, ThreadRunner
@@ -118,6 +120,7 @@ class Session(QObject):
     state_changed = Signal(str)
     cursor_changed = Signal(object)
     notice = Signal(object)
+    peeked = Signal(object)
 
     def __init__(
         self, document: Document, *, threads: bool = False, parent: QObject | None = None
@@ -139,6 +142,7 @@ class Session(QObject):
         self._loading: Future[Dataset] | None = None
         self._loaded: tuple[DataSettings, Path | None] | None = None
         self._request = 0
+        self._peek: tuple[int, Graph] | None = None  # the newest wish and the graph it is about
         self._wanted = ""
         self._homes = RunHomes()
         self._removal: Removal | None = None
@@ -465,6 +469,26 @@ class Session(QObject):
         if self._held:
             self._send(SetProbeText(text))
 
+    def peek(self, path: tuple[str, ...], block: str, port: str) -> int:
+        """Ask what flows out of a port; `peeked` brings the answer if the graph is still the same.
+
+        Returns:
+            The number of the request.
+        """
+        self._request += 1
+        self._peek = self._request, self.project.graph
+        run = self.run_project
+        lent = run is not None and run.trains_like(run.with_graph(self.project.graph))
+        folder = str(self.runs_home / self.history.run) if lent and self._can_resume() else ""
+        text, base = project_text(self.project), str(self.base or "")
+        self._send(PeekAt(self._request, text, base, path, block, port, folder))
+        return self._request
+
+    def _take_peek(self, answer: Peeked | PeekFailed) -> None:
+        request, graph = self._peek or (0, None)
+        if answer.request == request and graph is self.project.graph:
+            self.peeked.emit(answer)
+
     def warm_up(self) -> None:
         """Load torch in the trainer process, so that Train answers at once."""
         self._runner.warm_up()
@@ -565,6 +589,10 @@ class Session(QObject):
         # Another run in view may have the same name, in another project: `_follows` tells.
         names = {"", self.history.run} if self._follows else {""}
         mine = [each.event for each in self._runner.drain() if each.run in names]
+        for event in mine:
+            if isinstance(event, (Peeked, PeekFailed)):
+                self._take_peek(event)
+        mine = [event for event in mine if not isinstance(event, (Peeked, PeekFailed))]
         if not mine:
             return
         seen = self.history.extend(mine)

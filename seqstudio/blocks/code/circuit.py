@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
 
-from seqstudio.blocks.code.lines import Line, call_lines, wrapped
+from seqstudio.blocks.code.formulas import formula, is_formula
+from seqstudio.blocks.code.lines import WIDTH, Line, call_lines, wrapped
 from seqstudio.blocks.code.variables import (
     Names,
     Variables,
@@ -100,7 +101,7 @@ class CircuitClass:
         yield Line("    def __init__(self) -> None:")
         yield Line("        super().__init__()")
         for node in self.plan.nodes:
-            if not is_stream(node):
+            if not is_stream(node) and not is_formula(node):
                 yield from self._made(node)
         for kept in self.plan.states:
             yield from call_lines(f"self.{kept.name} = ", kept.call, kept.block)
@@ -114,6 +115,12 @@ class CircuitClass:
     def statements(self, node: Node, lengths: bool = True, indent: int = 8) -> Iterator[Line]:
         """Yield the lines that run one block."""
         args = [self.value(ref) for ref in node.reads]
+        if is_formula(node):
+            target = ", ".join(self.vars.results(node))
+            plain = formula(node, args)
+            shown = f"torch.zeros_like({plain})  # muted" if node.muted else plain
+            yield Line(f"{' ' * indent}{target} = {shown}", (node.block,))
+            return
         if node.memory:
             args.append(self.before(node))
         args += self._named(node, lengths)
@@ -259,8 +266,8 @@ class CellClass(InnerClass):
 
     @override
     def axes(self) -> tuple[str, ...]:
-        own = self.plan.axis[-1:] if self.classes.padded else ""
-        return tuple(axis for axis in ARGUMENTS if axis in {*super().axes(), own})
+        wanted = {*super().axes(), self.plan.axis[-1:] if self.classes.padded else ""}
+        return tuple(axis for axis in ARGUMENTS if axis in wanted)
 
     @property
     def _ends(self) -> bool:
@@ -324,8 +331,9 @@ class CellClass(InnerClass):
     def _assigned(self, names: list[str], values: list[str]) -> Iterator[Line]:
         owners = tuple(kept.block for kept in self.plan.states)
         target = ", ".join(names)
-        if len(names) == 1:
-            yield Line(f"            {target} = {values[0]}", owners)
+        line = f"            {target} = {', '.join(values)}"
+        if len(line) <= WIDTH:
+            yield Line(line, owners)
             return
         yield from wrapped(f"{target} = (", values, ")", owners, 12)
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from seqstudio.blocks.check import Report, check, tied_embedding
 from seqstudio.blocks.code.circuit import CircuitClass, Classes, is_stream
+from seqstudio.blocks.code.formulas import is_formula
 from seqstudio.blocks.code.library import Import, import_lines, layers
 from seqstudio.blocks.code.lines import Code, Line, wrapped
 from seqstudio.blocks.declaration import DataFacts
@@ -121,7 +122,8 @@ class _File:
 
     def _before(self) -> Iterator[str]:
         yield _constants(self.facts, self.vocabulary)
-        wanted = {node.call.cls for node in self.plan.everything() if node.inner is None}
+        made = (n for n in self.plan.everything() if n.inner is None and not is_formula(n))
+        wanted = {node.call.cls for node in made}
         wanted |= {kept.call.cls for plan in _plans(self.plan) for kept in plan.states}
         yield from layers().needed(wanted)
 

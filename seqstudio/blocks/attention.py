@@ -241,15 +241,16 @@ def _attention_call(context: Context) -> Call:
     )
 
 
-def _stack_call(context: Context, causal: bool) -> Call:
+def _stack_call(context: Context, cls: str) -> Call:
+    causal = {"causal": context.on("causal")} if cls == "Transformer" else {}
     return Call(
-        "Transformer",
+        cls,
         {
             "width": context.width,
             "layers": context.integer("layers"),
             "heads": context.integer("heads"),
             "expansion": context.integer("expansion"),
-            "causal": causal,
+            **causal,
             "rotary": context.word("positions") == "rotary",
             "dropout": context.number("dropout"),
             **_optional(context),
@@ -423,7 +424,7 @@ TRANSFORMER = BlockKind(
     outputs=(OUT,),
     params=(LAYERS, HEADS, EXPANSION, CAUSAL, ROTARY, DROPOUT, NORM, WINDOW),
     shape=_shape("Transformer block"),
-    module=lambda c: _stack_call(c, c.on("causal")),
+    module=lambda c: _stack_call(c, "Transformer"),
     count=_block_count,
     summary=_stack_summary,
     equations=(
@@ -451,7 +452,7 @@ ENCODER_STACK = BlockKind(
     outputs=(OUT,),
     params=(LAYERS, HEADS, EXPANSION, ROTARY, DROPOUT, NORM, WINDOW),
     shape=_shape("Encoder stack"),
-    module=lambda c: _stack_call(c, False),
+    module=lambda c: _stack_call(c, "Encoder"),
     count=_block_count,
     summary=_stack_summary,
     equations=(

@@ -90,7 +90,7 @@ def _product_macs(context: Context) -> int:
 
 def _mixes_steps(context: Context) -> Sight:
     """Return "past" for a sum over steps: what is masked before it stays out of the sum."""
-    return "past" if isinstance(context.ins["in"].dims[-1], str) else "step"
+    return "past" if _own(context.ins["in"]) else "step"
 
 
 def _own(shape: Shape) -> bool:
@@ -299,7 +299,8 @@ SOFTMAX = BlockKind(
     summary=lambda c: (f"over {c.ins['in'].dims[-1]}",),
     equations=(r"y_i = e^{x_i} / \sum_j e^{x_j}",),
     source="Bridle 1990; lecture: attention weights (S77)",
-    help="Turns the numbers of the last dimension into shares that are positive and sum to 1.",
+    help="Turns the numbers of the last dimension into shares that are positive and sum to 1. "
+    "Scores for another sequence need a Mask in front, so that its padding gets no share.",
     masks=("in",),
     macs=no_macs,
 )

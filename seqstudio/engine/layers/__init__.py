@@ -69,6 +69,7 @@ from seqstudio.engine.layers.structure import StateStep
 from seqstudio.engine.layers.transformers import (
     Decoder,
     DecoderBlock,
+    Encoder,
     Transformer,
     TransformerBlock,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "CrossAttention",
     "Decoder",
     "DecoderBlock",
+    "Encoder",
     "FirstStep",
     "FlattenTime",
     "ForecastHead",

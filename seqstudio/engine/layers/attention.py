@@ -275,14 +275,16 @@ class ScoreMask(nn.Module):
     ) -> Tensor:
         """Return the scores; `memory` is the sequence of the keys where it is another one."""
         queries, keys = scores.shape[-2:]
-        seen = seen_steps(queries, keys, self.causal, self.window, scores.device)
         true = lengths if self.own else memory_lengths
-        if true is not None:
-            valid = valid_steps(true, keys).view(-1, *[1] * (scores.dim() - 2), keys)
-            seen = seen & valid
-        if true is not None and self.own:  # a padded query keeps something to choose from
-            seen = seen | torch.eye(keys, dtype=torch.bool, device=scores.device)
-        return scores.masked_fill(~seen, float("-inf"))
+        if self.own:
+            seen = seen_steps(queries, keys, self.causal, self.window, scores.device)
+            scores = scores.masked_fill(~seen, float("-inf"))
+        if true is None:
+            return scores
+        valid = valid_steps(true, keys).view(-1, *[1] * (scores.dim() - 2), keys)
+        if self.own:  # a padded query keeps itself, so that softmax has something to choose from
+            valid = valid | torch.eye(keys, dtype=torch.bool, device=scores.device)
+        return scores.masked_fill(~valid, float("-inf"))
 
 
 class Softmax(nn.Module):

@@ -106,6 +106,27 @@ class Transformer(nn.Module):
         return x, None if state is None else last
 
 
+class Encoder(Transformer):
+    """Transformer blocks in which every step sees the whole sequence."""
+
+    def __init__(
+        self,
+        width: int,
+        layers: int = 1,
+        heads: int = 4,
+        expansion: int = 4,
+        rotary: bool = True,
+        dropout: float = 0.0,
+        norm: str = "pre",
+        window: int = 0,
+    ) -> None:
+        super().__init__(width, layers, heads, expansion, False, rotary, dropout, norm, window)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return (B, T, C)."""
+        return super().forward(x, None, lengths)[0]
+
+
 class DecoderBlock(nn.Module):
     """Causal self-attention, attention to an encoded sequence, feed-forward net; each added.
 

@@ -25,7 +25,8 @@ _K = QKeySequence.StandardKey
 _CELLS = (("rnn", "RNN"), ("gru", "GRU"), ("lstm", "LSTM"))
 _PAGES = (("build", "Build"), ("train", "Train"), ("inside", "Look inside"),
           ("listen", "Listen"), ("learn", "Learn"))  # fmt: skip
-_COLOURS = (("system", "As the system"), ("dark", "Dark"), ("light", "Light"))
+_COLOURS = (("system", "Colours of the system"), ("dark", "Dark colours"),
+            ("light", "Light colours"))  # fmt: skip
 _EDITING = ("cut", "copy", "paste", "duplicate", "delete", "select_all")
 
 ACTIONS = (
@@ -45,7 +46,7 @@ ACTIONS = (
     Action("view.previous_part", "Part of the page before", "View", ("Shift+F6",)),
     Action("view.outline", "Show the outline", "View", ("Ctrl+Shift+O",)),
     *(Action(f"colours.{key}", words, "View") for key, words in _COLOURS),
-    Action("colours.safe", "Colour-blind safe", "View"),
+    Action("colours.safe", "Colour-blind safe colours", "View"),
     Action("view.reset_page", "Reset this page", "View"),
     *(Action(f"model.{key}", f"Change cells to {words}", "Model") for key, words in _CELLS),
     Action("model.identity", "Change cells to ReLU RNN with identity start", "Model"),
@@ -92,6 +93,14 @@ class Menus(QMenuBar):
             else:
                 action.setShortcuts(keymap().sequences(name))
 
+    def act(self, name: str) -> QAction:
+        """Return an action of the menus by its id.
+
+        Raises:
+            KeyError: The menus have no such action.
+        """
+        return self._acts[name]
+
     def show_history(self, undo: str, redo: str) -> None:
         """Name what can be undone and redone, "" for nothing."""
         for name, what in (("edit.undo", undo), ("edit.redo", redo)):
@@ -99,7 +108,7 @@ class Menus(QMenuBar):
             self._acts[name].setText(f"{verb} {what}" if what else verb)
             self._allow(self._acts[name], "" if what else f"There is nothing to {verb.lower()}")
 
-    def _act(self, menu: QMenu, name: str, act: Callable[[], object]) -> QAction:
+    def _act(self, menu: QMenu, name: str, act: Callable[[], object] = lambda: None) -> QAction:
         action = _plain(menu, keymap().action(name).words, act)
         action.setProperty(ID, name)
         self._acts[name] = action
@@ -188,12 +197,10 @@ class Menus(QMenuBar):
             action.setChecked(themes().mode == mode)
             group.addAction(action)
         menu.addSeparator()
-        safe = self._act(menu, "colours.safe", self._set_safe)
+        safe = self._act(menu, "colours.safe")
         safe.setCheckable(True)
         safe.setChecked(themes().safe_colours)
-
-    def _set_safe(self) -> None:
-        self._window.set_safe_colours(self._acts["colours.safe"].isChecked())
+        safe.toggled.connect(self._window.set_safe_colours)
 
     def _model_menu(self) -> None:
         menu = self._menu("Model")

@@ -166,7 +166,7 @@ def test_undo_names_what_it_takes_back(window: MainWindow) -> None:
     window.session.document.apply(SetParam("rnn", "hidden", 5, "Change hidden units"))
     action(window, "Undo Change hidden units").trigger()
     assert window.session.project.graph.blocks["rnn"].params["hidden"] == 3
-    assert not window.menus._undo.isEnabled()
+    assert not window.menus.act("edit.undo").isEnabled()
     action(window, "Redo Change hidden units").trigger()
     assert window.session.project.graph.blocks["rnn"].params["hidden"] == 5
 
@@ -256,12 +256,12 @@ def test_colours_change_at_once_and_are_remembered(
     window: MainWindow, settings: QSettings
 ) -> None:
     try:
-        action(window, "Light").trigger()
+        action(window, "Light colours").trigger()
         assert themes().mode == "light"
         assert settings.value("theme") == "light"
-        action(window, "Dark").trigger()
+        action(window, "Dark colours").trigger()
         assert themes().mode == "dark"
-        safe = action(window, "Colour-blind safe")
+        safe = action(window, "Colour-blind safe colours")
         safe.setChecked(not safe.isChecked())
         assert str(settings.value("safe")).lower() == str(safe.isChecked()).lower()
     finally:

@@ -29,6 +29,7 @@ from seqstudio.studio.theme import follow_theme, theme
 from seqstudio.studio.widgets import Button, ComboField, Label, SearchField
 
 WHERE = {"window": "Everywhere", "canvas": "On the canvas", "clocks": "On the two clocks"}
+MENUS = ("File", "Edit", "View", "Model", "Run", "Help")
 SUFFIX = ".keys.json"
 _ID = Qt.ItemDataRole.UserRole
 _SIZE, _KEYS_WIDE = (720, 640), 220
@@ -119,12 +120,11 @@ class KeysDialog(QDialog):
 
     def _fill(self) -> None:
         headings: dict[str, QTreeWidgetItem] = {}
-        for action in sorted(keymap().actions(), key=lambda a: list(WHERE).index(a.context)
-                             if a.context in WHERE else len(WHERE)):  # fmt: skip
+        for action in arranged():
             title = heading(action)
             if title not in headings:
                 headings[title] = QTreeWidgetItem(self.tree, [title])
-                headings[title].setFlags(Qt.ItemFlag.ItemIsEnabled)
+                headings[title].setFlags(Qt.ItemFlag.NoItemFlags)
                 headings[title].setFirstColumnSpanned(True)
                 headings[title].setExpanded(True)
             row = QTreeWidgetItem(headings[title], [action.words, ""])
@@ -176,6 +176,7 @@ class KeysDialog(QDialog):
     def choose(self, name: str) -> None:
         """Choose an action by its id."""
         self.tree.setCurrentItem(self._rows[name])
+        self.tree.scrollToItem(self._rows[name])
 
     @Slot()
     def _show_chosen(self) -> None:
@@ -314,9 +315,8 @@ class KeyButton(Button):
     key_pressed = Signal(str)
 
     def __init__(self, words: str, parent: QWidget | None = None) -> None:
+        self._words, self.waiting = words, False
         super().__init__(words, parent=parent)
-        self._words = words
-        self.waiting = False
         self.clicked.connect(self._wait)
 
     @Slot()
@@ -343,10 +343,20 @@ class KeyButton(Button):
         return True
 
 
+def arranged() -> list[Action]:
+    """Return all actions: those of the menus, then those of inner places, by their groups."""
+    places, groups = [*WHERE], [*MENUS]
+
+    def order(action: Action) -> tuple[int, int]:
+        place = places.index(action.context) if action.context in places else len(places)
+        return place, groups.index(action.group) if action.group in groups else len(groups)
+
+    return sorted(keymap().actions(), key=order)
+
+
 def heading(action: Action) -> str:
-    """Return the heading under which an action stands: where its keys work, and its group."""
-    where = WHERE.get(action.context)
-    return f"{where} · {action.group}" if where and action.context != "clocks" else action.group
+    """Return the heading under which an action stands."""
+    return f"Canvas · {action.group}" if action.context == "canvas" else action.group
 
 
 def shared_words(key: str, action: Action) -> str:

@@ -28,7 +28,7 @@ from typing_extensions import override
 from seqstudio.core.errors import SeqError
 from seqstudio.core.files import storage_error
 from seqstudio.studio.keys.action import caps
-from seqstudio.studio.keys.dialog import heading
+from seqstudio.studio.keys.dialog import arranged, heading
 from seqstudio.studio.keys.keymap import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, painting, painting_in, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label
@@ -55,8 +55,9 @@ class Section:
 def sections() -> list[Section]:
     """Return every action under its heading, with the keys in force."""
     found: dict[str, list[tuple[str, tuple[tuple[str, ...], ...]]]] = {}
-    for action in keymap().actions():
-        keys = tuple(caps(key) for key in keymap().keys(action.id)[:KEYS_SHOWN])
+    for action in arranged():
+        told = dict.fromkeys(caps(key) for key in keymap().keys(action.id))
+        keys = tuple(told)[:KEYS_SHOWN]
         found.setdefault(heading(action), []).append((action.words, keys))
     return [Section(title, tuple(lines)) for title, lines in found.items()]
 

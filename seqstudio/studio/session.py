@@ -469,8 +469,14 @@ class Session(QObject):
         if self._held:
             self._send(SetProbeText(text))
 
-    def peek(self, path: tuple[str, ...], block: str, port: str) -> int:
+    def peek(self, graph: Graph, path: tuple[str, ...], block: str, port: str) -> int:
         """Ask what flows out of a port; `peeked` brings the answer if the graph is still the same.
+
+        Args:
+            graph: The graph of the project, with blocks opened that a person looks into.
+            path: Blocks to enter to get to `block`.
+            block: Its id.
+            port: Its output port.
 
         Returns:
             The number of the request.
@@ -478,9 +484,9 @@ class Session(QObject):
         self._request += 1
         self._peek = self._request, self.project.graph
         run = self.run_project
-        lent = run is not None and run.trains_like(run.with_graph(self.project.graph))
+        lent = run is not None and run.trains_like(run.with_graph(graph))
         folder = str(self.runs_home / self.history.run) if lent and self._can_resume() else ""
-        text, base = project_text(self.project), str(self.base or "")
+        text, base = project_text(self.project.with_graph(graph)), str(self.base or "")
         self._send(PeekAt(self._request, text, base, path, block, port, folder))
         return self._request
 

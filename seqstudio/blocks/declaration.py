@@ -1,8 +1,8 @@
 """What a block declaration says, and the shapes that travel on wires.
 
 Legend of dimensions: B rows of a batch, T steps of the main sequence, S steps of the source
-sequence, P places of a picture, C features; numbers are sizes. "1+T" is the axis T with one step
-put before it. A block whose inputs share the name of an axis shares its true lengths too.
+sequence, "36P" the 36 places of a picture, C features; numbers are sizes. "1+T" is the axis T with
+one step put before it. A block whose inputs share the name of an axis shares its true lengths too.
 """
 
 from __future__ import annotations
@@ -139,13 +139,14 @@ class DataFacts:
     padded: bool = False
     outputs: int = 0
 
-    def size(self, dim: Dim, places: int = 1) -> int:
-        """Return the size of a dimension: "B" is one row, `places` the size of P."""
+    def size(self, dim: Dim) -> int:
+        """Return the size of a dimension: "B" is one row, "36P" 36 places."""
         if isinstance(dim, int):
             return dim
-        before = dim.count("+")
-        known = {"B": 1, "T": self.window, "S": self.source_window, "P": places}
-        return known.get(dim[-1:], 1) + before
+        axis = dim.rpartition("+")[2]
+        known = {"T": self.window, "S": self.source_window}
+        places = int(axis[:-1]) if axis[:-1].isdigit() else 1
+        return known.get(axis, places) + dim.count("+")
 
 
 @dataclass(frozen=True)

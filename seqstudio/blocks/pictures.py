@@ -41,7 +41,8 @@ def _patches_shape(context: Context) -> Mapping[str, Shape]:
             "the size has to divide both sides",
             f"Use a size of {best}",
         )
-    return {"out": Shape("tensor", ("B", "P", channels * size * size))}
+    places = (height // size) * (width // size)
+    return {"out": Shape("tensor", ("B", f"{places}P", channels * size * size))}
 
 
 def _conv_sides(context: Context) -> tuple[int, int, int, int]:
@@ -79,7 +80,8 @@ def _conv_call(context: Context) -> Call:
 
 
 def _places_shape(context: Context) -> Mapping[str, Shape]:
-    return {"out": Shape("tensor", ("B", "P", _sides(context)[0]))}
+    channels, height, width = _sides(context)
+    return {"out": Shape("tensor", ("B", f"{height * width}P", channels))}
 
 
 PICTURE = BlockKind(

@@ -153,14 +153,6 @@ def steps(shape: Shape, facts: DataFacts) -> int:
     return facts.size(shape.axis) if shape.axis else 1
 
 
-def longest(shape: Shape, facts: DataFacts) -> int:
-    """Return the most steps that a sequence can have: of places, one for each pixel."""
-    if shape.axis[-1:] == "P":
-        pixels = prod(facts.picture[1:]) if facts.picture else 1
-        return pixels + shape.axis.count("+")
-    return steps(shape, facts)
-
-
 def plural(count: int, word: str) -> str:
     """Return "1 layer", "2 layers"."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"

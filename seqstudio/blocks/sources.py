@@ -15,7 +15,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import longest, need_sequence, no_macs
+from seqstudio.blocks.rules import need_sequence, no_macs, steps
 from seqstudio.document.param import Param
 
 IDS_IN = Port("in", "tokens", "ids", "Numbers of symbols")
@@ -86,7 +86,7 @@ def _positions_shape(context: Context) -> Mapping[str, Shape]:
 
 def _places(context: Context) -> int:
     """Return how many places a learned encoding knows."""
-    return context.integer("length") or max(longest(context.ins["in"], context.facts), 1)
+    return context.integer("length") or max(steps(context.ins["in"], context.facts), 1)
 
 
 TOKENS = BlockKind(
@@ -218,8 +218,7 @@ POSITIONS = BlockKind(
             0,
             1_000_000,
             unit="steps",
-            help="Places that learned vectors exist for; 0 takes the window, or one for each "
-            "pixel of a picture.",
+            help="Places that learned vectors exist for; 0 takes as many as there can be.",
         ),
     ),
     shape=_positions_shape,

@@ -37,12 +37,6 @@ def _kept(name: str) -> Callable[[Context], Mapping[str, Shape]]:
 
 def _flatten_shape(context: Context) -> Mapping[str, Shape]:
     shape = need_sequence(context, "Flatten time")
-    if shape.axis[-1:] == "P":
-        raise ShapeError(
-            "Flatten time needs a fixed number of steps, it gets places of a picture",
-            "how many there are is known to the picture only",
-            "Use Mean over time",
-        )
     return {"out": Shape("tensor", ("B", steps(shape, context.facts) * shape.width))}
 
 

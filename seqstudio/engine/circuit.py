@@ -178,12 +178,13 @@ class Cell(Circuit):
         rows = self._sequence(values)
         states = self._begin(values, before, rows)
         true = lengths_of(self.plan.axis, lengths)
+        whole = {axis: length for axis, length in lengths.items() if axis != self.plan.axis[-1]}
         moving = {ref: x.unbind(1) for ref, x in values.items() if ref[0] in self._moving}
         steps = []
         for t in range(rows.shape[1]):
             now = {**values, **{ref: x[t] for ref, x in moving.items()}}
             now |= {(block, "out"): value for block, value in states.items()}
-            self.run(self._each, now, None, {}, {})
+            self.run(self._each, now, None, {}, whole)
             states = self._following(now, states, None if true is None else t < true)
             steps.append([now[ref] for ref in self.plan.results])
         outs = [torch.stack(parts, 1) for parts in zip(*steps, strict=True)]

@@ -37,18 +37,14 @@ def _features(sketch: Sketch, row: float) -> str:
         sketch.add("picture", row=row),
         ("conv", {"channels": 16, "stride": 2}),
         ("conv", {"channels": 32, "stride": 2}),
-        "places",
     )
 
 
 def _caption() -> Graph:
     sketch = Sketch()
-    start = sketch.chain(
-        _features(sketch, 1),
-        ("positions", {"kind": "learned"}),
-        "flatten_time",
-        ("start_state", {"kind": "lstm", "hidden": 128}),
-    )
+    features = _features(sketch, 1)
+    whole = sketch.add("patches", features, size=6, title="All places at once")
+    start = sketch.chain(whole, "mean_time", ("start_state", {"kind": "lstm", "hidden": 128}))
     read = sketch.add("embedding", sketch.add("tokens", row=0), row=0, width=64)
     decoder = sketch.add("lstm", read, into={"start": start}, row=0, hidden=128)
     sketch.chain(decoder, "next_token")
@@ -57,7 +53,7 @@ def _caption() -> Graph:
 
 def _attending() -> Graph:
     sketch = Sketch()
-    memory = sketch.chain(_features(sketch, 1), ("positions", {"kind": "learned"}))
+    memory = sketch.chain(_features(sketch, 1), "places", ("positions", {"kind": "learned"}))
     read = sketch.add("embedding", sketch.add("tokens", row=0), row=0, width=64)
     decoder = sketch.add(
         "cell", read, memory, row=0, inside=attending_cell(128), title="Decoder", name="decoder"
@@ -68,7 +64,7 @@ def _attending() -> Graph:
 
 def _hard() -> Graph:
     sketch = Sketch()
-    memory = sketch.chain(_features(sketch, 1), ("positions", {"kind": "learned"}))
+    memory = sketch.chain(_features(sketch, 1), "places", ("positions", {"kind": "learned"}))
     read = sketch.add("embedding", sketch.add("tokens", row=0), row=0, width=64)
     decoder = sketch.add("gru", read, row=0, hidden=128)
     glimpse = sketch.add("hard_attention", decoder, memory, row=1)

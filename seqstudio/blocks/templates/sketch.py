@@ -29,6 +29,7 @@ class Sketch:
     def add(
         self,
         kind: str,
+        /,
         *feeds: Feed,
         into: Mapping[str, Feed] | None = None,
         row: float | None = None,

@@ -175,32 +175,35 @@ def _pairs(context: Context) -> int:
 
 
 def _attention_macs(context: Context) -> int:
-    length = steps(context.ins["in"], context.facts)
-    return _attention_count(context) * length + 2 * _pairs(context) * context.width
+    width, length = context.width, steps(context.ins["in"], context.facts)
+    return 4 * width * width * length + 2 * _pairs(context) * width
 
 
 def _block_macs(context: Context) -> int:
-    length, layers = steps(context.ins["in"], context.facts), context.integer("layers")
-    return _block_count(context) * length + layers * 2 * _pairs(context) * context.width
+    return context.integer("layers") * (_attention_macs(context) + _feed_forward_macs(context))
+
+
+def _feed_forward_macs(context: Context) -> int:
+    width, length = context.width, steps(context.ins["in"], context.facts)
+    return 2 * width * width * context.integer("expansion") * length
 
 
 def _cross_macs(context: Context) -> int:
     width, memory, facts = context.width, context.ins["memory"], context.facts
     asked, looked = steps(context.ins["in"], facts), steps(memory, facts)
-    maps = 2 * width * (width + 1) * asked + 2 * width * (memory.width + 1) * looked
+    maps = 2 * width * width * asked + 2 * width * memory.width * looked
     return maps + 2 * asked * looked * width
 
 
 def _decoder_macs(context: Context) -> int:
-    length = steps(context.ins["in"], context.facts)
-    own = _attention_macs(context) + (6 * context.width + _feed_forward_count(context)) * length
+    own = _attention_macs(context) + _feed_forward_macs(context)
     return context.integer("layers") * (own + _cross_macs(context))
 
 
 def _pick_macs(context: Context) -> int:
     memory, hidden, facts = context.ins["memory"], context.integer("hidden"), context.facts
     asked, looked = steps(context.ins["in"], facts), steps(memory, facts)
-    maps = hidden * (context.width + 1) * asked + hidden * memory.width * looked
+    maps = hidden * context.width * asked + hidden * memory.width * looked
     return maps + asked * looked * (hidden + memory.width)
 
 

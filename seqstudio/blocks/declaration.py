@@ -258,8 +258,8 @@ class BlockKind:
         masks: Inputs whose true lengths the module is told, see `Call`.
         sight: Context -> what a step of the output depends on: the same "step" alone, the "past"
             too, or "all" steps.
-        macs: Context -> multiply-adds of one row; by default each trainable number is used once
-            a step.
+        macs: Context -> multiply-adds of one row in products of matrices and in convolutions;
+            None for a block that has none.
         place: Where it may stand: "top" only in the outermost graph, "inside" only in a block
             made of blocks, "cell" only in a recurrent cell.
         ports: Settings -> inputs and outputs, where they depend on the settings; else None.

@@ -13,6 +13,7 @@ from seqstudio.blocks.rules import (
     NO_FUNCTION,
     need_features,
     no_macs,
+    numbers,
     plural,
     same,
     unchanged,
@@ -63,6 +64,16 @@ def _mlp_count(context: Context) -> int:
     return first + (layers - 1) * (hidden + 1) * hidden + (hidden + 1) * context.integer("width")
 
 
+def _linear_macs(context: Context) -> int:
+    return numbers(context.ins["in"], context.facts) * context.integer("width")
+
+
+def _mlp_macs(context: Context) -> int:
+    hidden, layers = context.integer("hidden"), context.integer("layers")
+    row = (context.width + (layers - 1) * hidden + context.integer("width")) * hidden
+    return row * numbers(context.ins["in"], context.facts) // context.width
+
+
 def _mlp_call(context: Context) -> Call:
     names = ("hidden", "width", "layers", "function", "dropout")
     return Call("MLP", {"input_size": context.width, **{n: context.params[n] for n in names}})
@@ -106,6 +117,7 @@ LINEAR = BlockKind(
     shape=_linear_shape,
     module=_linear_call,
     count=_linear_count,
+    macs=_linear_macs,
     summary=lambda c: (f"{c.width} → {c.integer('width')}",),
     equations=(r"y_t = W x_t + b",),
     source="Lecture: perceptron and layer (S5, S6)",
@@ -137,6 +149,7 @@ PERCEPTRON = BlockKind(
         {"input_size": c.width, "width": c.integer("width"), "function": c.word("function")},
     ),
     count=lambda c: (c.width + 1) * c.integer("width"),
+    macs=_linear_macs,
     summary=lambda c: (f"{c.width} → {c.integer('width')}, {c.word('function')}",),
     equations=(r"z = \sum_i w_i x_i + b, \quad y = g(z)",),
     source="Rosenblatt 1958; lecture: perceptron (S5)",
@@ -168,6 +181,7 @@ MLP = BlockKind(
     shape=_mlp_shape,
     module=_mlp_call,
     count=_mlp_count,
+    macs=_mlp_macs,
     summary=lambda c: (
         f"{c.width} → {c.integer('hidden')} → {c.integer('width')}",
         plural(c.integer("layers"), "hidden layer"),
@@ -190,6 +204,7 @@ LAYER_NORM = BlockKind(
     shape=same("Layer norm"),
     module=lambda c: Call("nn.LayerNorm", {"normalized_shape": c.width}),
     count=lambda c: 2 * c.width,
+    macs=no_macs,
     summary=lambda c: (f"{c.width} features",),
     equations=(r"y = \gamma \odot \frac{x - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta",),
     source="Ba, Kiros, Hinton 2016",
@@ -209,6 +224,7 @@ RMS_NORM = BlockKind(
     shape=same("RMS norm"),
     module=lambda c: Call("nn.RMSNorm", {"normalized_shape": c.width, "eps": 1e-6}),
     count=lambda c: c.width,
+    macs=no_macs,
     summary=lambda c: (f"{c.width} features",),
     equations=(r"y = \gamma \odot x / \sqrt{\frac{1}{C} \sum_i x_i^2 + \epsilon}",),
     source="Zhang and Sennrich 2019",

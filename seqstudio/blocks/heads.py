@@ -14,7 +14,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import need_features, need_main_axis, need_vector, steps
+from seqstudio.blocks.rules import need_features, need_main_axis, need_vector, numbers
 from seqstudio.document.param import Param
 
 
@@ -98,7 +98,7 @@ NEXT_TOKEN = BlockKind(
     help="Scores every symbol as the next one and learns from the one that really came. Loss in "
     "nats a symbol: ln V is guessing, 0 is knowing.",
     head="next token",
-    macs=lambda c: (c.width + 1) * c.facts.vocabulary * steps(c.ins["in"], c.facts),
+    macs=lambda c: numbers(c.ins["in"], c.facts) * c.facts.vocabulary,
     place="top",
 )
 
@@ -114,6 +114,7 @@ CLASS = BlockKind(
     shape=_class_shape,
     module=lambda c: Call("ClassHead", {"width": c.width, "classes": c.facts.classes}),
     count=lambda c: (c.width + 1) * c.facts.classes,
+    macs=lambda c: numbers(c.ins["in"], c.facts) * c.facts.classes,
     summary=lambda c: (f"{c.width} → {c.facts.classes} classes", c.facts.unit),
     equations=(
         r"p = \mathrm{softmax}(W h + b)",
@@ -137,6 +138,7 @@ VALUE = BlockKind(
     shape=_value_shape,
     module=lambda c: Call("ValueHead", {"width": c.width}),
     count=lambda c: c.width + 1,
+    macs=lambda c: numbers(c.ins["in"], c.facts),
     summary=lambda c: (f"{c.width} → 1", c.facts.unit),
     equations=(r"\hat{y} = w^{\top} h + b", r"L = \frac{1}{B} \sum (\hat{y} - y)^2"),
     source="Hochreiter and Schmidhuber 1997, adding problem",
@@ -157,6 +159,7 @@ CLASS_PER_STEP = BlockKind(
     shape=_class_per_step_shape,
     module=lambda c: Call("ClassHead", {"width": c.width, "classes": c.facts.classes}),
     count=lambda c: (c.width + 1) * c.facts.classes,
+    macs=lambda c: numbers(c.ins["in"], c.facts) * c.facts.classes,
     summary=lambda c: (f"{c.width} → {c.facts.classes} classes a step", c.facts.unit),
     equations=(
         r"p_t = \mathrm{softmax}(W h_t + b)",
@@ -181,6 +184,7 @@ FORECAST = BlockKind(
     shape=_forecast_shape,
     module=lambda c: Call("ForecastHead", {"width": c.width, "outputs": c.facts.outputs}),
     count=lambda c: (c.width + 1) * 2 * c.facts.outputs,
+    macs=lambda c: numbers(c.ins["in"], c.facts) * 2 * c.facts.outputs,
     summary=lambda c: (f"{c.width} → {c.facts.outputs} ± spread", c.facts.unit),
     equations=(
         r"(\mu_t, \ln \sigma_t) = W h_t + b",
@@ -206,6 +210,7 @@ NOTES = BlockKind(
     shape=_notes_shape,
     module=lambda c: Call("NotesHead", {"width": c.width, "outputs": c.facts.outputs}),
     count=lambda c: (c.width + 1) * c.facts.outputs,
+    macs=lambda c: numbers(c.ins["in"], c.facts) * c.facts.outputs,
     summary=lambda c: (f"{c.width} → {c.facts.outputs} notes", c.facts.unit),
     equations=(
         r"p_{t,k} = \sigma(w_k^{\top} h_t + b_k)",

@@ -70,7 +70,8 @@ def _conv_count(context: Context) -> int:
 
 def _conv_macs(context: Context) -> int:
     height, width, *_ = _conv_sides(context)
-    return _conv_count(context) * height * width
+    weights = context.integer("channels") * _sides(context)[0] * context.integer("kernel") ** 2
+    return weights * height * width
 
 
 def _conv_call(context: Context) -> Call:

@@ -21,6 +21,7 @@ from seqstudio.blocks.rules import (
     need_sequence,
     need_vector,
     plural,
+    steps,
 )
 from seqstudio.document.param import Param, Value
 
@@ -125,6 +126,18 @@ def _count(gates: int) -> Callable[[Context], int]:
     return count
 
 
+def _macs(gates: int) -> Callable[[Context], int]:
+    def macs(context: Context) -> int:
+        hidden, total, width = context.integer("hidden"), 0, context.width
+        directions = 2 if context.on("bidirectional") else 1
+        for _ in range(context.integer("layers")):
+            total += directions * gates * hidden * (width + hidden)
+            width = directions * hidden
+        return total * steps(context.ins["in"], context.facts)
+
+    return macs
+
+
 def _call(cls: str, *names: str) -> Callable[[Context], Call]:
     """Return the constructor call; switches that are off are left out."""
 
@@ -181,6 +194,7 @@ RNN = BlockKind(
     shape=_shape("RNN", "h"),
     module=_call("RNN", "layers", "nonlinearity"),
     count=_count(1),
+    macs=_macs(1),
     summary=_summary,
     equations=(r"h_t = \tanh(W_{xh} x_t + W_{hh} h_{t-1} + b_h)",),
     source="Lecture: state update (S12); both directions: Schuster and Paliwal 1997 (S66); "
@@ -205,6 +219,7 @@ GRU = BlockKind(
     shape=_shape("GRU", "h"),
     module=_call("GRU", "layers"),
     count=_count(3),
+    macs=_macs(3),
     summary=_summary,
     equations=(
         r"r_t = \sigma(W_r x_t + U_r h_{t-1} + b_r)",
@@ -259,6 +274,7 @@ LSTM = BlockKind(
     shape=_shape("LSTM", "lstm"),
     module=_call("LSTM", "layers", "forget_bias"),
     count=_count(4),
+    macs=_macs(4),
     summary=_summary,
     equations=(
         r"i_t = \sigma(W_i x_t + U_i h_{t-1} + b_i)",
@@ -325,6 +341,9 @@ GATE = BlockKind(
     shape=_gate_shape,
     module=_gate_call,
     count=lambda c: c.integer("width") * (c.width + c.ins["state"].width + 1),
+    macs=lambda c: (
+        c.integer("width") * (c.width + c.ins["state"].width) * steps(c.ins["in"], c.facts)
+    ),
     summary=lambda c: (f"{c.word('function')}, {c.integer('width')} wide",),
     equations=(r"y_t = \varphi(W x_t + U h_{t-1} + b)",),
     source="Lecture: gates (S59), LSTM (S60); lecture: state update (S12)",
@@ -372,6 +391,7 @@ START_STATE = BlockKind(
         },
     ),
     count=lambda c: (c.width + 1) * _start_numbers(c),
+    macs=lambda c: c.width * _start_numbers(c),
     summary=lambda c: (f"{c.width} → {_in_words(state_shape(c.word('kind'), c))}",),
     equations=(r"s_0 = \tanh(W x + b)",),
     source="Bahdanau et al. 2015, appendix A.2.2; Xu et al. 2015, section 3.1.2",

@@ -204,7 +204,7 @@ ROTARY = BlockKind(
     source="Su et al. 2021, section 3.2, features paired by halves",
     help="Turns pairs of features of queries and keys by an angle that grows with the place. A "
     "product of both then depends on their distance only.",
-    macs=lambda c: 2 * numbers(c.ins["in"], c.facts),
+    macs=no_macs,
 )
 
 MATRIX_PRODUCT = BlockKind(
@@ -251,7 +251,7 @@ SCALE = BlockKind(
     equations=(r"y = a x, \quad \text{or } y = x / \sqrt{d}",),
     source="Vaswani et al. 2017, section 3.2.1; lecture: scale of scores (S76)",
     help="Multiplies everything by one number.",
-    macs=lambda c: numbers(c.ins["in"], c.facts),
+    macs=no_macs,
 )  # fmt: skip
 
 CAUSAL_MASK = BlockKind(

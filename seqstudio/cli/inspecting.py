@@ -20,6 +20,8 @@ from seqstudio.core.errors import DataError, RunError
 from seqstudio.core.files import write_atomic
 from seqstudio.data.dataset import Dataset
 from seqstudio.engine.batches import held_out
+from seqstudio.engine.inputs import as_inputs
+from seqstudio.engine.losses import asked, mean_loss
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
 from seqstudio.records.readings import (
@@ -142,6 +144,10 @@ def _gradients(model: Trained, text: str) -> Gradients:
     """Measure gradient horizons on the text, and one batch through time."""
     dataset = _dataset_of(model, text)
     probe = ProbeText(model.model, dataset, "")
+    if probe.unmeasured:
+        raise UsageError(
+            "There are no gradients to look at", probe.unmeasured, "Inspect attention instead"
+        )
     horizon = next(
         each for each in probe.readings(model.step) if isinstance(each, GradientReading)
     )
@@ -175,10 +181,11 @@ def _through_time(model: Trained, dataset: Dataset, tokens: tuple[str, ...]) -> 
     batch = next(held_out(dataset, window, device, 32 * window))
     with StepTap(network) as tap:
         outputs, _ = network(batch.inputs)
-        network.losses(outputs, batch.targets).mean().backward()  # type: ignore[no-untyped-call]
-    tap.collect(ROWS)
+        losses = network.losses(outputs, batch.targets)
+        mean_loss(losses, batch.targets).backward()  # type: ignore[no-untyped-call]
+    tap.collect(as_inputs(batch.inputs).alike(ROWS))
     network.zero_grad()
-    return tap.reading(model.step, tokens, float(batch.targets.numel()), batch.inputs.shape[1])
+    return tap.reading(model.step, tokens, float(asked(batch.targets).sum()), batch.steps)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,28 @@ class Inputs:
             None if self.source_lengths is None else self.source_lengths.to(device),
         )
 
+    def alike(self, most: int) -> Tensor:
+        """Return the numbers of rows that are as long as the longest one, `most` at most.
+
+        They are as long in the source as that one, too. Waits for the device if rows differ.
+        """
+        same = torch.ones(len(self), dtype=torch.bool, device=self.main.device)
+        longest = 0 if self.lengths is None else int(self.lengths.argmax())
+        for lengths in (self.lengths, self.source_lengths):
+            if lengths is not None:
+                same &= lengths == lengths[longest]
+        return same.nonzero()[:most, 0]
+
+    def without_padding(self, rows: Tensor) -> Inputs:
+        """Return rows of one length, as `alike` gives them, cut to it: nothing is filled up."""
+        chosen = self.rows(rows)
+        main, source = chosen.main, chosen.source
+        if chosen.lengths is not None:
+            main = main[:, : int(chosen.lengths[0])]
+        if source is not None and chosen.source_lengths is not None:
+            source = source[:, : int(chosen.source_lengths[0])]
+        return Inputs(main, source)
+
 
 def as_inputs(x: Tensor | Inputs) -> Inputs:
     """Return `x` itself, or a tensor as the main stream of inputs without anything else."""

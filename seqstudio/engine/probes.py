@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import main_arch
+from seqstudio.blocks.plan import Node
 from seqstudio.engine.gradflow import (
     CellWeights,
     DistanceCurve,
@@ -32,7 +33,8 @@ from seqstudio.engine.gradflow import (
     state_gradients,
     time_curve,
 )
-from seqstudio.engine.layers import SelfAttention
+from seqstudio.engine.inputs import Inputs, as_inputs
+from seqstudio.engine.layers import Recurrent, SelfAttention
 from seqstudio.engine.model import GraphModel, State
 from seqstudio.records.readings import (
     Floats,
@@ -52,12 +54,17 @@ ENDS = frozenset({"last_step", "mean_time"})
 
 
 def recurrent_cells(model: GraphModel) -> dict[tuple[str, int], nn.RNNBase]:
-    """Return every single-layer recurrent cell by block id and number in the block."""
+    """Return every single-layer recurrent cell that reads forward, by block id and number."""
     return {
         (node.block, layer): cell
         for node in model.nodes
-        for layer, cell in enumerate(_inside(model.module(node.block), nn.RNNBase))
+        for layer, cell in enumerate(_forward_cells(model.module(node.block)))
     }
+
+
+def _forward_cells(module: nn.Module) -> list[nn.RNNBase]:
+    stacks = _inside(module, Recurrent)
+    return [cell for stack in stacks for cell in stack.cells if isinstance(cell, nn.RNNBase)]
 
 
 def _inside(module: nn.Module, kind: type) -> list[Any]:
@@ -82,6 +89,7 @@ class _Seen:
     start: object
     y: Tensor
     last: tuple[Tensor, ...]
+    lengths: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -146,35 +154,44 @@ class StepTap:
             for tensor in (y, *ends):
                 if tensor.requires_grad:
                     tensor.retain_grad()
-            self._seen[key] = _Seen(args[0], args[1] if len(args) > 1 else None, y, ends)
+            start = args[1] if len(args) > 1 else None
+            self._seen[key] = _Seen(args[0], start, y, ends, args[2] if len(args) > 2 else None)
 
         return keep
 
     @torch.no_grad()
-    def collect(self, rows: int = 4) -> None:
-        """Copy the first rows and the weights to the CPU, and let go of the step's graph.
+    def collect(self, rows: int | Tensor = 4) -> None:
+        """Copy some rows and the weights to the CPU, and let go of the step's graph.
 
         Call it after backward and before the optimizer's step. A layer that no gradient reached
         is left out.
+
+        Args:
+            rows: How many of the first rows, or the numbers of rows (N,); where rows differ in
+                length they have to be alike, see `Inputs.alike`.
         """
         began = time.perf_counter()
         self._slices = [
-            self._slice(key, seen, rows)
+            self._slice(key, seen, slice(rows) if isinstance(rows, int) else rows)
             for key, seen in self._seen.items()
             if any(part.grad is not None for part in (seen.y, *seen.last))
         ]
         self._seen.clear()
         self._cost_s = time.perf_counter() - began
 
-    def _slice(self, key: tuple[str, int], seen: _Seen, rows: int) -> _Slice:
+    def _slice(self, key: tuple[str, int], seen: _Seen, rows: slice | Tensor) -> _Slice:
+        steps = None if seen.lengths is None else int(seen.lengths[rows][0])
         weights = CellWeights.from_module(self._cells[key], device="cpu")
 
         def take(values: Tensor | None) -> Tensor | None:
-            return None if values is None else weights.like(values[:rows]).clone()
+            return None if values is None else weights.like(values[rows]).clone()
 
-        x, y = weights.like(seen.x[:rows]).clone(), weights.like(seen.y[:rows]).clone()
+        def take_steps(values: Tensor) -> Tensor:
+            return weights.like(values[rows][:, :steps]).clone()
+
+        x, y = take_steps(seen.x), take_steps(seen.y)
         h0, c0 = map(take, _pair(seen.start))
-        e = take(seen.y.grad)
+        e = None if seen.y.grad is None else take_steps(seen.y.grad)
         e_h, e_c = map(take, _pair(tuple(part.grad for part in seen.last)))
         run = LayerRun(x, y, h0, c0)
         return _Slice(*key, weights, run, torch.zeros_like(y) if e is None else e, e_h, e_c)
@@ -249,7 +266,7 @@ def _at_rest(model: GraphModel) -> Iterator[None]:
 
 def horizons(
     model: GraphModel,
-    inputs: Tensor,
+    inputs: Tensor | Inputs,
     targets: Tensor,
     state: State | None = None,
     rows: int | None = None,
@@ -258,22 +275,24 @@ def horizons(
 
     Two kinds of curves. "dl/dh" and "dl/dc": by the states of each recurrent layer from which only
     blocks without memory lead to the head. "dl/demb": by the input vectors, for any architecture,
-    so that all can share one axis. Next-token losses are taken singly at positions spread over
-    the second half of the text, so that every distance up to T/2 has all of them behind it; a
-    loss at the end of a sequence lies at its last step.
+    so that all can share one axis; left out where the main stream comes in as no such vectors.
+    Losses of every step are taken singly at positions spread over the second half of the text, so
+    that every distance up to T/2 has all of them behind it; a loss at the end of a sequence lies
+    at its last step.
 
     Args:
         model: Any; its recurrent state and gradients are not touched.
-        inputs: Ids (B, T) or vectors (B, T, D), on the model's device.
-        targets: As `GraphModel.losses` takes them.
+        inputs: Ids (B, T) or vectors (B, T, D), with a source where the model reads one, on the
+            model's device; no padding.
+        targets: As `GraphModel.losses` takes them, all asked.
         state: Carried recurrent state, None for the start of a text.
         rows: Measure the first rows only; None for all. More rows get fewer loss positions each.
     """
-    inputs, targets = inputs[:rows], targets[:rows]
+    given, targets = as_inputs(inputs).rows(slice(rows)), targets[:rows]
     carried = _recurrent_state(model, state, slice(rows))
     with _at_rest(model):
-        by_state = _state_horizons(model, inputs, targets, carried)
-        return (*by_state, _input_horizon(model, inputs, targets, carried))
+        by_state = _state_horizons(model, given, targets, carried)
+        return (*by_state, *_input_horizon(model, given, targets, carried))
 
 
 def _recurrent_state(model: GraphModel, state: State | None, rows: slice | Tensor) -> State | None:
@@ -318,7 +337,7 @@ def under_head(model: GraphModel) -> list[str]:
 
 
 def _state_horizons(
-    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
+    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None
 ) -> list[Horizon]:
     cells = recurrent_cells(model)
     last = {block: cell for (block, _), cell in cells.items() if block in under_head(model)}
@@ -382,29 +401,36 @@ def _cell_horizons(
 
 
 def _input_horizon(
-    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
-) -> Horizon:
-    rows, steps = inputs.shape[:2]
-    single = model.pattern != "next token"
+    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None
+) -> tuple[Horizon, ...]:
+    if not entries(model):
+        return ()
+    rows, steps = inputs.main.shape[:2]
+    single = model.pattern in {"class", "value"}
     ks = [steps - 1] if single else positions(steps, INPUT_LINES, rows)
     log10_norm = _connectivity(model, inputs, targets, state, ks).log10()
     arch = main_arch(model.graph)
     block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
-    return _horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks))
+    return (_horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks)),)
 
 
 def _connectivity(
-    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None, ks: Sequence[int]
+    model: GraphModel,
+    inputs: Tensor | Inputs,
+    targets: Tensor,
+    state: State | None,
+    ks: Sequence[int],
 ) -> Tensor:
     """Return the norm of dl_k/d emb_t (B, K, T) on the CPU; needs `_at_rest`.
 
     Every row is repeated for each k and scored at step k only: rows of a batch do not interact,
     so one backward pass gives all. A loss at the end has one k and is not indexed.
     """
-    rows, steps = inputs.shape[:2]
-    copies = torch.arange(rows, device=inputs.device).repeat_interleave(len(ks))
+    given = as_inputs(inputs)
+    rows, steps = given.main.shape[:2]
+    copies = torch.arange(rows, device=targets.device).repeat_interleave(len(ks))
     losses, leaves = _from_leaves(
-        model, inputs[copies], targets[copies], _recurrent_state(model, state, copies)
+        model, given.rows(copies), targets[copies], _recurrent_state(model, state, copies)
     )
     if losses.dim() == 2:
         losses = losses[torch.arange(len(copies)), torch.tensor(ks).repeat(rows)]
@@ -417,16 +443,28 @@ def _arch(model: GraphModel, block: str) -> str:
     return KINDS[model.graph.blocks[block].kind].arch
 
 
-def _from_leaves(
-    model: GraphModel, inputs: Tensor, targets: Tensor, state: State | None
-) -> tuple[Tensor, list[Tensor]]:
-    """Run the model with the vectors of its input as leaves; return the losses and the leaves."""
-    kinds = {node.block: model.graph.blocks[node.block].kind for node in model.nodes}
-    entries = [
+def entries(model: GraphModel) -> list[str]:
+    """Return the blocks that bring the main stream in as vectors (B, T, C); none for pictures.
+
+    They are blocks for vectors, and those that read tokens.
+    """
+    tokens = {node.block for node in model.nodes if node.kind == "tokens"}
+    return [
         node.block
         for node in model.nodes
-        if kinds[node.block] == "vectors" or "tokens" in {kinds[key] for key in node.sources}
+        if node.kind == "vectors" or (tokens & set(node.sources) and _gives_steps(model, node))
     ]
+
+
+def _gives_steps(model: GraphModel, node: Node) -> bool:
+    shape = model.report.shapes.get((node.block, node.outputs[0].name))
+    return shape is not None and shape.kind == "tensor" and shape.dims[1:2] == ("T",)
+
+
+def _from_leaves(
+    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None
+) -> tuple[Tensor, list[Tensor]]:
+    """Run the model with the vectors of its input as leaves; return the losses and the leaves."""
     leaves: list[Tensor] = []
 
     def cut(module: nn.Module, args: Any, output: Any) -> Tensor:
@@ -436,7 +474,7 @@ def _from_leaves(
         return leaf
 
     with ExitStack() as hooks:
-        for block in entries:
+        for block in entries(model):
             handle = model.module(block).register_forward_hook(cut)
             hooks.enter_context(_removing(handle))
         losses = model.losses(model(inputs, state)[0], targets)
@@ -451,7 +489,7 @@ def _horizon(block: str, arch: str, quantity: str, curve: DistanceCurve) -> Hori
     return Horizon(block, arch, quantity, distance, low, median, high, count, slope, reach)
 
 
-def attention(model: GraphModel, inputs: Tensor) -> tuple[LayerAttention, ...]:
+def attention(model: GraphModel, inputs: Tensor | Inputs) -> tuple[LayerAttention, ...]:
     """Return the attention weights of every layer for the first row of `inputs`.
 
     The weights are computed anew from what each layer received, without dropout; training itself
@@ -459,7 +497,8 @@ def attention(model: GraphModel, inputs: Tensor) -> tuple[LayerAttention, ...]:
 
     Args:
         model: Any; without attention the result is empty.
-        inputs: Ids (B, T) or vectors (B, T, D), on the model's device.
+        inputs: Ids (B, T), vectors (B, T, D) or pictures, with a source where the model reads
+            one, on the model's device.
     """
     layers = [
         (node.block, number, layer)
@@ -476,7 +515,7 @@ def attention(model: GraphModel, inputs: Tensor) -> tuple[LayerAttention, ...]:
     with _at_rest(model), torch.no_grad(), ExitStack() as hooks:
         for _, _, layer in layers:
             hooks.enter_context(_removing(layer.register_forward_pre_hook(keep)))
-        model(inputs[:1])
+        model(as_inputs(inputs).rows(slice(1)))
     return tuple(_record(block, number, layer, found[layer]) for block, number, layer in layers)
 
 

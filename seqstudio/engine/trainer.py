@@ -34,6 +34,7 @@ from seqstudio.engine.cadence import Cadence, Setup, Trial
 from seqstudio.engine.decoding import written_sample
 from seqstudio.engine.devices import choose_device, devices, torch_version
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.losses import asked, mean_loss
 from seqstudio.engine.meter import FLUSH_S, Meter
 from seqstudio.engine.model import GraphModel, State, detach, forget_row
@@ -152,7 +153,7 @@ class Trainer:
             train_tokens=len(self.dataset.train),
             valid_tokens=len(self.dataset.valid),
             device=str(self.device),
-            notes=self.dataset.notes,
+            notes=(*self.dataset.notes, *filter(None, [self._probe_text.unmeasured])),
         )
 
     def _count_floor(self) -> None:
@@ -365,11 +366,13 @@ class Trainer:
 
     def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> float:
         """Tell the gradients of this step; return the seconds that it took."""
-        watched.collect(PROBED_ROWS)
-        tokens, terms = self._words(batch.main[0]), float(asked(batch.targets).sum())
+        rows = as_inputs(batch.inputs).alike(PROBED_ROWS)
+        watched.collect(rows)
+        first = int(rows[0])
+        tokens, terms = self._words(batch.main[first]), float(asked(batch.targets).sum())
         reading = watched.reading(self.step, tokens, terms, batch.steps)
         if losses.dim() == 2:
-            reading = replace(reading, loss=freeze(losses[0].double().cpu().numpy()))
+            reading = replace(reading, loss=freeze(losses[first].double().cpu().numpy()))
         self._emit(reading)
         self._tapping.done(self.seconds, reading.cost_s)
         self._probe_now = False

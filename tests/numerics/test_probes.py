@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,14 @@ from torch.nn import functional
 
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.data.facts import facts_of
+from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Wire
 from seqstudio.engine import probes
+from seqstudio.engine.inputs import Inputs
+from seqstudio.engine.losses import mean_loss
 from seqstudio.engine.model import GraphModel
+from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap, horizons, positions, recurrent_cells, under_head
 
 ROWS, STEPS, SYMBOLS = 3, 14, 9
@@ -478,31 +484,50 @@ def test_loss_positions_lie_in_the_second_half_and_their_number_keeps_the_cost()
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_template_can_be_measured(name):
-    graph = make(name).graph
-    kinds = {block.kind for block in graph}
-    pattern = (
-        "class" if "class_head" in kinds else "value" if "value_head" in kinds else "next token"
-    )
-    vectors = "vectors" in kinds
-    facts = DataFacts(
-        pattern=pattern,
-        input="vectors" if vectors else "ids",
-        vocabulary=0 if vectors else SYMBOLS,
-        width=2 if vectors else 0,
-        classes=4 if pattern == "class" else 0,
-        window=8,
-    )
+    project = make(name)
+    training = replace(project.training, window=8)
+    data = project.data if "length" in project.data.idle() else replace(project.data, length=8)
+    dataset = open_dataset(data)
     torch.manual_seed(0)
-    model = GraphModel(graph, facts)
-    inputs = torch.randn(2, 8, 2) if vectors else batch()[0][:2, :8]
-    targets = {
-        "next token": batch()[1][:2, :8],
-        "class": torch.tensor([0, 3]),
-        "value": torch.rand(2, 1),
-    }[pattern]
-    curves = horizons(model, inputs, targets)
-    assert curves[-1].quantity == "dl/demb"
-    assert all(np.isfinite(curve.median).all() for curve in curves)
+    probe = ProbeText(GraphModel(project.graph, facts_of(dataset, training)), dataset, "")
+    readings = list(probe.readings(0))
+    curves = [curve for each in readings[:1] for curve in getattr(each, "horizons", ())]
+    assert bool(probe.unmeasured) == (data.kind in {"masked", "shapes"})
+    if not probe.unmeasured:
+        assert curves[-1].quantity == "dl/demb"
+        assert all(np.isfinite(curve.median[:1]).all() for curve in curves)
+        assert not any(np.isnan(curve.median).any() for curve in curves)
+
+
+@pytest.mark.parametrize("body", ["lstm", "gru", "rnn"])
+def test_a_padded_step_is_measured_on_whole_rows(body, make_model):
+    """Rows of one length, taken out of a padded batch, give what they give by themselves."""
+    facts = {"padded": True, "pattern": "class per step", "classes": 4}
+    model = make_model("tokens", EMBEDDING, BODIES[body], "class_per_step", **facts).double()
+    ids, targets = batch(6)
+    targets = targets % 4
+    lengths = torch.tensor([5, 9, 9, 3, 9, 7])
+    targets[torch.arange(STEPS) >= lengths[:, None]] = -100
+    padded = Inputs(ids, lengths=lengths)
+    rows = padded.alike(4)
+    assert rows.tolist() == [1, 2, 4]
+    cut = padded.without_padding(rows)
+    assert (cut.main.shape, cut.lengths) == ((3, 9), None)
+
+    def reading(inputs, wanted, chosen):
+        with StepTap(model) as tap:
+            losses = model.losses(model(inputs)[0], wanted)
+            mean_loss(losses, wanted).backward()
+        tap.collect(chosen)
+        model.zero_grad()
+        return tap.reading(0, (), float((wanted != -100).sum()), 9)
+
+    found = reading(padded, targets, rows)
+    alone = reading(cut.main, targets[rows][:, :9], 3)
+    for one, two in zip(found.layers, alone.layers, strict=True):
+        assert len(one.total_h) == (9 if body == "lstm" else STEPS)
+        np.testing.assert_allclose(one.total_h[:9], two.total_h, rtol=1e-6)
+        assert (one.total_h[9:] == 0).all()
 
 
 @pytest.mark.gpu

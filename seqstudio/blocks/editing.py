@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -13,12 +12,11 @@ from seqstudio.blocks.declaration import Port, PortKind
 from seqstudio.core.errors import GraphError, SeqError
 from seqstudio.document.edits import AddBlock, RemoveBlocks, ReplaceBlock, SetGraph, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
-from seqstudio.document.param import ParamError, Value
-from seqstudio.document.project import LIMIT_BLOCKS, Project
+from seqstudio.document.param import Value
+from seqstudio.document.project import Project
 
 STEP_X = 228.0  # default width 156 and gap 72 of the canvas
 CELLS = ("rnn", "gru", "lstm")
-CLIP_FORMAT = "seqstudio blocks"
 _NEEDS: Mapping[PortKind, str] = {
     "ids": "tokens",
     "tensor": "features",
@@ -209,113 +207,3 @@ def set_param(graph: Graph, block_id: str, name: str, value: object) -> SetParam
     return SetParam(
         block_id, name, param.parse(value), f"Change {param.title} of {title_of(block)}"
     )
-
-
-def copy_text(graph: Graph, ids: Iterable[str]) -> str:
-    """Return blocks and the wires among them as JSON text for the clipboard."""
-    chosen = [key for key in graph.blocks if key in set(ids)]
-    blocks = [
-        {
-            "id": b.id,
-            "kind": b.kind,
-            "x": b.x,
-            "y": b.y,
-            "title": b.title,
-            "params": dict(b.params),
-        }
-        for b in (graph.blocks[key] for key in chosen)
-    ]
-    wires = [
-        [w.source, w.out, w.target, w.into]
-        for w in graph.wires
-        if w.source in chosen and w.target in chosen
-    ]
-    return json.dumps({"format": CLIP_FORMAT, "blocks": blocks, "wires": wires}, indent=1)
-
-
-class Paste:
-    """The edit that adds copied blocks with new ids, moved by an offset."""
-
-    def __init__(self, text: str, offset: tuple[float, float]) -> None:
-        """Read clipboard text.
-
-        Raises:
-            GraphError: The text does not hold blocks of SeqStudio.
-        """
-        self._blocks, self._wires = _parse_clip(text)
-        self._offset = offset
-        self.label = "Paste"
-        self.new_ids: tuple[str, ...] = ()
-
-    def apply(self, project: Project) -> Project:
-        """Return the project with the blocks added; `new_ids` then holds their ids.
-
-        Raises:
-            GraphError: The graph would become too large.
-        """
-        graph, rename = project.graph, dict[str, str]()
-        if len(graph.blocks) + len(self._blocks) > LIMIT_BLOCKS:
-            raise GraphError(
-                "There is no room for so many blocks",
-                f"a graph holds at most {LIMIT_BLOCKS:,}",
-                "Copy fewer, or delete some",
-            )
-        for block in self._blocks:
-            fresh = graph.new_id(block.kind)
-            rename[block.id] = fresh
-            x, y = block.x + self._offset[0], block.y + self._offset[1]
-            graph = graph.with_block(replace(block, id=fresh, x=x, y=y))
-        for wire in self._wires:
-            moved = replace(wire, source=rename[wire.source], target=rename[wire.target])
-            if not refusal(graph, moved):
-                graph = graph.with_wire(moved)
-        self.new_ids = tuple(rename.values())
-        return project.with_graph(graph)
-
-
-def _parse_clip(text: str) -> tuple[list[Block], list[Wire]]:
-    refused = GraphError("The clipboard holds no blocks", "it is other text", "Copy blocks first")
-    if len(text) > 2_000_000:
-        raise refused
-    try:
-        content = json.loads(text)
-        if content["format"] != CLIP_FORMAT:
-            raise refused
-        blocks = [_clip_block(item) for item in content["blocks"]]
-        ids = {block.id for block in blocks}
-        wires = [Wire(*map(str, item)) for item in content["wires"]]
-    except (ValueError, KeyError, TypeError, RecursionError, ParamError) as error:
-        raise refused from error
-    if not blocks or any(w.source not in ids or w.target not in ids for w in wires):
-        raise refused
-    if len(ids) < len(blocks):
-        raise refused
-    return blocks, wires
-
-
-def _clip_block(item: Mapping[str, object]) -> Block:
-    kind = KINDS[str(item["kind"])]
-    given = item["params"]
-    if not isinstance(given, dict):
-        raise TypeError
-    x, y = float(str(item["x"])), float(str(item["y"]))
-    if not (abs(x) < 1e6 and abs(y) < 1e6):
-        raise ValueError
-    return Block(str(item["id"]), kind.kind, x, y, kind.parse(given), str(item["title"]))
-
-
-def tidy(graph: Graph) -> dict[str, tuple[float, float]]:
-    """Return new places: columns by distance from the inputs, rows centred, in canvas pixels."""
-    order, cyclic = graph.order()
-    column: dict[str, int] = {}
-    for key in (*order, *cyclic):
-        feeding = [column[w.source] for w in graph.into(key).values() if w.source in column]
-        column[key] = max(feeding, default=-1) + 1
-    rows: dict[int, list[str]] = {}
-    for key in sorted(column, key=lambda k: (column[k], graph.blocks[k].y)):
-        rows.setdefault(column[key], []).append(key)
-    places = {}
-    for index, keys in rows.items():
-        for row, key in enumerate(keys):
-            places[key] = (index * STEP_X, 120.0 * (row - (len(keys) - 1) / 2))
-    return places

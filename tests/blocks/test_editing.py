@@ -1,9 +1,6 @@
-"""Edits that know blocks: refusals, wires that fit, insertion, healing, change of kind, paste."""
+"""Edits that know blocks: refusals, wires that fit, insertion, healing, change of kind."""
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 import pytest
 
@@ -12,10 +9,10 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.templates import make
-from seqstudio.core.errors import GraphError, SeqError
+from seqstudio.core.errors import GraphError
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import ParamError
-from seqstudio.document.project import LIMIT_BLOCKS, Project
+from seqstudio.document.project import Project
 
 FACTS = DataFacts(vocabulary=11)
 
@@ -198,97 +195,3 @@ def test_a_setting_is_checked_when_it_is_set(graph: Graph) -> None:
         editing.set_param(graph, "self_attention", "heads", 0)
     with pytest.raises(KeyError):
         editing.set_param(graph, "self_attention", "hidden", 4)
-
-
-def test_copies_keep_wires_among_them_and_get_names_of_their_own(project: Project) -> None:
-    text = editing.copy_text(project.graph, ["positions", "layer_norm", "add"])
-    edit = editing.Paste(text, (10.0, 20.0))
-    after = edit.apply(project).graph
-    assert edit.new_ids == ("positions2", "layer_norm2", "add2")
-    assert {(w.source, w.target, w.into) for w in after.wires if w.target.endswith("2")} == {
-        ("positions2", "layer_norm2", "in"),
-        ("positions2", "add2", "other"),
-    }
-    old, new = project.graph.blocks["add"], after.blocks["add2"]
-    assert (new.x, new.y, new.params) == (old.x + 10, old.y + 20, old.params)
-    assert project.graph.wires == after.wires[: len(project.graph.wires)]
-
-
-def clip(*blocks: object, wires: object = (), **more: object) -> str:
-    return json.dumps({"format": editing.CLIP_FORMAT, "blocks": blocks, "wires": wires, **more})
-
-
-def item(**changes: Any) -> dict[str, Any]:
-    base = {"id": "a", "kind": "linear", "x": 0, "y": 0, "title": "", "params": {}}
-    return {**base, **changes}
-
-
-def gone(key: str) -> dict[str, Any]:
-    return {name: value for name, value in item().items() if name != key}
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "hello",
-        "{}",
-        "[]",
-        "null",
-        '{"format": "other"}',
-        clip(),
-        clip(3),
-        clip("abcd"),
-        clip(item(kind="mamba")),
-        clip(item(kind=[])),
-        clip(item(params=[])),
-        clip(item(params={"width": -1})),
-        clip(item(params={"width": "__import__('os')"})),
-        clip(item(x="far")),
-        clip(item(x=1e30)),
-        clip(item()).replace('"x": 0', '"x": NaN'),
-        clip(item()).replace('"x": 0', '"x": 1e999'),
-        clip(item()).replace('"x": 0', '"x": ' + "9" * 5000),
-        clip(gone("id")),
-        clip(gone("params")),
-        clip(gone("title")),
-        clip(item(), item()),
-        clip(item(), wires=[["a", "out", "b", "in"]]),
-        clip(item(), wires=[["a", "out"]]),
-        clip(item(), wires=[3]),
-        clip(item(), wires=3),
-        "[" * 200_000,
-        '{"format": "seqstudio blocks", "blocks": ' + "[" * 100_000,
-        clip(item(title="x" * 2_000_001)),
-    ],
-)
-def test_a_foreign_clipboard_is_refused_in_words(text: str) -> None:
-    with pytest.raises(SeqError) as caught:
-        editing.Paste(text, (0.0, 0.0))
-    assert caught.value.what == "The clipboard holds no blocks"
-
-
-def test_wires_of_a_paste_that_do_not_fit_are_left_out(project: Project) -> None:
-    loop = [["a", "out", "b", "in"], ["b", "out", "a", "in"], ["a", "nose", "b", "in"]]
-    edit = editing.Paste(clip(item(), item(id="b"), wires=loop), (0.0, 0.0))
-    after = edit.apply(Project()).graph
-    assert after.wires == (Wire("linear", "out", "linear2", "in"),)
-
-
-def test_more_blocks_than_a_file_can_hold_are_not_pasted(project: Project) -> None:
-    many = clip(*(item(id=f"b{n}") for n in range(LIMIT_BLOCKS)))
-    full = editing.Paste(many, (0.0, 0.0)).apply(Project())
-    assert len(full.graph.blocks) == LIMIT_BLOCKS
-    with pytest.raises(GraphError, match="at most 2,000"):
-        editing.Paste(clip(item()), (0.0, 0.0)).apply(full)
-
-
-def test_tidy_puts_columns_by_distance_and_nothing_on_top_of_something(graph: Graph) -> None:
-    places = editing.tidy(graph)
-    assert set(places) == set(graph.blocks)
-    assert len(set(places.values())) == len(places)
-    for each in graph.wires:
-        assert places[each.source][0] < places[each.target][0]
-    loop = Graph({"a": Block("a", "linear"), "b": Block("b", "linear")})
-    loop = loop.with_wire(wire("a.out -> b.in")).with_wire(wire("b.out -> a.in"))
-    assert len(set(editing.tidy(loop).values())) == 2

@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from seqstudio.blocks import editing
+from seqstudio.blocks.arranging import Box, Join, layout
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
+from seqstudio.blocks.clipboard import Paste, clip_text, copied, parse_clip
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import SeqError
@@ -193,10 +195,11 @@ class Editing(RuleBasedStateMachine):
         keys = list(self.graph.blocks)
         if keys and len(keys) < 40:
             chosen = data.draw(st.sets(st.sampled_from(keys), min_size=1, max_size=4))
-            text = editing.copy_text(self.graph, chosen)
-            edit = editing.Paste(text, (24.0, 24.0))
+            clip = parse_clip(clip_text(copied(self.graph, chosen)))
+            edit = Paste(clip, (24.0, 24.0))
+            names = edit.names(self.graph)[0]
             self.do(edit)
-            assert len(edit.new_ids) == len(chosen)
+            assert set(names.values()) == set(self.graph.blocks) - set(keys)
             assert len(self.graph.blocks) == len(keys) + len(chosen)
 
     @rule(data=st.data(), title=WORDS)
@@ -217,7 +220,9 @@ class Editing(RuleBasedStateMachine):
 
     @rule()
     def tidy(self) -> None:
-        self.do(MoveBlocks(editing.tidy(self.graph)))
+        boxes = {b.id: Box(b.x, b.y, 156.0, 108.0) for b in self.graph}
+        joins = [Join(w.source, 64.0, w.target, 64.0) for w in self.graph.wires]
+        self.do(MoveBlocks(layout(boxes, joins).places))
 
     @precondition(lambda self: self.at > 0)
     @rule()

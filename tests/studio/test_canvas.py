@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 
 from seqstudio.blocks import editing
 from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.clipboard import Paste, copied
 from seqstudio.blocks.declaration import DataFacts, Shape
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import SeqError
@@ -21,8 +22,8 @@ from seqstudio.document.edits import Connect, Disconnect, MoveBlocks
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.project import Project
 from seqstudio.studio.canvas import CanvasView
-from seqstudio.studio.canvas.geometry import Obstacles, curve, tidy_places
-from seqstudio.studio.canvas.overlay import peek_text, shape_in_full
+from seqstudio.studio.canvas.geometry import Obstacles, crossed, curve, distance, through
+from seqstudio.studio.canvas.peek import known_lines, shape_in_full
 from seqstudio.studio.canvas.pictures import spark_path
 from seqstudio.studio.canvas.wire_item import gradient_width, label_runs
 from seqstudio.studio.theme import theme, themes
@@ -153,7 +154,9 @@ def test_the_wire_bends_at_least_24_and_starts_level(view):
 
 def test_a_wire_goes_below_the_blocks_in_its_way():
     body = QRectF(100, 0, 100, 100)
-    obstacles = Obstacles({"a": QRectF(-100, 0, 90, 100), "b": body, "c": QRectF(300, 0, 90, 100)})
+    obstacles = Obstacles(
+        {"a": (-100, 0, 90, 100), "b": (100, 0, 100, 100), "c": (300, 0, 90, 100)}
+    )
     route = obstacles.route(QPointF(-10, 50), QPointF(300, 50), "a", "c")
     points = [route.path.pointAtPercent(i / 200) for i in range(201)]
     assert not any(body.contains(point) for point in points)
@@ -197,19 +200,6 @@ def test_tidy_puts_columns_in_order_without_overlap_in_one_step(view, document):
         assert not any(one.intersects(other) for other in frames[index + 1 :])
 
 
-def test_tidy_of_parallel_blocks_centres_the_column():
-    graph = Graph()
-    for key in ("a", "b", "c", "d"):
-        graph = graph.with_block(Block(key, "add"))
-    for target in ("b", "c"):
-        graph = graph.with_wire(Wire("a", "out", target, "in"))
-    graph = graph.with_wire(Wire("b", "out", "d", "in")).with_wire(Wire("c", "out", "d", "other"))
-    places = tidy_places(graph, dict.fromkeys(graph.blocks, (156.0, 108.0)))
-    assert places["b"][0] == places["c"][0] > places["a"][0]
-    assert places["b"][1] == -places["c"][1] != 0
-    assert places["a"][1] == places["d"][1] == 0
-
-
 def test_gradient_width_is_linear_over_six_decades():
     assert gradient_width(-6.0) == 1.0
     assert gradient_width(-3.0) == 3.5
@@ -229,11 +219,11 @@ def test_a_spark_line_fills_its_place_and_leaves_gaps():
 
 def test_the_peek_tells_sizes_and_gradient():
     view_facts = DataFacts(batch=4, window=7)
-    assert shape_in_full(Shape("tensor", ("B", "T", 64)), view_facts) == "B 4·T 7·C 64"
-    assert peek_text(None, view_facts, None) == "shape not known yet"
-    assert peek_text(Shape("ids", ("B", "T")), view_facts, -2.0).splitlines() == [
-        "B 4·T 7", "whole numbers, int64", "gradient 10^-2.0"
-    ]  # fmt: skip
+    assert shape_in_full(Shape("tensor", ("B", "T", 64)), view_facts) == "B 4 · T 7 · C 64"
+    assert known_lines(None, view_facts, None) == ("shape not known yet",)
+    assert known_lines(Shape("ids", ("B", "T")), view_facts, -2.0) == (
+        "B 4 · T 7", "whole numbers, int64", "gradient 10^−2.0"
+    )  # fmt: skip
 
 
 # Pictures and states
@@ -393,7 +383,7 @@ def edit_for(graph, name, seed):  # noqa: PLR0911 - a table of cases
     if name == "add":
         return editing.add(graph, kind, seed % 997, seed % 331)
     if name == "paste":
-        return editing.Paste(editing.copy_text(graph, ids[:3]), (24, 24)) if ids else None
+        return Paste(copied(graph, ids[:3]), (24, 24)) if ids else None
     if name == "insert" and graph.wires:
         wire = graph.wires[seed % len(graph.wires)]
         fits = editing.can_insert(graph, kind, wire)

@@ -22,7 +22,7 @@ from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas import BLOCK_MIME, CanvasView
 from seqstudio.studio.canvas.context import context_menu, tip_at
-from seqstudio.studio.canvas.gestures import DrawWire
+from seqstudio.studio.canvas.wiring import DrawWire
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
@@ -437,8 +437,8 @@ def test_an_undo_during_a_drag_ends_the_drag(view, document):
 
 def test_a_double_click_opens_a_block(view, qtbot):
     with qtbot.waitSignal(view.opened) as told:
-        QTest.mouseDClick(view.viewport(), LEFT, NONE, body(view, "lstm"))
-    assert told.args == ["lstm"]
+        QTest.mouseDClick(view.viewport(), LEFT, NONE, body(view, "dropout"))
+    assert told.args == ["dropout"]
 
 
 def test_a_double_click_on_empty_canvas_adds_where_it_was(view, document):
@@ -465,7 +465,7 @@ def test_resting_on_a_wire_tells_its_shape(view, qtbot):
     send(view, QEvent.Type.MouseMove, at, Qt.MouseButton.NoButton, NONE, Qt.MouseButton.NoButton)
     peek = view.mouse.peek
     qtbot.waitUntil(peek.isVisible)
-    assert peek.text().splitlines() == ["B 32·T 128·C 64", "float32"]
+    assert peek.words() == ("B 32 · T 128 · C 64", "float32")
     away = at + QPoint(0, 60)
     send(view, QEvent.Type.MouseMove, away, Qt.MouseButton.NoButton, NONE, Qt.MouseButton.NoButton)
     assert not peek.isVisible()
@@ -473,7 +473,7 @@ def test_resting_on_a_wire_tells_its_shape(view, qtbot):
 
 def menu_at(view, at):
     menu = context_menu(view, at)
-    return {action.text(): action for action in menu.actions()}
+    return {action.text().partition("\t")[0]: action for action in menu.actions()}
 
 
 def test_a_right_click_offers_what_suits_the_place(view, document):
@@ -487,7 +487,7 @@ def test_a_right_click_offers_what_suits_the_place(view, document):
     on_block["Delete"].trigger()
     assert document.project.graph.into("next_token")["in"].source == "lstm", "it heals"
     on_canvas = menu_at(view, empty_place(view))
-    assert "Paste" in on_canvas
+    assert "Paste here" in on_canvas
     on_canvas["Select all"].trigger()
     assert len(view.selection) == 4
 

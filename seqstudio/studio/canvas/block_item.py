@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.canvas.face import Face
@@ -14,26 +14,32 @@ from seqstudio.studio.canvas.geometry import (
     LOOP_RISE,
     TITLE_LEFT,
     BlockLayout,
+    curve,
     lay_out,
     loop_path,
 )
+from seqstudio.studio.canvas.ink import (
+    BYPASSED,
+    LOD_LINES,
+    LOD_TEXT,
+    MUTED,
+    CanvasItem,
+    Ink,
+    ink,
+    scene_pen,
+)
 from seqstudio.studio.canvas.pictures import Picture
-from seqstudio.studio.theme import faded, icon_pixmap, pen, theme
+from seqstudio.studio.theme import faded, icon_pixmap, theme
 
-LOD_LINES, LOD_TEXT = 0.5, 0.35
 _MARGIN = 16.0
 _MESSAGE_WIDTH = 236.0
 _DIM = 0.45
+_FAR_ICON = 0.2
+_TAG_ROOM = 32.0
+_DASH = (4.0, 3.0)
 
 
-def scene_pen(token_width: float, color: object, dash: tuple[float, ...] = ()) -> QPen:
-    """Return a pen that zooms with the scene."""
-    result = pen(color, token_width, dash)  # type: ignore[arg-type]
-    result.setCosmetic(False)
-    return result
-
-
-class BlockItem(QGraphicsItem):
+class BlockItem(CanvasItem):
     """Paints one block. It holds what is seen for a moment: hover, selection, running, picture.
 
     Attributes:
@@ -62,13 +68,14 @@ class BlockItem(QGraphicsItem):
         self.focused = False
         self.fitting: frozenset[str] | None = None
         self.setZValue(1.0)
-        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        self._words: tuple[str, ...] = ()
+        self._fit_words()
+        self._stretch()
 
     def show_face(self, face: Face, *, force: bool = False) -> bool:
         """Take a new face; True when ports or size may have moved."""
         if face == self.face and not force:
             return False
-        self.prepareGeometryChange()  # while the old message still counts, else it stays painted
         self.face = face
         return self._measure()
 
@@ -80,18 +87,33 @@ class BlockItem(QGraphicsItem):
     def _measure(self) -> bool:
         layout = lay_out(self.face, self.picture.height if self.picture else 0.0)
         moved = layout != self.layout
-        if moved:
-            self.prepareGeometryChange()
-            self.layout = layout
+        self.layout = layout
+        self._fit_words()
+        self._stretch()
         self.update()
         return moved
+
+    def _fit_words(self) -> None:
+        """Cut title and lines to the room they have; painting only writes them."""
+        style = ink()
+        room = self.layout.width - TITLE_LEFT - (CORNER_ROOM if self._has_corner() else 8)
+        if self.face.mode:
+            room -= style.metrics("axis").horizontalAdvance(self.face.mode) + _TAG_ROOM
+        right = Qt.TextElideMode.ElideRight
+        title = style.metrics("blockTitle").elidedText(self.face.title, right, room)
+        room, metrics = self.layout.width - 2 * style.inset, style.metrics("small")
+        lines = (metrics.elidedText(line, right, room) for line in self.face.lines)
+        self._words = (title, *lines)
 
     def set_state(self, name: str, value: object) -> None:
         """Set one of the attributes of the moment and repaint if it is new."""
         if getattr(self, name) != value:
-            if name == "chosen":
-                self.prepareGeometryChange()
+            had_corner = self._has_corner()
             setattr(self, name, value)
+            if self._has_corner() != had_corner:
+                self._fit_words()
+            if name == "chosen":
+                self._stretch()
             self.update()
 
     @property
@@ -118,18 +140,14 @@ class BlockItem(QGraphicsItem):
         width = metrics.horizontalAdvance(f"{self.face.loop} t−1 → t") + 24
         return QRectF((self.layout.width - width) / 2, -LOOP_RISE - 10, width, 20)
 
-    @override
-    def boundingRect(self) -> QRectF:
+    def _stretch(self) -> None:
+        """Take the room that loop, rings and, while selected, the message need."""
         rise = LOOP_RISE + 12 if self.layout.state else 0
         reach = max(_MARGIN, LOOP_REACH + 4)
         rect = self.layout.body.adjusted(-reach, -_MARGIN - rise, reach, _MARGIN)
-        return rect.united(self._message_box().adjusted(-4, -4, 4, 4)) if self.chosen else rect
-
-    @override
-    def shape(self) -> QPainterPath:
-        path = QPainterPath()
-        path.addRect(self.layout.body)
-        return path
+        if self.chosen:
+            rect = rect.united(self._message_box().adjusted(-4, -4, 4, 4))
+        self.setRect(rect)
 
     @override
     def paint(
@@ -139,21 +157,51 @@ class BlockItem(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         detail = option.levelOfDetailFromTransform(painter.worldTransform())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.layout.state is not None and detail >= LOD_TEXT:
-            self._draw_loop(painter)
-        self._draw_body(painter, detail)
-        if detail >= LOD_LINES:
-            self._draw_lines(painter)
-        if detail >= LOD_TEXT:
-            self._draw_title(painter)
-            self._draw_ports(painter)
-            self._draw_corner(painter)
-        self._draw_rings(painter)
+        if detail < LOD_TEXT:
+            self._draw_far(painter, detail)
+        else:
+            self._draw_near(painter, detail)
+        if self.chosen or self.focused or self.face.problem:
+            self._draw_rings(painter)
         if self.chosen and detail >= LOD_LINES:
             self._draw_message(painter)
 
+    def _draw_near(self, painter: QPainter, detail: float) -> None:
+        style, mode = ink(), self.face.mode
+        if self.layout.state is not None:
+            self._draw_loop(painter)
+        if mode:
+            painter.save()
+            painter.setOpacity(painter.opacity() * (BYPASSED if mode == "bypass" else MUTED))
+        self._draw_body(painter, style)
+        self._draw_title(painter, style)
+        if detail >= LOD_LINES:
+            self._draw_lines(painter, style)
+        if mode:
+            painter.restore()
+            self._draw_mode(painter, style)
+        self._draw_ports(painter, style)
+        if self._has_corner():
+            self._draw_corner(painter)
+
+    def _draw_far(self, painter: QPainter, detail: float) -> None:
+        """Draw header colour, outline and, where it can be told, the icon."""
+        style, body, mode = ink(), self.layout.body, self.face.mode
+        if mode:
+            painter.setOpacity(BYPASSED if mode == "bypass" else MUTED)
+        painter.setPen(self._outline_pen(style))
+        painter.setBrush(self._fill(style))
+        painter.drawRoundedRect(body, style.radius, style.radius)
+        if detail >= _FAR_ICON:
+            side = int(min(body.width(), body.height()) / 2)
+            self._draw_icon(painter, body.center() - QPointF(side / 2, side / 2), side, style)
+        painter.setOpacity(1.0)
+
     # Parts
+
+    def _fill(self, style: Ink) -> QColor:
+        """Return the colour of the header; a muted block has none of its role."""
+        return style.fill("" if self.face.mode == "mute" else self.face.role)
 
     def _draw_loop(self, painter: QPainter) -> None:
         style, path = theme(), loop_path(self.layout)
@@ -180,79 +228,100 @@ class BlockItem(QGraphicsItem):
         wide = metrics.horizontalAdvance(self.face.loop + " ")
         painter.drawText(text.adjusted(wide, 0, 0, 0), middle, "t−1 → t")
 
-    def _draw_body(self, painter: QPainter, detail: float) -> None:
-        style, radius = theme(), theme().radius("block")
-        body, header = self.layout.body, float(theme().metric("block", "header"))
-        fill = style.role_header(self.face.role) if self.face.role else style.color("surface3")
-        far = detail < LOD_TEXT
+    def _draw_body(self, painter: QPainter, style: Ink) -> None:
+        body, header, radius = self.layout.body, style.header, style.radius
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(fill if far else style.color("surface2"))
+        painter.setBrush(style.color("surface2"))
         painter.drawRoundedRect(body, radius, radius)
-        if far:
-            side = int(min(body.width(), body.height()) / 2)
-            self._draw_icon(painter, body.center() - QPointF(side / 2, side / 2), side)
-        else:
-            # The header's lower corners are square: what is round there is covered again.
-            painter.setBrush(fill)
-            painter.drawRoundedRect(QRectF(0, 0, body.width(), header + radius), radius, radius)
-            painter.fillRect(QRectF(0, header, body.width(), radius + 1), style.color("surface2"))
-        painter.setPen(self._outline_pen())
+        # The header's lower corners are square: what is round there is covered again.
+        painter.setBrush(self._fill(style))
+        painter.drawRoundedRect(QRectF(0, 0, body.width(), header + radius), radius, radius)
+        painter.fillRect(QRectF(0, header, body.width(), radius + 1), style.color("surface2"))
+        painter.setPen(self._outline_pen(style))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(body, radius, radius)
 
-    def _outline_pen(self) -> QPen:
+    def _outline_pen(self, style: Ink) -> QPen:
+        dash = _DASH if self.face.mode else ()
         if self.hovered:
-            return scene_pen(1.5, theme().color("textLow"))
-        return scene_pen(theme().block_outline(), theme().color("border"))
+            return scene_pen(1.5, style.color("textLow"), dash)
+        return scene_pen(style.style.block_outline(), style.color("border"), dash)
 
-    def _draw_icon(self, painter: QPainter, at: QPointF, side: int) -> None:
-        colour = theme().role_icon(self.face.role) if self.face.role else theme().color("textHi")
+    def _draw_icon(self, painter: QPainter, at: QPointF, side: int, style: Ink) -> None:
+        colour = style.icon("" if self.face.mode == "mute" else self.face.role)
         ratio = max(1.0, painter.worldTransform().m11()) * painter.device().devicePixelRatioF()
         pixmap = icon_pixmap(self.face.icon, side, colour, round(ratio * 4) / 4)
         painter.drawPixmap(QRectF(at.x(), at.y(), side, side), pixmap, QRectF(pixmap.rect()))
 
-    def _draw_title(self, painter: QPainter) -> None:
-        style, header = theme(), float(theme().metric("block", "header"))
-        self._draw_icon(painter, QPointF(8, (header - 16) / 2), 16)
-        font = style.font("blockTitle")
-        painter.setFont(font)
+    def _draw_title(self, painter: QPainter, style: Ink) -> None:
+        self._draw_icon(painter, QPointF(8, (style.header - 16) / 2), 16, style)
+        painter.setFont(style.title)
         painter.setPen(style.color("textHi"))
-        room = self.layout.width - TITLE_LEFT - (CORNER_ROOM if self._has_corner() else 8)
-        title = QFontMetricsF(font).elidedText(self.face.title, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(TITLE_LEFT, 0, room, header), Qt.AlignmentFlag.AlignVCenter, title)
+        base = (style.header + style.metrics("blockTitle").capHeight()) / 2
+        painter.drawText(QPointF(TITLE_LEFT, base), self._words[0])
 
-    def _draw_lines(self, painter: QPainter) -> None:
-        style, inset = theme(), float(theme().metric("block", "padX"))
-        font = style.font("small")
-        painter.setFont(font)
+    def _draw_lines(self, painter: QPainter, style: Ink) -> None:
+        painter.setFont(style.small)
         painter.setPen(style.color("textMid"))
-        pitch, metrics = style.metric("block", "line"), QFontMetricsF(font)
-        room = self.layout.width - 2 * inset
-        for row, line in enumerate(self.face.lines):
-            box = QRectF(inset, pitch * (row + 1) + 15, room, pitch)
-            shown = metrics.elidedText(line, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter, shown)
+        drop = 15 + (style.pitch + style.metrics("small").capHeight()) / 2
+        for row, line in enumerate(self._words[1:], 1):
+            painter.drawText(QPointF(style.inset, style.pitch * row + drop), line)
         if self.picture is not None and self.layout.picture is not None:
             painter.save()
             painter.setOpacity(painter.opacity() * (0.5 if self.stale else 1.0))
             self.picture.draw(painter, self.layout.picture, self.face.role)
             painter.restore()
 
-    def _draw_ports(self, painter: QPainter) -> None:
-        layout = self.layout
-        for port in self.face.inputs:
-            self._draw_port(painter, port.kind, layout.inputs[port.name], port.name)
-        for port in self.face.outputs:
-            self._draw_port(painter, port.kind, layout.outputs[port.name], port.name)
-        for point in layout.state or ():
-            self._draw_port(painter, "state", point, "")
+    def _draw_mode(self, painter: QPainter, style: Ink) -> None:
+        """Draw what a bypassed block does instead, or that a muted one is silent, as a tag."""
+        if self.face.mode == "bypass":
+            self._draw_passage(painter, style)
+        words, icon = self.face.mode, "mute" if self.face.mode == "mute" else "bypass"
+        width = style.metrics("axis").horizontalAdvance(words) + _TAG_ROOM
+        right = self.layout.width - (CORNER_ROOM if self._has_corner() else 6)
+        tag = QRectF(right - width, (style.header - 20) / 2, width, 20)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(style.color("surface3"))
+        painter.drawRoundedRect(tag, 4, 4)
+        pixmap = icon_pixmap(icon, 14, style.color("textHi"), 2.0)
+        at = QRectF(tag.left() + 6, tag.center().y() - 7, 14, 14)
+        painter.drawPixmap(at, pixmap, QRectF(pixmap.rect()))
+        painter.setFont(style.font("axis"))
+        painter.setPen(style.color("textHi"))
+        painter.drawText(tag.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)
 
-    def _draw_port(self, painter: QPainter, kind: str, at: QPointF, name: str) -> None:
+    def _draw_passage(self, painter: QPainter, style: Ink) -> None:
+        """Draw the line from the first input through the block to its outputs."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(scene_pen(style.style.stroke("wire"), style.wire()))
+        for name, source in self.face.passages:
+            start, end = self.layout.inputs[source], self.layout.outputs[name]
+            painter.drawPath(curve(start, end))
+
+    def _draw_ports(self, painter: QPainter, style: Ink) -> None:
+        layout = self.layout
+        painter.setPen(scene_pen(style.style.stroke("wire"), style.color("textMid")))
+        painter.setBrush(style.color("canvas"))
+        if self.fitting is None:
+            for port in self.face.inputs:
+                draw_glyph(painter, port.kind, layout.inputs[port.name])
+            for port in self.face.outputs:
+                draw_glyph(painter, port.kind, layout.outputs[port.name])
+        else:
+            for port in self.face.inputs:
+                self._draw_aim(painter, port.kind, layout.inputs[port.name], port.name)
+            for port in self.face.outputs:
+                self._draw_aim(painter, port.kind, layout.outputs[port.name], port.name)
+        for point in layout.state or ():
+            draw_glyph(painter, "state", point)
+
+    def _draw_aim(self, painter: QPainter, kind: str, at: QPointF, name: str) -> None:
+        """Draw a port while a wire looks for its end: ringed where it fits, else dim."""
         style = theme()
         painter.save()
         if self.fitting is not None and name not in self.fitting:
             painter.setOpacity(painter.opacity() * _DIM)
-        elif self.fitting is not None:
+        else:
             painter.setPen(scene_pen(style.stroke("wire"), style.color("accent")))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawEllipse(at, 10, 10)

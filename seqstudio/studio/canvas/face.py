@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import Report, title_of
+from seqstudio.blocks.check import Report, bypass_input, title_of
 from seqstudio.blocks.declaration import BlockKind, Context, DataFacts, Port, Shape
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Block
@@ -28,6 +29,8 @@ class Face:
         loop: Words on the recurrent loop, "" for a block without state.
         problem: First error in one sentence, "" for none.
         note: First note that does not keep the graph from training, "" for none.
+        mode: "bypass", "mute" or "".
+        passages: Of a bypassed block: each output with the input that it hands on.
     """
 
     title: str
@@ -39,6 +42,39 @@ class Face:
     loop: str = ""
     problem: str = ""
     note: str = ""
+    mode: str = ""
+    passages: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a face follows from."""
+
+    block: Block
+    ins: Mapping[str, Shape] | None
+    count: int
+    said: tuple[str, str]
+    facts: DataFacts
+    wired: bool
+
+    def same(self, other: _Known) -> bool:
+        """Tell whether a face made from this one still holds; places on the canvas aside."""
+        mine, its = self.block, other.block
+        return (
+            (mine is its or _alike(mine, its))
+            and (self.count, self.said, self.wired) == (other.count, other.said, other.wired)
+            and self.ins == other.ins
+            and self.facts == other.facts
+        )
+
+
+def _alike(one: Block, other: Block) -> bool:
+    """Tell whether two states of a block differ in nothing but their place."""
+    return (
+        one.inside is other.inside
+        and one.params is other.params
+        and (one.kind, one.title, one.mode) == (other.kind, other.title, other.mode)
+    )
 
 
 class Faces:
@@ -50,11 +86,26 @@ class Faces:
 
     def __init__(self) -> None:
         self._last_ins: dict[str, Mapping[str, Shape]] = {}
+        self._made: dict[str, tuple[_Known, Face]] = {}
+        self._said: tuple[Report | None, Mapping[str, tuple[str, str]]] = (None, {})
 
     def face(self, block: Block, report: Report, facts: DataFacts, wired: bool = True) -> Face:
         """Return the face of `block`; `wired` tells whether all its inputs have a wire."""
-        kind = KINDS.get(block.kind)
-        problem, note = _problems(block.id, report)
+        if self._said[0] is not report:
+            self._said = (report, problems_by_block(report))
+        said = self._said[1].get(block.id, ("", ""))
+        context = report.contexts.get(block.id)
+        ins = None if context is None else context.ins
+        known = _Known(block, ins, report.counts.get(block.id, 0), said, facts, wired)
+        made = self._made.get(block.id)
+        if made is not None and made[0].same(known):
+            return made[1]
+        face = self._make(block, report, known)
+        self._made[block.id] = known, face
+        return face
+
+    def _make(self, block: Block, report: Report, known: _Known) -> Face:
+        kind, (problem, note) = KINDS.get(block.kind), known.said
         title = title_of(block)
         if kind is None:
             return Face(title, UNKNOWN_ICON, "", ("not known here",), problem=problem)
@@ -62,12 +113,14 @@ class Faces:
             title,
             kind.icon,
             kind.role,
-            self._lines(block, kind, report, facts) or _silence(problem, wired),
-            kind.inputs,
-            kind.outputs,
+            self._lines(block, kind, report, known.facts) or _silence(problem, known.wired),
+            ports.inputs(block),
+            ports.outputs(block),
             loop_text(kind),
             problem,
             note,
+            block.mode,
+            _passages(block),
         )
 
     def _lines(
@@ -93,6 +146,13 @@ def loop_text(kind: BlockKind) -> str:
     return "h, c" if has_cell else "h"
 
 
+def _passages(block: Block) -> tuple[tuple[str, str], ...]:
+    if block.mode != "bypass":
+        return ()
+    found = ((port.name, bypass_input(block, port.name)) for port in ports.outputs(block))
+    return tuple((name, source) for name, source in found if source)
+
+
 def count_text(count: int) -> str:
     """Return a number of parameters for a block."""
     return f"{count:,} param."
@@ -110,8 +170,18 @@ def _silence(problem: str, wired: bool) -> tuple[str, ...]:
     return ("does not fit",) if problem else ()
 
 
-def _problems(block_id: str, report: Report) -> tuple[str, str]:
-    mine = [problem for problem in report.problems if problem.block == block_id]
-    error = next((problem.sentence() for problem in mine if problem.error), "")
-    note = next((problem.sentence() for problem in mine if not problem.error), "")
-    return error, note
+def problems_by_block(report: Report) -> dict[str, tuple[str, str]]:
+    """Return the first error and the first note of each block in one sentence, "" for none.
+
+    What is wrong inside a block made of blocks is said on it.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for problem in report.problems:
+        key = problem.path[0] if problem.path else problem.block
+        error, note = found.get(key, ("", ""))
+        if problem.error:
+            error = error or problem.sentence()
+        else:
+            note = note or problem.sentence()
+        found[key] = error, note
+    return found

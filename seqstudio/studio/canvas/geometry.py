@@ -6,7 +6,7 @@ All lengths are scene pixels; one scene pixel is one logical pixel at a zoom of 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ from PySide6.QtGui import QFontMetricsF, QPainterPath
 
 from seqstudio.blocks import editing
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.document.graph import Graph
 from seqstudio.studio.canvas.face import Face
 from seqstudio.studio.theme import theme
 
@@ -27,7 +26,16 @@ LOOP_RISE, LOOP_REACH = 28, 22
 TITLE_LEFT, CORNER_ROOM = 30, 30
 _LANE_GAP = 28
 _TURN = 60.0
-_SAMPLES = np.linspace(0.0, 1.0, 17)
+_SAMPLES = np.linspace(0.0, 1.0, 33)
+_BERNSTEIN = np.stack(
+    [
+        (1 - _SAMPLES) ** 3,
+        3 * _SAMPLES * (1 - _SAMPLES) ** 2,
+        3 * _SAMPLES**2 * (1 - _SAMPLES),
+        _SAMPLES**3,
+    ],
+    axis=1,
+)
 
 
 @dataclass(frozen=True)
@@ -78,8 +86,8 @@ def lay_out(face: Face, picture_height: float = 0.0) -> BlockLayout:
 
 def size_of_new(kind: str) -> tuple[float, float]:
     """Return width and height of a new block of `kind`."""
-    declared = KINDS[kind]
-    face = Face(declared.title, declared.icon, declared.role, inputs=declared.inputs)
+    declared, (inputs, outputs) = KINDS[kind], editing.new_ports(kind)
+    face = Face(declared.title, declared.icon, declared.role, inputs=inputs, outputs=outputs)
     layout = lay_out(face)
     return layout.width, layout.height
 
@@ -121,10 +129,14 @@ def loop_path(layout: BlockLayout) -> QPainterPath:
 
 def curve(start: QPointF, end: QPointF) -> QPainterPath:
     """Return the plain wire: a cubic with horizontal ends."""
-    pull = max(24.0, 0.45 * abs(end.x() - start.x()))
+    pull = _pull(start, end)
     path = QPainterPath(start)
     path.cubicTo(start + QPointF(pull, 0), end - QPointF(pull, 0), end)
     return path
+
+
+def _pull(start: QPointF, end: QPointF) -> float:
+    return max(24.0, 0.45 * abs(end.x() - start.x()))
 
 
 @dataclass(frozen=True)
@@ -135,28 +147,66 @@ class Route:
         path: The line.
         label: Middle of a horizontal stretch, where a label can stand above the line.
         room: Length of that stretch.
+        direct: It does not go around anything.
     """
 
     path: QPainterPath
     label: QPointF
     room: float
+    direct: bool = True
+
+
+def through(start: QPointF, points: Sequence[QPointF], end: QPointF) -> Route:
+    """Return a smooth way through points, level at both ends, labelled on the longest piece."""
+    stops = [start, *points, end]
+    slopes = [_slope(before, after) for before, after in zip(stops, stops[2:], strict=False)]
+    ways = [QPointF(1, 0), *slopes, QPointF(1, 0)]
+    path, label, room = QPainterPath(start), (start + end) / 2, -1.0
+    for one, two, out, into in zip(stops, stops[1:], ways, ways[1:], strict=False):
+        gap = two - one
+        pull = 0.4 * math.hypot(gap.x(), gap.y())
+        first, second = one + out * pull, two - into * pull
+        path.cubicTo(first, second, two)
+        if abs(gap.x()) > room:
+            room, label = abs(gap.x()), (one + 3 * first + 3 * second + two) / 8
+    return Route(path, label, room)
+
+
+def _slope(before: QPointF, after: QPointF) -> QPointF:
+    """Return the direction of a wire at a bend: from the stop before to the one behind."""
+    way = after - before
+    length = math.hypot(way.x(), way.y()) or 1.0
+    return QPointF(way.x() / length, way.y() / length)
 
 
 class Obstacles:
     """The bodies of all blocks, for wires that have to find a way around them."""
 
-    def __init__(self, bodies: Mapping[str, QRectF]) -> None:
+    def __init__(self, bodies: Mapping[str, tuple[float, float, float, float]]) -> None:
+        """Take the bodies as left, top, width and height."""
         self._index = {key: row for row, key in enumerate(bodies)}
-        edges = [(r.left(), r.top(), r.right(), r.bottom()) for r in bodies.values()]
-        self._edges: NDArray[np.float64] = np.array(edges, float).reshape(-1, 4)
+        edges = np.array(list(bodies.values()), float).reshape(-1, 4)
+        edges[:, 2:] += edges[:, :2]
+        self._edges: NDArray[np.float64] = edges
 
-    def route(self, start: QPointF, end: QPointF, source: str, target: str) -> Route:
-        """Return the plain curve, or a way below the blocks that it would run through."""
+    def route(
+        self,
+        start: QPointF,
+        end: QPointF,
+        source: str,
+        target: str,
+        bends: Sequence[QPointF] = (),
+    ) -> Route:
+        """Return the plain curve, or a way below the blocks that it would run through.
+
+        A wire that a person has bent goes where they led it.
+        """
+        if bends:
+            return through(start, bends, end)
         between = self._between(start, end, source, target)
         direct = curve(start, end)
-        if between.size == 0 or not _runs_through(direct, between):
-            middle = direct.pointAtPercent(0.5)
-            return Route(direct, middle, abs(end.x() - start.x()))
+        if between.size == 0 or not _runs_through(start, end, between):
+            return Route(direct, (start + end) / 2, abs(end.x() - start.x()))
         lane = self._lane(start, end, between)
         near = float(np.min(np.abs(between[:, [0, 2]] - start.x())))
         far = float(np.min(np.abs(between[:, [0, 2]] - end.x())))
@@ -183,8 +233,14 @@ class Obstacles:
         return float(lane)
 
 
-def _runs_through(path: QPainterPath, bodies: NDArray[np.float64]) -> bool:
-    points = np.array([path.pointAtPercent(share).toTuple() for share in _SAMPLES])
+def _runs_through(start: QPointF, end: QPointF, bodies: NDArray[np.float64]) -> bool:
+    """Tell whether the plain wire runs through bodies: left, top, right, bottom; a row each."""
+    pull = _pull(start, end)
+    corners = np.array([
+        (start.x(), start.y()), (start.x() + pull, start.y()),
+        (end.x() - pull, end.y()), (end.x(), end.y()),
+    ])  # fmt: skip
+    points = _BERNSTEIN @ corners
     x, y = points[:, :1], points[:, 1:]
     hit = (x > bodies[:, 0]) & (x < bodies[:, 2]) & (y > bodies[:, 1]) & (y < bodies[:, 3])
     return bool(hit.any())
@@ -197,28 +253,32 @@ def _detour(start: QPointF, end: QPointF, lane: float, turn: float) -> Route:
     path.cubicTo(start + QPointF(half, 0), down - QPointF(half, 0), down)
     path.lineTo(up)
     path.cubicTo(up + QPointF(half, 0), end - QPointF(half, 0), end)
-    return Route(path, (down + up) / 2, abs(up.x() - down.x()))
+    return Route(path, (down + up) / 2, abs(up.x() - down.x()), direct=False)
 
 
-def tidy_places(
-    graph: Graph, sizes: Mapping[str, tuple[float, float]]
-) -> dict[str, tuple[float, float]]:
-    """Return tidy places for blocks of these sizes (width, height): columns, rows centred.
+def distance(line: NDArray[np.float64], at: tuple[float, float]) -> float:
+    """Return how far a point is from a row of points (n, 2) joined by straight lines."""
+    one, step = line[:-1], np.diff(line, axis=0)
+    length = np.maximum((step**2).sum(axis=1), 1e-12)
+    share = np.clip(((np.array(at) - one) * step).sum(axis=1) / length, 0.0, 1.0)
+    nearest = one + share[:, None] * step
+    return float(np.sqrt(((nearest - np.array(at)) ** 2).sum(axis=1).min(initial=np.inf)))
 
-    Columns and the order in them are those of `editing.tidy`; widths and heights are the real
-    ones here, so that nothing overlaps. A column of one keeps its port on the common line.
-    """
-    columns: dict[float, list[str]] = {}
-    rough = editing.tidy(graph)
-    for key, (x, y) in sorted(rough.items(), key=lambda item: (item[1][0], item[1][1])):
-        del y
-        columns.setdefault(x, []).append(key)
-    places, left = {}, 0.0
-    for keys in columns.values():
-        heights = [sizes[key][1] + GAP for key in keys]
-        top = -(sum(heights) - heights[0]) / 2
-        for key, height in zip(keys, heights, strict=True):
-            places[key] = (snapped(left), snapped(top))
-            top += height
-        left += max(sizes[key][0] for key in keys) + GAP
-    return places
+
+def crossed(
+    line: NDArray[np.float64], start: tuple[float, float], end: tuple[float, float]
+) -> bool:
+    """Tell whether a straight stroke crosses a row of points (n, 2) joined by straight lines."""
+    one, two = line[:-1], line[1:]
+    a, b = np.array(start), np.array(end)
+    split = _turn(one, two, a) * _turn(one, two, b) <= 0
+    cuts = _turn(a, b, one) * _turn(a, b, two) <= 0
+    return bool((split & cuts).any()) and start != end
+
+
+def _turn(
+    one: NDArray[np.float64], two: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the sign of the turn from a line to a point: left, on it, right."""
+    way, aside = two - one, at - one
+    return np.sign(way[..., 0] * aside[..., 1] - way[..., 1] * aside[..., 0])

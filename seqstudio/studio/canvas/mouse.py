@@ -5,31 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QInputDevice, QMouseEvent, QWheelEvent
 
 from seqstudio.studio.canvas.block_item import BlockItem
-from seqstudio.studio.canvas.gestures import (
-    BoxSelect,
-    CloneBlocks,
-    DrawWire,
-    DropBlock,
-    Gesture,
-    MoveBlocks,
-    Pan,
-    Pointer,
-)
-from seqstudio.studio.canvas.overlay import Peek, peek_text
+from seqstudio.studio.canvas.edits import Dot
+from seqstudio.studio.canvas.frame_item import FrameHit
+from seqstudio.studio.canvas.gestures import BoxSelect, Gesture, Pan, Pointer
+from seqstudio.studio.canvas.moving import BendWire, CloneBlocks, MoveThings, ResizeFrame
+from seqstudio.studio.canvas.peek import PeekCard, known_lines
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.wire_item import WireItem
+from seqstudio.studio.canvas.wiring import CutStroke, DrawWire, DropBlock, MoveWires
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView
 
-_WIRE_PX, _PEEK_MS = 6.0, 300
+_EDGE_PX, _DOT_PX, _PEEK_MS = 5.0, 9.0, 300
 _ZOOM_PER_NOTCH, _NOTCH = 1.15, 120.0
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 _CTRL = Qt.KeyboardModifier.ControlModifier
+_ALT = Qt.KeyboardModifier.AltModifier
+_EDGE_CURSORS = {
+    "left": Qt.CursorShape.SizeHorCursor,
+    "right": Qt.CursorShape.SizeHorCursor,
+    "top": Qt.CursorShape.SizeVerCursor,
+    "bottom": Qt.CursorShape.SizeVerCursor,
+    "top left": Qt.CursorShape.SizeFDiagCursor,
+    "bottom right": Qt.CursorShape.SizeFDiagCursor,
+    "top right": Qt.CursorShape.SizeBDiagCursor,
+    "bottom left": Qt.CursorShape.SizeBDiagCursor,
+}
 
 
 class CanvasMouse:
@@ -38,6 +44,7 @@ class CanvasMouse:
     Attributes:
         gesture: The one under way, or None.
         space: Space is held down: a drag pans.
+        stroked: The last press began a cut: the right button asks for no menu then.
         peek: The card that tells what travels on a wire.
     """
 
@@ -45,9 +52,10 @@ class CanvasMouse:
         self._view = view
         self.gesture: Gesture | None = None
         self.space = False
+        self.stroked = False
         self._space_used = False
         self._hovered: BlockItem | WireItem | None = None
-        self.peek = Peek(view)
+        self.peek = PeekCard(view)
         self._at = Pointer(QPointF(), view.rect().center(), Qt.KeyboardModifier.NoModifier)
         self._timer = QTimer(view)
         self._timer.setSingleShot(True)
@@ -68,16 +76,21 @@ class CanvasMouse:
         at, button = self.pointer(event), event.button()
         self._view.settle()
         self._end_hover()
+        self.stroked = False
         if button == Qt.MouseButton.MiddleButton or (
             button == Qt.MouseButton.LeftButton and self.space
         ):
             self._space_used = True
-            self.gesture = Pan(self._view, at)
+            self.gesture = Pan(self._view, at, dots=not self.space)
+        elif button == Qt.MouseButton.RightButton and at.has(_CTRL):
+            self.stroked = True
+            self.gesture = CutStroke(self._view, at)
         elif button == Qt.MouseButton.LeftButton:
             self._view.fits_itself = False
             self.gesture = self._left(at)
 
     def _left(self, at: Pointer) -> Gesture | None:
+        """Return the gesture of what lies on top: ports, blocks, then what is under them."""
         canvas = self._view.canvas
         port = canvas.port_at(at.scene, self._view.reach())
         if port is not None:
@@ -89,13 +102,61 @@ class CanvasMouse:
         if looped is not None:
             self._view.unroll_requested.emit(looped.key)
             return None
-        wire = canvas.wire_at(at.scene, _WIRE_PX / self._view.zoom())
+        return self._below_blocks(at)
+
+    def _below_blocks(self, at: Pointer) -> Gesture | None:
+        dot, wire = self.dot_at(at.scene), self._view.wire_under(at.scene)
+        if dot is not None:
+            return self._from_dot(at, dot)
+        if wire is not None and at.has(_ALT):
+            return BendWire(self._view, at, wire)
         if wire is not None:
-            self._view.editor.select((), wire.wire)
+            self._view.editor.select((), wire)
             return None
-        return BoxSelect(self._view, at)
+        frame = self.frame_at(at.scene)
+        return BoxSelect(self._view, at) if frame is None else self._from_frame(at, frame)
+
+    def dot_at(self, at: QPointF) -> Dot | None:
+        """Return the dot of a wire at a scene point."""
+        return self._view.canvas.dot_at(at, _DOT_PX / min(1.0, self._view.zoom()))
+
+    def frame_at(self, at: QPointF) -> FrameHit | None:
+        """Return the title or edge of a frame, or the note, at a scene point."""
+        return self._view.canvas.frame_at(at, _EDGE_PX / self._view.zoom())
+
+    def _from_dot(self, at: Pointer, dot: Dot) -> Gesture | None:
+        editor, chosen = self._view.editor, self._view.editor.dots
+        if at.has(_SHIFT) or at.has(_CTRL):
+            rest = tuple(each for each in chosen if each != dot)
+            editor.select(
+                editor.selection, None, editor.frames, rest if dot in chosen else (*chosen, dot)
+            )
+            if dot in chosen:
+                return None
+        elif dot not in chosen:
+            editor.select((), None, (), (dot,))
+        return MoveThings(self._view, at, dot)
+
+    def _from_frame(self, at: Pointer, hit: FrameHit) -> Gesture | None:
+        editor, chosen, key = self._view.editor, self._view.editor.frames, hit.frame
+        if at.has(_SHIFT) or at.has(_CTRL):
+            rest = tuple(each for each in chosen if each != key)
+            editor.select(
+                editor.selection, None, rest if key in chosen else (*chosen, key), editor.dots
+            )
+            if key in chosen:
+                return None
+        elif key not in chosen:
+            editor.select((), None, (key,))
+        if hit.part != "body":
+            return ResizeFrame(self._view, at, hit)
+        return CloneBlocks(self._view, at) if at.has(_ALT) else MoveThings(self._view, at, key)
 
     def _from_port(self, at: Pointer, port: PortHit) -> Gesture:
+        if port.output and at.has(_SHIFT):
+            leaving = [w for w in self._view.editor.graph.outof(port.block) if w.out == port.name]
+            if leaving:
+                return MoveWires(self._view, at, port, leaving)
         wire = self._view.editor.graph.into(port.block).get(port.name) if not port.output else None
         if wire is None:
             return DrawWire(self._view, at, port)
@@ -108,14 +169,16 @@ class CanvasMouse:
         if at.has(_SHIFT) or at.has(_CTRL):
             inside = block.key in chosen
             rest = tuple(key for key in chosen if key != block.key)
-            editor.select(rest if inside else (*chosen, block.key))
+            editor.select(
+                rest if inside else (*chosen, block.key), None, editor.frames, editor.dots
+            )
             if inside:
                 return None
         elif block.key not in chosen:
             editor.select((block.key,))
-        if at.has(Qt.KeyboardModifier.AltModifier):
+        if at.has(_ALT):
             return CloneBlocks(self._view, at)
-        return MoveBlocks(self._view, at, block.key)
+        return MoveThings(self._view, at, block.key)
 
     def move(self, event: QMouseEvent) -> None:
         """Feed the gesture, or show what is under the pointer."""
@@ -132,12 +195,19 @@ class CanvasMouse:
             gesture.end(self.pointer(event))
 
     def double_click(self, event: QMouseEvent) -> None:
-        """Open a block, or the menu of blocks on empty canvas."""
+        """Open a block, bend a wire, edit a frame, or open the menu of blocks on empty canvas."""
         at = self.pointer(event)
         block = self._view.canvas.block_at(at.scene)
         if block is not None:
-            self._view.opened.emit(block.key)
-        elif self._view.canvas.wire_at(at.scene, _WIRE_PX / self._view.zoom()) is None:
+            self._view.open_block(block.key)
+            return
+        wire, hit = self._view.wire_under(at.scene), self.frame_at(at.scene)
+        if wire is not None:
+            if self.dot_at(at.scene) is None:
+                self._view.arrange.add_dot_at(wire, at.scene)
+        elif hit is not None:
+            self._view.edit_frame(hit.frame)
+        else:
             self._view.open_add_menu(at.view)
 
     def cancel(self) -> bool:
@@ -174,12 +244,13 @@ class CanvasMouse:
     # Hover
 
     def _hover(self, at: QPointF) -> None:
-        canvas, zoom = self._view.canvas, self._view.zoom()
+        canvas = self._view.canvas
         under: BlockItem | WireItem | None = canvas.block_at(at)
         if under is None:
-            under = canvas.wire_at(at, _WIRE_PX / zoom)
+            wire = self._view.wire_under(at)
+            under = canvas.wires[wire] if wire is not None else None
         port = canvas.port_at(at, self._view.reach())
-        self._view.viewport().setCursor(self._cursor(port))
+        self._view.viewport().setCursor(self._cursor(port, None if under else at))
         if under is self._hovered:
             return
         self._end_hover()
@@ -189,10 +260,14 @@ class CanvasMouse:
         if isinstance(under, WireItem):
             self._timer.start()
 
-    def _cursor(self, port: PortHit | None) -> Qt.CursorShape:
+    def _cursor(self, port: PortHit | None, free: QPointF | None) -> Qt.CursorShape:
+        """Return the cursor over a port, or at a place without block and wire."""
         if self.space:
             return Qt.CursorShape.OpenHandCursor
-        return Qt.CursorShape.CrossCursor if port else Qt.CursorShape.ArrowCursor
+        if port is not None:
+            return Qt.CursorShape.CrossCursor
+        hit = self.frame_at(free) if free is not None else None
+        return _EDGE_CURSORS.get(hit.part if hit else "", Qt.CursorShape.ArrowCursor)
 
     def _end_hover(self) -> None:
         self._timer.stop()
@@ -203,21 +278,20 @@ class CanvasMouse:
 
     def forget(self) -> None:
         """Let go of items: they may be gone."""
-        self._timer.stop()
-        self.peek.hide()
-        for block in self._view.canvas.blocks.values():
-            block.set_state("hovered", value=False)
-        for wire in self._view.canvas.wires.values():
-            wire.set_state("hovered", value=False)
-        self._hovered = None
+        self._end_hover()
 
     def _show_peek(self) -> None:
         if not isinstance(self._hovered, WireItem):
             return
-        wire, editor = self._hovered.wire, self._view.editor
-        shape = editor.report.shapes.get((wire.source, wire.out))
-        text = peek_text(shape, editor.facts, self._hovered.gradient)
-        self.peek.tell(text, self._at.view)
+        wire = self._hovered.wire
+        self.look(wire.source, wire.out, self._at.view, self._hovered.gradient)
+
+    def look(self, block: str, port: str, at: QPoint, gradient: float | None = None) -> None:
+        """Open the card of a port at a point of the view; what flows there is asked for."""
+        editor = self._view.editor
+        shape = editor.report.shapes.get((block, port))
+        self.peek.tell(known_lines(shape, editor.facts, gradient), at)
+        self._view.peek_wanted.emit(block, port)
 
     # Drag and drop from the palette
 

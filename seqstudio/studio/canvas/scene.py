@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF
 from PySide6.QtWidgets import QGraphicsScene
 
-from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks import ports
 from seqstudio.blocks.check import Report
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.graph import Graph, Wire
 from seqstudio.studio.canvas.block_item import BlockItem
-from seqstudio.studio.canvas.face import Faces
-from seqstudio.studio.canvas.geometry import Obstacles
+from seqstudio.studio.canvas.edits import Dot
+from seqstudio.studio.canvas.face import Faces, count_text
+from seqstudio.studio.canvas.frame_item import FrameHit, FrameItem
+from seqstudio.studio.canvas.geometry import Obstacles, crossed, distance
 from seqstudio.studio.canvas.pictures import Picture
 from seqstudio.studio.canvas.wire_item import WireItem
 
 TURN_STEP = 25.0
+Spot = tuple[float, float, float, float]
+"""Where a body stands: left, top, width, height."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ class PortHit:
 
 
 class CanvasScene(QGraphicsScene):
-    """Holds one item a block and one a wire, and keeps them equal to a graph.
+    """Holds one item a block, a wire and a frame, and keeps them equal to a graph.
 
     Attributes:
         blocks: Items by block id.
         wires: Items by wire.
+        frames: Items by frame id, the lowest first.
     """
 
     def __init__(self, parent: QObject) -> None:
@@ -45,8 +51,12 @@ class CanvasScene(QGraphicsScene):
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self.blocks: dict[str, BlockItem] = {}
         self.wires: dict[Wire, WireItem] = {}
+        self.frames: dict[str, FrameItem] = {}
         self._faces = Faces()
         self._graph = Graph()
+        self._bends: dict[Wire, tuple[QPointF, ...]] = {}
+        self._stood: dict[str, Spot] = {}  # where bodies stood when all wires were laid last
+        self._content: QRectF | None = None
 
     def mirror(self, graph: Graph, report: Report, facts: DataFacts) -> None:
         """Make items equal to `graph`; items of what has not changed stay as they are."""
@@ -54,8 +64,8 @@ class CanvasScene(QGraphicsScene):
         self._drop_old(graph)
         fed = {(wire.target, wire.into) for wire in graph.wires}
         for block in graph:
-            kind = KINDS.get(block.kind)
-            wired = all((block.id, port.name) in fed for port in (kind.inputs if kind else ()))
+            needed = (port.name for port in ports.inputs(block) if not port.optional)
+            wired = all((block.id, name) in fed for name in needed)
             face = self._faces.face(block, report, facts, wired)
             item = self.blocks.get(block.id)
             if item is None:
@@ -64,12 +74,10 @@ class CanvasScene(QGraphicsScene):
             else:
                 item.show_face(face)
             item.setPos(block.x, block.y)
-        for wire in graph.wires:
-            if wire not in self.wires:
-                self.wires[wire] = WireItem(wire, self._wire_kind(wire))
-                self.addItem(self.wires[wire])
+        self._mirror_frames(graph, report)
+        self._mirror_wires(graph)
         self._label_wires(report)
-        self.reroute()
+        self._relay()
 
     def _drop_old(self, graph: Graph) -> None:
         for key in [key for key in self.blocks if key not in graph.blocks]:
@@ -77,28 +85,114 @@ class CanvasScene(QGraphicsScene):
         kept = set(graph.wires)
         for wire in [wire for wire in self.wires if wire not in kept]:
             self.removeItem(self.wires.pop(wire))
+        frames = {frame.id for frame in graph.frames}
+        for key in [key for key in self.frames if key not in frames]:
+            self.removeItem(self.frames.pop(key))
+
+    def _mirror_frames(self, graph: Graph, report: Report) -> None:
+        for frame in graph.frames:
+            item = self.frames.get(frame.id)
+            if item is None:
+                item = self.frames[frame.id] = FrameItem(frame)
+                self.addItem(item)
+            elif item.frame != frame or item.pos().toTuple() != (frame.x, frame.y):
+                item.show_frame(frame)
+            if not frame.note:
+                cost = sum(report.counts.get(key, 0) for key in self.blocks_on(item.area))
+                item.set_state("cost", count_text(cost) if cost else "")
+        if list(self.frames) != [frame.id for frame in graph.frames]:
+            self.frames = {frame.id: self.frames[frame.id] for frame in graph.frames}
+        if self.frames:
+            self._content = None
+
+    def _mirror_wires(self, graph: Graph) -> None:
+        for wire in graph.wires:
+            if wire not in self.wires:
+                self.wires[wire] = WireItem(wire, self._wire_kind(wire))
+                self.addItem(self.wires[wire])
+        self._bends = {
+            wire: tuple(QPointF(x, y) for x, y in points) for wire, points in graph.bends.items()
+        }
 
     def _wire_kind(self, wire: Wire) -> str:
-        kind = KINDS.get(self._graph.blocks[wire.source].kind)
-        port = kind.port(wire.out) if kind else None
+        port = ports.port(self._graph.blocks[wire.source], wire.out, output=True)
         return port.kind if port else "tensor"
 
     def _label_wires(self, report: Report) -> None:
-        wrong = {(p.block, p.port) for p in report.errors if p.port}
+        wrong = {(p.block, p.port) for p in report.errors if p.port and not p.path}
         for wire, item in self.wires.items():
             shape = report.shapes.get((wire.source, wire.out))
             item.set_state("label", "" if shape is None else str(shape))
             item.set_state("wrong", (wire.target, wire.into) in wrong)
 
+    # The ways of the wires
+
+    def _relay(self) -> None:
+        """Lay those wires anew that a change since the last time can have an effect on."""
+        now = self._spots()
+        moved = {key for key in now.keys() | self._stood.keys()
+                 if now.get(key) != self._stood.get(key)}  # fmt: skip
+        spots = [spots[key] for spots in (self._stood, now) for key in moved if key in spots]
+        self._stood = now
+        edges = np.array([(x, y, x + w, y + h) for x, y, w, h in spots], float).reshape(-1, 4)
+        obstacles: Obstacles | None = None
+        for wire, item in self.wires.items():
+            bends = self._bends.get(wire, ())
+            kept = wire.source not in moved and wire.target not in moved and item.laid
+            if kept and bends == item.dots and not (len(edges) and item.meets(edges)):
+                continue
+            obstacles = obstacles or self._obstacles()
+            self._lay(wire, item, obstacles)
+
+    def _spots(self) -> dict[str, Spot]:
+        return {
+            key: (item.x(), item.y(), item.layout.width, item.layout.height)
+            for key, item in self.blocks.items()
+        }
+
+    def _obstacles(self) -> Obstacles:
+        return Obstacles(self._spots())
+
+    def _lay(self, wire: Wire, item: WireItem, obstacles: Obstacles) -> None:
+        start, end = self.ends(wire)
+        bends = self._bends.get(wire, ())
+        item.set_route(obstacles.route(start, end, wire.source, wire.target, bends), bends)
+        self._content = None
+
     def reroute(self, moved: Iterable[str] | None = None) -> None:
         """Lay the wires anew: all, or only those that touch the blocks in `moved`."""
-        obstacles = Obstacles({key: item.frame for key, item in self.blocks.items()})
-        touched = None if moved is None else set(moved)
+        if moved is None:
+            self._stood = self._spots()
+            self._lay_all(self.wires.items())
+        else:
+            self.lead({}, moved)
+
+    def _lay_all(self, items: Iterable[tuple[Wire, WireItem]]) -> None:
+        obstacles = self._obstacles()
+        for wire, item in items:
+            self._lay(wire, item, obstacles)
+
+    def lead(
+        self, bends: Mapping[Wire, Sequence[tuple[float, float]]], moved: Iterable[str] = ()
+    ) -> None:
+        """Show wires with other bends and ends for now, as a drag does."""
+        touched = set(moved)
+        for wire, points in bends.items():
+            self._bends[wire] = tuple(QPointF(x, y) for x, y in points)
+        found = []
         for wire, item in self.wires.items():
-            if touched is not None and touched.isdisjoint((wire.source, wire.target)):
+            ends = (wire.source in touched) + (wire.target in touched)
+            if not ends and wire not in bends:
                 continue
-            start, end = self.ends(wire)
-            item.set_route(obstacles.route(start, end, wire.source, wire.target))
+            rigid = ends == 2 and item.laid
+            if not (rigid and item.carry(*self.ends(wire), self._bends.get(wire, ()))):
+                found.append((wire, item))
+        self._content = None
+        self._lay_all(found)
+
+    def bent(self) -> Mapping[Wire, tuple[QPointF, ...]]:
+        """Return the wires that pass dots, with these."""
+        return self._bends
 
     def ends(self, wire: Wire) -> tuple[QPointF, QPointF]:
         """Return both ends of a wire; a port that is not declared ends at the middle."""
@@ -111,24 +205,32 @@ class CanvasScene(QGraphicsScene):
 
     def block_at(self, at: QPointF) -> BlockItem | None:
         """Return the topmost block whose body holds the point."""
-        found = [item for item in self.blocks.values() if item.frame.contains(at)]
-        return found[-1] if found else None
+        x, y = at.x(), at.y()
+        found = None
+        for item in self.blocks.values():
+            if 0 <= x - item.x() <= item.layout.width and 0 <= y - item.y() <= item.layout.height:
+                found = item
+        return found
 
     def port_at(self, at: QPointF, reach: float) -> PortHit | None:
         """Return the nearest port within `reach` scene pixels."""
-        best, distance = None, reach
+        best, least, x, y = None, reach, at.x(), at.y()
         for key, item in self.blocks.items():
-            if not item.frame.adjusted(-reach, -reach, reach, reach).contains(at):
+            left, top = x - item.x(), y - item.y()
+            if not (
+                -reach <= left <= item.layout.width + reach
+                and -reach <= top <= item.layout.height + reach
+            ):
                 continue
             for hit, place in self._ports(key, item):
-                away = QPointF(place - at)
+                away = place - at
                 length = (away.x() ** 2 + away.y() ** 2) ** 0.5
-                if length <= distance:
-                    best, distance = hit, length
+                if length <= least:
+                    best, least = hit, length
         return best
 
     @staticmethod
-    def _ports(key: str, item: BlockItem) -> Iterable[tuple[PortHit, QPointF]]:
+    def _ports(key: str, item: BlockItem) -> Iterator[tuple[PortHit, QPointF]]:
         for port in item.face.inputs:
             place = item.layout.inputs[port.name] + item.pos()
             yield PortHit(key, port.name, False, port.kind), place
@@ -137,42 +239,119 @@ class CanvasScene(QGraphicsScene):
             yield PortHit(key, port.name, True, port.kind), place
 
     def wire_at(self, at: QPointF, reach: float) -> WireItem | None:
-        """Return a wire within `reach` scene pixels of the point."""
-        near = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        """Return the nearest wire within `reach` scene pixels of the point."""
+        best, least, point = None, reach, (at.x(), at.y())
         for item in self.wires.values():
-            if item.boundingRect().intersects(near) and item.route.path.intersects(near):
-                return item
+            if item.rect().contains(at) and item.isVisible():
+                away = distance(item.line(), point)
+                if away <= least:
+                    best, least = item, away
+        return best
+
+    def wires_across(self, start: QPointF, end: QPointF) -> list[Wire]:
+        """Return the wires that a straight stroke between two points crosses."""
+        one, two = start.toTuple(), end.toTuple()
+        stroke = QRectF(start, end).normalized().adjusted(-1, -1, 1, 1)
+        return [
+            wire
+            for wire, item in self.wires.items()
+            if item.rect().intersects(stroke) and crossed(item.line(), one, two)
+        ]
+
+    def dot_at(self, at: QPointF, reach: float) -> Dot | None:
+        """Return the nearest dot of a wire within `reach` scene pixels."""
+        best, least = None, reach
+        for wire, points in self._bends.items():
+            for index, point in enumerate(points):
+                away = point - at
+                length = (away.x() ** 2 + away.y() ** 2) ** 0.5
+                if length <= least:
+                    best, least = Dot(wire, index), length
+        return best
+
+    def frame_at(self, at: QPointF, reach: float) -> FrameHit | None:
+        """Return the topmost frame whose title or edge is at a point, or the note there."""
+        items = sorted(self.frames.items(), key=lambda pair: pair[1].frame.note)
+        for key, item in reversed(items):
+            part = item.part_at(at, reach)
+            if part is not None:
+                return FrameHit(key, part)
         return None
 
     def blocks_in(self, rect: QRectF) -> list[str]:
         """Return the blocks that touch a rectangle."""
         return [key for key, item in self.blocks.items() if item.frame.intersects(rect)]
 
+    def blocks_on(self, rect: QRectF) -> list[str]:
+        """Return the blocks whose middle lies on a rectangle."""
+        return [key for key, item in self.blocks.items() if rect.contains(item.frame.center())]
+
+    def frames_in(self, rect: QRectF) -> list[str]:
+        """Return the notes that touch a rectangle, and the frames that lie in it."""
+        return [
+            key
+            for key, item in self.frames.items()
+            if (rect.intersects(item.area) if item.frame.note else rect.contains(item.area))
+        ]
+
+    def dots_in(self, rect: QRectF) -> list[Dot]:
+        """Return the dots of wires in a rectangle."""
+        return [
+            Dot(wire, index)
+            for wire, points in self._bends.items()
+            for index, point in enumerate(points)
+            if rect.contains(point)
+        ]
+
     def content(self) -> QRectF:
-        """Return the rectangle of all blocks with their loops, empty without blocks."""
-        whole = QRectF()
-        for item in self.blocks.values():
-            whole = whole.united(item.extent())
-        for wire in self.wires.values():
-            whole = whole.united(wire.route.path.boundingRect())
-        return whole
+        """Return the rectangle of everything, blocks with their loops; empty without blocks."""
+        if self._content is None:
+            whole = QRectF()
+            for item in self.blocks.values():
+                whole = whole.united(item.extent())
+            for wire in self.wires.values():
+                whole = whole.united(wire.route.path.boundingRect())
+            for frame in self.frames.values():
+                whole = whole.united(frame.area)
+            self._content = whole
+        return QRectF(self._content)
 
     # What is seen for a moment
 
-    def show_selection(self, ids: Iterable[str], wire: Wire | None, focused: str) -> None:
+    def show_selection(
+        self,
+        ids: Iterable[str],
+        wire: Wire | None,
+        focused: str,
+        frames: Iterable[str] = (),
+        dots: Iterable[Dot] = (),
+    ) -> None:
         """Draw rings, and dim the wires that are not on a path through the selection."""
-        chosen = set(ids)
-        path = self._path_blocks(chosen)
+        chosen, framed = set(ids), set(frames)
+        path = self._path_blocks(chosen) if chosen else set[str]()
         for key, item in self.blocks.items():
             item.set_state("chosen", key in chosen)
             item.set_state("focused", key == focused)
+        for name, frame in self.frames.items():
+            frame.set_state("chosen", name in framed)
+            frame.set_state("focused", name == focused)
+        picked: dict[Wire, set[int]] = {}
+        for dot in dots:
+            picked.setdefault(dot.wire, set()).add(dot.index)
         for one, line in self.wires.items():
             line.set_state("chosen", one == wire)
+            line.set_state("chosen_dots", frozenset(picked.get(one, ())))
             on_path = one.source in path and one.target in path
             line.set_state("aside", bool(chosen) and not on_path)
 
     def _path_blocks(self, chosen: set[str]) -> set[str]:
         return self._graph.downstream(chosen) | self._graph.upstream(chosen)
+
+    def show_cut(self, wires: Iterable[Wire]) -> None:
+        """Mark exactly these wires as being cut."""
+        doomed = set(wires)
+        for wire, item in self.wires.items():
+            item.set_state("cut", wire in doomed)
 
     def show_fitting(self, fitting: Mapping[str, frozenset[str]] | None, source: str) -> None:
         """Ring the ports that fit a wire from `source` and dim the others; None ends that."""
@@ -191,7 +370,7 @@ class CanvasScene(QGraphicsScene):
         """Put a thumbnail on a block; unknown ids are ignored (the block is gone)."""
         item = self.blocks.get(block_id)
         if item is not None and item.show_picture(picture):
-            self.reroute()
+            self._relay()
 
     def show_running(self, ids: Iterable[str], running: bool) -> None:
         """Start or end the state ring of blocks."""

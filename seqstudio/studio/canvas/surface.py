@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Slot
+from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.block_item import scene_pen
+from seqstudio.studio.canvas.ink import scene_pen
 from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.theme import theme
@@ -30,13 +30,20 @@ class CanvasSurface(QGraphicsView):
         canvas: The scene.
         tools: Buttons at the top right.
         dimensions: Sizes at the top left.
+        side_room: Pixels at the right that a card covers.
+
+    Signals:
+        overlay_placed: What stands still above the graph has its place for the present size.
     """
+
+    overlay_placed = Signal()
 
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.canvas = CanvasScene(self)
         # True until a person zooms or pans: the view then fits itself to the graph.
         self.fits_itself = True
+        self.side_room = 0
         self._set_up()
         # Children of the view, not of the viewport: scrolling would move those.
         self.dimensions = Dimensions(self)
@@ -129,10 +136,11 @@ class CanvasSurface(QGraphicsView):
         whole = self.canvas.content().adjusted(-_FIT, -_FIT, _FIT, _FIT)
         room = self.viewport().size()
         tall = max(40, room.height() - 2 * _OVERLAY_ROOM)
-        zoom = max(ZOOM_LOW, min(1.0, room.width() / whole.width(), tall / whole.height()))
+        wide = max(40, room.width() - self.side_room)
+        zoom = max(ZOOM_LOW, min(1.0, wide / whole.width(), tall / whole.height()))
         self.resetTransform()
         self.scale(zoom, zoom)
-        self.centerOn(whole.center())
+        self.centerOn(whole.center() + QPointF(self.side_room / 2 / zoom, 0))
         self.fits_itself = True
         self._view_changed()
 
@@ -188,6 +196,7 @@ class CanvasSurface(QGraphicsView):
         self._minimap.setVisible(roomy)
         self._legend.setVisible(self.height() > 240)
         self.nothing.setGeometry(self.rect().adjusted(24, 48, -24, -48))
+        self.overlay_placed.emit()
 
     @override
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.block_item import draw_glyph, scene_pen
+from seqstudio.studio.canvas.block_item import draw_glyph
 from seqstudio.studio.canvas.geometry import curve
+from seqstudio.studio.canvas.ink import scene_pen
 from seqstudio.studio.canvas.wire_item import draw_line
 from seqstudio.studio.theme import faded, theme
 
@@ -71,6 +72,69 @@ class RubberItem(Transient):
         painter.setPen(line)
         painter.setBrush(faded(theme().color("accent"), 0.12))
         painter.drawRect(self._rect)
+
+
+class GuideItem(Transient):
+    """The lines along which a drag has caught."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[QLineF] = []
+
+    def tell(self, lines: list[QLineF]) -> None:
+        """Show these lines, in scene coordinates."""
+        self.prepareGeometryChange()
+        self._lines = lines
+        self._rect = QRectF()
+        for line in lines:
+            self._rect = self._rect.united(QRectF(line.p1(), line.p2()).normalized())
+        self.update()
+
+    @property
+    def lines(self) -> list[QLineF]:
+        """The lines shown."""
+        return self._lines
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        line = scene_pen(1.0, theme().color("accent"))
+        line.setCosmetic(True)
+        painter.setPen(line)
+        painter.drawLines(self._lines)
+
+
+class StrokeItem(Transient):
+    """The line of a cut."""
+
+    def __init__(self, start: QPointF) -> None:
+        super().__init__()
+        self._path = QPainterPath(start)
+        self._rect = QRectF(start, start)
+
+    def add(self, at: QPointF) -> None:
+        """Go on to a point."""
+        self.prepareGeometryChange()
+        self._path.lineTo(at)
+        self._rect = self._path.boundingRect()
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        line = scene_pen(2.0, theme().color("error"))
+        line.setCosmetic(True)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(line)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(self._path)
 
 
 class LooseWireItem(Transient):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
@@ -25,29 +26,36 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 from typing_extensions import override
 
-from seqstudio.blocks import editing
+from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report
+from seqstudio.blocks.clipboard import Paste
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.suggesting import feeders, followers
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
+from seqstudio.studio.canvas.arrange import Arranger
 from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.editor import CanvasEditor
-from seqstudio.studio.canvas.geometry import GAP, size_of_new, snapped, tidy_places
+from seqstudio.studio.canvas.edits import Dot
+from seqstudio.studio.canvas.fields import NoteField
+from seqstudio.studio.canvas.geometry import GAP, size_of_new, snapped
 from seqstudio.studio.canvas.gestures import Pointer
 from seqstudio.studio.canvas.glide import Glide
+from seqstudio.studio.canvas.inside import InsideView
 from seqstudio.studio.canvas.keyboard import CanvasKeys
 from seqstudio.studio.canvas.menus import Entry, QuickMenu, TitleField, block_entries
 from seqstudio.studio.canvas.mouse import CanvasMouse
 from seqstudio.studio.canvas.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.surface import CanvasSurface
-from seqstudio.studio.keys import pressed
+from seqstudio.studio.keys import takes
 from seqstudio.studio.theme import follow_theme, theme
 
 BLOCK_MIME = "application/x-seqstudio-block"
 _GRID = 24.0
-_REACH_PX, _INSERT_PX = 14.0, 14.0
+_SUGGESTED = 6
+_REACH_PX, _INSERT_PX, _WIRE_PX = 14.0, 14.0, 6.0
 _TURN_MS = 80
 
 
@@ -56,10 +64,11 @@ class CanvasView(CanvasSurface):
 
     Signals:
         selection_changed: Tuple of the ids of the selected blocks.
-        opened: Id of a block whose code is wanted: double click or Enter.
+        opened: Id of a block whose code is wanted.
         unroll_requested: Id of a block: click on its recurrent loop.
         message: One line for the person.
         report_changed: The new `Report` of the graph.
+        peek_wanted: Block and output port whose values a person looks at.
     """
 
     selection_changed = Signal(object)
@@ -67,14 +76,17 @@ class CanvasView(CanvasSurface):
     unroll_requested = Signal(str)
     message = Signal(str)
     report_changed = Signal(object)
+    peek_wanted = Signal(str, str)
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.editor = CanvasEditor(document, self)
+        self.arrange = Arranger(self)
         self.menu: QuickMenu | None = None
         self._gradient: dict[Wire, float] = {}
         self._glide = Glide(self.canvas, self)
         self.mouse = CanvasMouse(self)
+        self.inside = InsideView(self)
         self.keys = CanvasKeys(self)
         self._by_key = False  # the focus ring is for those who use the keyboard
         self._turn_timer = QTimer(self)
@@ -119,7 +131,9 @@ class CanvasView(CanvasSurface):
 
     def select_all(self) -> None:
         """Select every block."""
-        self.editor.select(self.editor.graph.blocks)
+        graph = self.editor.graph
+        dots = (Dot(w, i) for w, points in graph.bends.items() for i in range(len(points)))
+        self.editor.select(graph.blocks, None, [frame.id for frame in graph.frames], dots)
 
     def add_kind(self, kind: str, pos: QPointF | None = None) -> str:
         """Add a block: on the selected wire if it fits, at `pos`, or near the middle.
@@ -151,45 +165,68 @@ class CanvasView(CanvasSurface):
         self.editor.delete(heal=False)
 
     def copy(self) -> None:
-        """Copy the selected blocks as text."""
-        self.editor.copy()
+        """Copy what is selected as text; a frame with what lies on it."""
+        self.editor.copy(self.arrange.cargo())
 
     def cut(self) -> None:
-        """Copy and delete the selected blocks."""
-        self.editor.cut()
+        """Copy and delete what is selected; a frame with what lies on it."""
+        self.editor.cut(self.arrange.cargo())
 
-    def paste(self) -> None:
-        """Add the blocks on the clipboard."""
-        self.editor.paste()
+    def paste(self, at: QPointF | None = None) -> None:
+        """Add what is on the clipboard, with its top left corner at a scene point if given."""
+        self.editor.paste(at.toTuple() if at is not None else None)
+
+    def paste_connected(self, at: QPointF | None = None) -> None:
+        """Paste, and wire the copies to what fed the originals."""
+        self.editor.paste(at.toTuple() if at is not None else None, connect=True)
 
     def duplicate(self) -> None:
-        """Add copies of the selected blocks."""
-        self.editor.duplicate()
+        """Add copies of what is selected."""
+        moved = self.arrange.cargo()
+        if moved.blocks or moved.frames:
+            self.editor.put(Paste(self.editor.clip(moved), (_GRID, _GRID), label="Duplicate"))
 
     @Slot()
     def tidy(self) -> None:
-        """Lay the graph out in columns, in one step of the history."""
-        blocks = self.canvas.blocks
-        before = {key: QPointF(item.pos()) for key, item in blocks.items()}
-        sizes = {key: (item.layout.width, item.layout.height) for key, item in blocks.items()}
-        self.editor.tidy(tidy_places(self.editor.graph, sizes))
+        """Lay out the selected blocks, or all, in columns, in one step of the history."""
+        self.arrange.lay_out()
+
+    def places(self) -> dict[str, QPointF]:
+        """Return where the blocks are seen now."""
+        return {key: QPointF(item.pos()) for key, item in self.canvas.blocks.items()}
+
+    def glide_from(self, before: Mapping[str, QPointF]) -> None:
+        """Let the blocks glide from where they were seen to where they are."""
         self._glide.run(before)
 
     def settle(self) -> None:
         """End the animation of tidying at once."""
         self._glide.finish()
 
+    def open_block(self, key: str) -> None:
+        """Enter a block; of one with nothing inside the code is wanted."""
+        if not self.inside.enter(key):
+            self.opened.emit(key)
+
     def start_wire(self) -> None:
         """Start a wire by keyboard: a menu of everything the current block can be wired to."""
-        self.keys.start_wire()
+        self.keys.choosing.start_wire()
 
     def focus_problem(self, problem: Problem) -> None:
-        """Select the block that a problem is about and bring it into view."""
+        """Enter where a problem is, select the block that it is about and bring it into view."""
+        self.editor.go(problem.path)
         if problem.block in self.canvas.blocks:
             self.editor.select((problem.block,))
             self.reveal((problem.block,))
         else:
             self.fit()
+
+    def mend(self, problem: Problem) -> None:
+        """Insert the block that makes a problem go away."""
+        mend = self.editor.mending(problem)
+        if mend is not None:
+            widths = {key: item.layout.width for key, item in self.canvas.blocks.items()}
+            self.editor.mend(mend, widths)
 
     def set_running(self, ids: Iterable[str], running: bool) -> None:
         """Start or end the state ring of blocks."""
@@ -233,9 +270,31 @@ class CanvasView(CanvasSurface):
         self._on_selection()
         return image
 
+    def wire_under(self, at: QPointF) -> Wire | None:
+        """Return the wire at a scene point."""
+        item = self.canvas.wire_at(at, _WIRE_PX / self.zoom())
+        return item.wire if item is not None else None
+
     def reach(self) -> float:
         """Return how far from a port a press still takes it, in scene pixels."""
         return _REACH_PX / min(1.0, self.zoom())
+
+    def peek(self) -> bool:
+        """Tell what flows on the selected wire, or out of the current block; False without one.
+
+        While the card is open it is closed instead.
+        """
+        if self.mouse.peek.isVisible():
+            self.mouse.peek.hide()
+            return True
+        editor, wire = self.editor, self.editor.wire
+        outputs = ports.outputs(editor.graph.blocks[editor.current]) if editor.current else ()
+        if wire is None and not outputs:
+            return False
+        block, port = (wire.source, wire.out) if wire else (editor.current, outputs[0].name)
+        place = self.canvas.blocks[block].port_at(port, output=True)
+        self.mouse.look(block, port, self.mapFromScene(place or QPointF()))
+        return True
 
     def cancel_gesture(self) -> bool:
         """Leave the gesture under way; False when there is none."""
@@ -246,6 +305,7 @@ class CanvasView(CanvasSurface):
     @Slot(object)
     def _on_report(self, report: object) -> None:
         self._mirror()
+        self.inside.show()
         self.report_changed.emit(report)
 
     def _mirror(self) -> None:
@@ -265,7 +325,9 @@ class CanvasView(CanvasSurface):
     def _on_selection(self, ids: object = None) -> None:
         editor = self.editor
         focused = editor.current if self.hasFocus() and self._by_key else ""
-        self.canvas.show_selection(editor.selection, editor.wire, focused)
+        self.canvas.show_selection(
+            editor.selection, editor.wire, focused, editor.frames, editor.dots
+        )
         if ids is not None:
             self.selection_changed.emit(editor.selection)
 
@@ -334,10 +396,19 @@ class CanvasView(CanvasSurface):
         self.open_menu(block_entries(kinds), words, take, None, here)
 
     def kinds_for(self, port: PortHit) -> list[str]:
-        """Return the kinds of block that a port can be wired to."""
+        """Return the kinds of block that a port can be wired to, the likeliest first."""
+        editor = self.editor
         if port.output:
-            return editing.fitting_kinds(self.editor.graph, port.block, port.name)
-        return [k.kind for k in KINDS.values() if any(p.kind == port.kind for p in k.outputs)]
+            shapes, facts = editor.report.shapes, editor.facts
+            return followers(editor.graph, shapes, facts, editor.habits, port.block, port.name)
+        return feeders(editor.graph, editor.habits, port.block, port.name)
+
+    def entries_for(self, port: PortHit) -> list[Entry]:
+        """Return menu entries for them: the likeliest under a heading of their own."""
+        kinds = self.kinds_for(port)
+        known = {entry.key: entry for entry in block_entries(kinds)}
+        first = [replace(known[kind], group="Suggested") for kind in kinds[:_SUGGESTED]]
+        return [*first, *(e for key, e in known.items() if key not in kinds[:_SUGGESTED])]
 
     def offer_blocks_for(
         self, port: PortHit, pointer: Pointer, done: Callable[[], object]
@@ -348,9 +419,7 @@ class CanvasView(CanvasSurface):
             done()
             self.add_at_port(kind, port, pointer.scene)
 
-        self.open_menu(
-            block_entries(self.kinds_for(port)), "Add and connect", take, done, pointer.view
-        )
+        self.open_menu(self.entries_for(port), "Add and connect", take, done, pointer.view)
 
     def add_at_port(self, kind: str, port: PortHit, at: QPointF | None) -> str:
         """Add a block wired to a port; its own port lies at the scene point `at`."""
@@ -380,19 +449,50 @@ class CanvasView(CanvasSurface):
     def rename(self, block_id: str) -> None:
         """Edit the title of a block in its header; Esc leaves it as it was."""
         item = self.canvas.blocks[block_id]
-        field = TitleField(item.face.title, self)
-        corner = self.mapFromScene(item.frame.topLeft())
-        field.setGeometry(corner.x(), corner.y(), max(140, round(item.layout.width)), 28)
         kind = KINDS.get(self.editor.graph.blocks[block_id].kind)
 
         def finish(title: str) -> None:
             own = not kind or title.strip() != kind.title
             self.editor.rename(block_id, title if own else "")
 
+        self._edit_title(item.face.title, item.frame, finish)
+
+    def _edit_title(self, title: str, body: QRectF, finish: Callable[[str], object]) -> None:
+        field = TitleField(title, self)
+        corner = self.mapFromScene(body.topLeft())
+        field.setGeometry(corner.x(), corner.y(), min(max(140, round(body.width())), 320), 28)
         field.named.connect(finish)
         field.show()
         field.selectAll()
         field.setFocus()
+
+    def edit_frame(self, key: str) -> None:
+        """Edit the title of a frame or the text of a note in place; Esc leaves it as it was."""
+        item = self.canvas.frames[key]
+        if not item.frame.note:
+            self._edit_title(
+                item.frame.title,
+                item.area,
+                lambda title: self.arrange.change_frame(key, "Rename frame", title=title.strip()),
+            )
+            return
+        field = NoteField(item.frame.text, self)
+        field.setGeometry(self.mapFromScene(item.area).boundingRect())
+        field.written.connect(lambda text: self.arrange.change_frame(key, "Edit note", text=text))
+        field.show()
+        field.setFocus()
+
+    def add_note(self, at: QPointF | None = None) -> None:
+        """Put a note at a scene point, by default the pointer, and edit it."""
+        key = self.arrange.add_note(at or self._pointer_place())
+        if key:
+            self.edit_frame(key)
+
+    def _pointer_place(self) -> QPointF:
+        """Return the scene point under the pointer, or the middle when it is elsewhere."""
+        under = self.viewport().mapFromGlobal(QCursor.pos())
+        inside = self.viewport().rect().contains(under)
+        return self.pinned(under) if inside else self.place()
 
     # Qt
 
@@ -432,17 +532,18 @@ class CanvasView(CanvasSurface):
     @override
     def event(self, event: QEvent) -> bool:
         """Let the keys of the canvas win over those of the window, Tab among them."""
-        if isinstance(event, QKeyEvent) and self.hasFocus():
-            tab = event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
-            if event.type() == QEvent.Type.ShortcutOverride and self.keys.action(pressed(event)):
-                event.accept()
-                return True
-            if event.type() == QEvent.Type.KeyPress and tab:
-                self._by_key = True
-                return self.keys.press(event) or QWidget.focusNextPrevChild(
-                    self, event.key() == Qt.Key.Key_Tab
-                )
-        return super().event(event)
+        if not self.hasFocus():
+            return super().event(event)
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            tabs = (Qt.Key.Key_Tab, Qt.Key.Key_Backtab)
+            return self._press_tab(event) if event.key() in tabs else super().event(event)
+        return takes(event, "canvas") or super().event(event)
+
+    def _press_tab(self, event: QKeyEvent) -> bool:
+        """Run what Tab stands for; it leaves the canvas when it stands for nothing."""
+        self._by_key = True
+        onward = event.key() == Qt.Key.Key_Tab
+        return self.keys.press(event) or QWidget.focusNextPrevChild(self, onward)
 
     @override
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -481,6 +582,8 @@ class CanvasView(CanvasSurface):
 
     @override
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.mouse.stroked:  # the right button cuts wires
+            return
         context_menu(self, event.pos()).popup(event.globalPos())
 
     @override

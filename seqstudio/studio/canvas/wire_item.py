@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import (
-    QColor,
-    QFontMetricsF,
-    QPainter,
-    QPainterPath,
-    QPainterPathStroker,
-    QPolygonF,
-)
-from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPolygonF
+from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
 from seqstudio.document.graph import Wire
-from seqstudio.studio.canvas.block_item import LOD_LINES, LOD_TEXT, draw_badge, scene_pen
+from seqstudio.studio.canvas.block_item import draw_badge
 from seqstudio.studio.canvas.geometry import Route
-from seqstudio.studio.theme import faded, theme
+from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, ink, scene_pen
+from seqstudio.studio.theme import theme
 
 GRADIENT_LOW, GRADIENT_DECADES = -6.0, 6.0
-_REACH = 12.0
-_WIRE_OPACITY = 0.82
+_ROOM = 24.0
 _ASIDE = 0.35
+DOT = 5.0
+_CUT_DASH = (6.0, 4.0)
 
 
 def gradient_width(log10_norm: float) -> float:
@@ -36,7 +35,7 @@ def gradient_width(log10_norm: float) -> float:
     return 1.0 + 5.0 * min(1.0, share) if share >= 0 else 0.0
 
 
-class WireItem(QGraphicsItem):
+class WireItem(CanvasItem):
     """Paints one wire.
 
     Attributes:
@@ -47,9 +46,12 @@ class WireItem(QGraphicsItem):
         hovered: The pointer is over it.
         chosen: It is selected.
         target: A block dropped now would be inserted here.
+        cut: A stroke under way cuts it.
         wrong: Its end reports an error.
         aside: It is not on the path of the selection.
         gradient: log10 of the gradient norm on it, or None without overlay.
+        dots: Points that it passes.
+        chosen_dots: Which of them are selected.
     """
 
     def __init__(self, wire: Wire, kind: str) -> None:
@@ -58,35 +60,80 @@ class WireItem(QGraphicsItem):
         self.kind = kind
         self.label = ""
         self.route = Route(QPainterPath(), QPointF(), 0.0)
+        self.ends = QPointF(), QPointF()
         self.hovered = False
         self.chosen = False
         self.target = False
+        self.cut = False
         self.wrong = False
         self.aside = False
         self.gradient: float | None = None
-        self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
+        self.dots: tuple[QPointF, ...] = ()
+        self.chosen_dots: frozenset[int] = frozenset()
+        self._line: NDArray[np.float64] | None = None
 
-    def set_route(self, route: Route) -> None:
-        """Take a new way."""
-        self.prepareGeometryChange()
-        self.route = route
+    def set_route(self, route: Route, dots: Sequence[QPointF] = ()) -> None:
+        """Take a new way, and the dots that it passes."""
+        self.route, self.dots, self._line = route, tuple(dots), None
+        path = route.path
+        self.ends = path.pointAtPercent(0.0), path.currentPosition()
+        self.setRect(path.boundingRect().adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM))
+        self.update()
+
+    def carry(self, start: QPointF, end: QPointF, dots: Sequence[QPointF]) -> bool:
+        """Move along where both ends go the same way; False when they do not."""
+        by = start - self.ends[0]
+        if end - self.ends[1] != by:
+            return False
+        path = self.route.path.translated(by)
+        self.set_route(replace(self.route, path=path, label=self.route.label + by), dots)
+        return True
+
+    @property
+    def laid(self) -> bool:
+        """Whether it has a way."""
+        return not self.route.path.isEmpty()
+
+    def meets(self, edges: NDArray[np.float64]) -> bool:
+        """Tell whether bodies (left, top, right, bottom; a row each) may have a say in its way.
+
+        A direct way only depends on what it could run through, a way around on everything between
+        its ends.
+        """
+        if self.dots:
+            return False
+        box = self.route.path.boundingRect()
+        across = (edges[:, 2] > box.left()) & (edges[:, 0] < box.right())
+        if self.route.direct:
+            across &= (edges[:, 3] > box.top()) & (edges[:, 1] < box.bottom())
+        return bool(across.any())
+
+    def line(self) -> NDArray[np.float64]:
+        """Return the way as a row of points, (n, 2) in scene coordinates."""
+        if self._line is None:
+            polygons = self.route.path.toSubpathPolygons()
+            points = [point.toTuple() for polygon in polygons for point in polygon.toList()]
+            self._line = np.array(points, float).reshape(-1, 2)
+        return self._line
+
+    def piece_at(self, at: QPointF) -> int:
+        """Return between which of its dots a point of the wire lies: 0 is before the first."""
+        line = self.line()
+        near = int(np.argmin(((line - np.array(at.toTuple())) ** 2).sum(axis=1)))
+        places = [
+            int(np.argmin(((line - np.array(dot.toTuple())) ** 2).sum(axis=1)))
+            for dot in self.dots
+        ]
+        return sum(place <= near for place in places)
 
     def set_state(self, name: str, value: object) -> None:
         """Set one of the attributes and repaint if it is new."""
         if getattr(self, name) != value:
             setattr(self, name, value)
-            self.setZValue(0.5 if self.hovered or self.chosen or self.target else 0.0)
+            if name in {"hovered", "chosen", "target", "cut"}:
+                raised = self.hovered or self.chosen or self.target or self.cut
+                self.setZValue(0.5 if raised else 0.0)
             self.update()
-
-    @override
-    def boundingRect(self) -> QRectF:
-        return self.route.path.boundingRect().adjusted(-24, -24, 24, 24)
-
-    @override
-    def shape(self) -> QPainterPath:
-        stroker = QPainterPathStroker()
-        stroker.setWidth(_REACH)
-        return stroker.createStroke(self.route.path)
 
     @override
     def paint(
@@ -96,8 +143,8 @@ class WireItem(QGraphicsItem):
         widget: QWidget | None = None,
     ) -> None:
         detail = option.levelOfDetailFromTransform(painter.worldTransform())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setOpacity(_ASIDE if self.aside and not self.hovered else 1.0)
+        if self.aside and not self.hovered:
+            painter.setOpacity(_ASIDE)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if detail < LOD_TEXT:
             self._draw_far(painter)
@@ -105,42 +152,63 @@ class WireItem(QGraphicsItem):
         if self.gradient is not None:
             draw_gradient(painter, self.route.path, self.gradient)
         else:
-            draw_line(painter, self.route.path, self.kind, self._colour(), self._width())
+            dash = _CUT_DASH if self.cut else None
+            draw_line(painter, self.route.path, self.kind, self._colour(), self._width(), dash)
+        if self.dots:
+            self._draw_dots(painter)
         if detail >= LOD_LINES:
             self._draw_label(painter)
         if self.wrong:
             draw_badge(painter, self.route.path.pointAtPercent(0.5), 16)
 
     def _colour(self) -> QColor:
+        style = ink()
+        if self.cut:
+            return style.color("error")
         if self.target or self.chosen:
-            return theme().color("accent")
+            return style.color("accent")
         if self.wrong:
-            return theme().color("error")
+            return style.color("error")
         if self.hovered:
-            return theme().color("textHi")
-        return faded(theme().role("forward"), _WIRE_OPACITY)
+            return style.color("textHi")
+        return style.wire()
 
     def _width(self) -> float:
-        wide = self.target or self.hovered or self.chosen
-        return 3.0 if wide else theme().stroke("wire")
+        wide = self.target or self.hovered or self.chosen or self.cut
+        return 3.0 if wide else ink().style.stroke("wire")
 
     def _draw_far(self, painter: QPainter) -> None:
         line = scene_pen(1.0, self._colour())
         line.setCosmetic(True)
         painter.setPen(line)
-        path = self.route.path
-        painter.drawLine(path.pointAtPercent(0.0), path.pointAtPercent(1.0))
+        if self.dots:
+            painter.drawPolyline(QPolygonF([self.ends[0], *self.dots, self.ends[1]]))
+        else:
+            painter.drawLine(*self.ends)
+
+    def _draw_dots(self, painter: QPainter) -> None:
+        style = ink()
+        painter.setPen(scene_pen(1.5, style.color("canvas")))
+        for index, dot in enumerate(self.dots):
+            chosen = index in self.chosen_dots
+            painter.setBrush(style.color("accent") if chosen else self._colour())
+            painter.drawEllipse(dot, DOT, DOT)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(scene_pen(style.style.stroke("selection"), style.color("accent")))
+        for index in self.chosen_dots:
+            if index < len(self.dots):
+                painter.drawEllipse(self.dots[index], DOT + 4, DOT + 4)
 
     def _draw_label(self, painter: QPainter) -> None:
-        font = theme().font("monoSmall")
-        metrics = QFontMetricsF(font)
+        style = ink()
+        metrics = style.metrics("monoSmall")
         width = metrics.horizontalAdvance(self.label)
         if not self.label or width + 12 > self.route.room:
             return
-        painter.setFont(font)
+        painter.setFont(style.mono)
         at = self.route.label + QPointF(-width / 2, -8)
         for text, token in label_runs(self.label):
-            painter.setPen(theme().color(token))
+            painter.setPen(style.color(token))
             painter.drawText(at, text)
             at += QPointF(metrics.horizontalAdvance(text), 0)
 
@@ -156,10 +224,16 @@ def label_runs(label: str) -> list[tuple[str, str]]:
 
 
 def draw_line(
-    painter: QPainter, path: QPainterPath, kind: str, colour: QColor, width: float
+    painter: QPainter,
+    path: QPainterPath,
+    kind: str,
+    colour: QColor,
+    width: float,
+    dash: tuple[float, ...] | None = None,
 ) -> None:
-    """Draw a wire by kind: solid for tensors, round dots for ids."""
-    dash = theme().dash("ids") if kind == "ids" else ()
+    """Draw a wire by kind: solid for tensors, round dots for ids; or with a dash of its own."""
+    if dash is None:
+        dash = theme().dash("ids") if kind == "ids" else ()
     painter.setPen(scene_pen(width, colour, dash))
     painter.drawPath(path)
 

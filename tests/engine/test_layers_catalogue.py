@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.declaration import Call, Context, DataFacts, Dim, Port, Shape
@@ -301,6 +303,26 @@ def test_the_declared_shape_and_count_are_those_of_the_module(case: Case) -> Non
     assert set(outs) | ({"state"} if kind.memory == "state" else set()) == set(shapes)
     if kind.macs is not None:
         assert kind.macs(context) >= 0
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if KINDS[c.kind].macs and not c.params.get("window")], ids=str
+)
+def test_multiply_adds_are_those_that_torch_counts(case: Case) -> None:
+    module, given = case.module().double().train(), random_inputs(case)
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        run(case, module, given)
+    counted = KINDS[case.kind].macs
+    assert counted is not None
+    assert counted(case.context()) * ROWS * 2 == counter.get_total_flops()
+
+
+def test_a_window_saves_the_products_beyond_it() -> None:
+    whole, near = (
+        KINDS["self_attention"].macs(on("self_attention", heads=2, window=window).context())
+        for window in (0, 1)
+    )
+    assert whole - near == 2 * 8 * (5 * 5 - 5 * 2)
 
 
 def check_value(value: Any, shape: Shape) -> bool:

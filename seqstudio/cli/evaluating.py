@@ -20,9 +20,11 @@ from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.floor import floor
 from seqstudio.data.vocabulary import name_of
+from seqstudio.engine.decoding import free_running
 from seqstudio.engine.evaluation import complete_score
 
 NATS = "nats"
+OF_SYMBOLS = frozenset({"next token", "class", "class per step"})
 LEAST = 2
 
 
@@ -91,11 +93,17 @@ def _hash(dataset: Dataset, measured: bytes) -> str:
 
 
 def measure(model: Trained, part: Part) -> Mapping[str, Any]:
-    """Return loss, perplexity, bits and accuracy beside floor and chance."""
+    """Return loss, perplexity, bits and accuracy beside floor and chance.
+
+    Perplexity and bits are of symbols and classes; `error` is the mean absolute error of values
+    and forecasts; `written_right` the share of sequences that the model writes exactly right from
+    a source, fed with its own symbols. What a pattern does not have is NaN.
+    """
     window = model.project.training.window
     score = complete_score(model.model, part.dataset, window, model.carry)
     known = floor(part.dataset)
-    in_nats = part.dataset.unit.startswith(NATS)
+    in_nats = part.dataset.unit.startswith(NATS) and part.dataset.pattern in OF_SYMBOLS
+    writes = part.dataset.writes is not None
     return {
         "run": model.run,
         "step": model.step,
@@ -106,6 +114,8 @@ def measure(model: Trained, part: Part) -> Mapping[str, Any]:
         "perplexity": math.exp(min(score.loss, 700.0)) if in_nats else math.nan,
         "bits": score.loss / math.log(2) if in_nats else math.nan,
         "accuracy": score.accuracy,
+        "error": score.error,
+        "written_right": free_running(model.model, part.dataset) if writes else math.nan,
         "floor": known.value,
         "floor_name": known.name,
         "chance": part.dataset.chance,
@@ -126,6 +136,11 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(f"bits          {number(found['bits'])}")
     if math.isfinite(found["accuracy"]):
         lines.append(f"accuracy      {100 * found['accuracy']:.1f} %")
+    if math.isfinite(found["error"]):
+        lines.append(f"error         {number(found['error'])}  mean absolute error")
+    if math.isfinite(found["written_right"]):
+        share = 100 * found["written_right"]
+        lines.append(f"free running  {share:.1f} % of sequences written exactly right")
     lines.append(f"floor         {number(found['floor'])}  {found['floor_name']}")
     lines.append(f"chance        {number(found['chance'])}")
     if found["unknown"]:

@@ -29,7 +29,9 @@ def generate(arguments: Namespace) -> int:
     path = Path(arguments.project)
     wish = _wish(load_project(path), arguments)
     model = trained(find_run(path, arguments.run), path.parent)
-    text = wish.sampling.prompt + model.write(_request(wish, arguments.seed))
+    prompt = wish.sampling.prompt
+    between = " → " if prompt and model.dataset.writes is not None else ""
+    text = prompt + between + model.write(_request(wish, arguments.seed))
     if out is None:
         print(text, end="" if text.endswith("\n") else "\n")
         return 0

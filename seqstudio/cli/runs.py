@@ -100,11 +100,14 @@ class Trained:
             RunError: The model does not predict tokens.
             DataError: The prompt has characters that it never saw.
         """
+        from seqstudio.engine.decoding import written_sample
         from seqstudio.engine.sampling import write
 
         if self.dataset.vocabulary is None:
             hint = "Use a model that predicts tokens"
             raise RunError(f"{self.run} cannot write", "it reads no tokens", hint)
+        if self.dataset.writes is not None:
+            return written_sample(self.model, self.dataset, request, self.step).text
         line, text = ProgressLine(), ""
         line.begin()
         writing = write(self.model, self.dataset.vocabulary, request, self.step)

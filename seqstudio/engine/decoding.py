@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,20 +105,50 @@ def written_lines(model: GraphModel, dataset: Dataset, count: int = EXAMPLES) ->
     _given, written, targets = next(_written(model, dataset, 1, count))
     right = exactly_right(written, targets, end).tolist()
     for row in range(len(written)):
-        symbols = written[row].tolist()
-        symbols = symbols[: symbols.index(end)] if end in symbols else symbols
-        text = dataset.vocabulary.decode(np.array(symbols, np.int64))
+        symbols = written[row].cpu().numpy()
+        text = dataset.vocabulary.decode(symbols[: _first(end, symbols)])
         mark = "right" if right[row] else f"wrong: {text}"
         yield f"{dataset.task.line(batch, row)}   {mark}"
 
 
+def written_for(model: GraphModel, dataset: Dataset, text: str) -> str:
+    """Return what the model writes for a source of symbols.
+
+    Raises:
+        RunError: Nothing is written from such a source with these data.
+        DataError: The text has symbols that the source does not know.
+    """
+    begin, end = _signs(dataset)
+    assert dataset.vocabulary is not None
+    assert dataset.source_vocabulary is not None
+    ids = dataset.source_vocabulary.encode(text).astype(np.int64)[None]
+    source = torch.from_numpy(ids).to(next(model.parameters()).device)
+    with measuring(model):
+        given = Inputs(source, source)
+        (written,) = write_greedily(model, given, begin, end, model.facts.window).cpu().numpy()
+    return dataset.vocabulary.decode(written[: _first(end, written)])
+
+
+def _first(end: int, row: np.ndarray[Any, Any]) -> int:
+    """Return the place of the first `end` in a row, its length where there is none."""
+    places = np.flatnonzero(row == end)
+    return int(places[0]) if len(places) else len(row)
+
+
 def written_sample(model: GraphModel, dataset: Dataset, request: Write, step: int) -> Sample:
-    """Return what `written_lines` says as a record; the request's settings are not used.
+    """Return what the model writes, as a record.
+
+    The prompt is read as the source where that is symbols; without one, held-out examples are
+    written. The likeliest symbol is taken always: temperature and seed play no part.
 
     Raises:
         RunError: Nothing is written from a source with these data.
+        DataError: The prompt has symbols that the source does not know.
     """
-    text = "\n".join(written_lines(model, dataset))
+    if request.prompt and dataset.source_vocabulary is not None:
+        text = written_for(model, dataset, request.prompt)
+    else:
+        text = "\n".join(written_lines(model, dataset))
     nothing = freeze(np.empty(0, np.float32))
     return Sample(request.request, step, "", text, nothing, (), 0.0, request.seed, done=True)
 

@@ -149,8 +149,11 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
 def _export(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _run(parser)
-    parser.add_argument("--format", choices=("pytorch",), required=True, help="kind of export")
-    parser.add_argument("--out", metavar="PATH", required=True, help="folder to write")
+    parser.add_argument("--format", choices=("pytorch", "onnx"), required=True, help="pytorch: "
+                        "source, weights and a training script; onnx: one file")  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="PATH", required=True, help="folder to write, or FILE.onnx"
+    )
 
 
 def _render(parser: argparse.ArgumentParser) -> None:
@@ -193,7 +196,7 @@ COMMANDS = {
         _inspect,
     ),
     "export": Command(
-        "write a model as PyTorch source with its weights",
+        "write a model as PyTorch source with its weights, or as ONNX",
         "seqstudio.cli.exporting:export",
         _export,
     ),

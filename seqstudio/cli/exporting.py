@@ -1,72 +1,73 @@
-"""`seqstudio export`: a model as PyTorch source that needs only torch, with its weights."""
+"""`seqstudio export`: a model as PyTorch source with its weights, or as an ONNX file."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from safetensors.numpy import save
-
-from seqstudio.blocks.code import model_code
-from seqstudio.blocks.declaration import DataFacts
 from seqstudio.cli.projects import examine
 from seqstudio.cli.runs import find_run, trained
+from seqstudio.cli.usage import checked_out
 from seqstudio.core.errors import StorageError
 from seqstudio.core.files import storage_error, write_atomic
-from seqstudio.data.dataset import Dataset
-from seqstudio.data.facts import facts_of
-from seqstudio.document.project import Project, load_project, runs_folder
+from seqstudio.document.project import load_project, runs_folder
 
-PREFIX = "blocks."  # our container of the blocks; the exported model has them as its own
-CODE, WEIGHTS, README = "model.py", "weights.safetensors", "README.txt"
+if TYPE_CHECKING:
+    from seqstudio.engine.exporting import Taken
 
-
-@dataclass(frozen=True)
-class Source:
-    """What is exported: a project with its data, and the weights of a run, if there is one."""
-
-    project: Project
-    dataset: Dataset
-    weights: bytes
-    told: str
-
-    @property
-    def facts(self) -> DataFacts:
-        """What the shapes rest on."""
-        return facts_of(self.dataset, self.project.training)
+ROWS = 3  # of the example that an ONNX file is traced with
 
 
 def export(arguments: Namespace) -> int:
-    """Write model.py, README.txt and, when there is a run, its best weights into a folder."""
-    path, folder = Path(arguments.project), Path(arguments.out)
-    project = load_project(path)
-    source = _source(path, project, arguments.run)
-    vocabulary = source.dataset.vocabulary
-    symbols = vocabulary.symbols if vocabulary else ()
-    code = model_code(source.project.graph, source.facts, symbols).text
-    _make(folder)
-    if source.weights:
-        write_atomic(folder / WEIGHTS, source.weights)
-    write_atomic(folder / README, _readme(weights=bool(source.weights)).encode())
-    write_atomic(folder / CODE, code.encode("utf-8"))
-    print(f"{folder.name}: {CODE} of {source.told}")
+    """Write the model of a project, with the best weights of a run where there is one."""
+    path, out = Path(arguments.project), Path(arguments.out)
+    if arguments.format == "onnx":
+        checked_out(out, (".onnx",))
+    taken, told = _taken(path, arguments.run)
+    if arguments.format == "onnx":
+        return _export_onnx(taken, out, told)
+    from seqstudio.engine.exporting import CODE, SCRIPT, write_export
+
+    _make(out)
+    write_export(taken, out)
+    print(f"{out.name}: {CODE} and {SCRIPT} of {told}")
     return 0
 
 
-def _source(path: Path, project: Project, run: str | None) -> Source:
+def _taken(path: Path, run: str | None) -> tuple[Taken, str]:
     """Return the named or newest run; the project alone while it has none."""
+    from seqstudio.engine.exporting import WEIGHTS, Taken
+
+    project = load_project(path)
     if run is None and not any(runs_folder(path).glob("*/run.db")):
         dataset, report = examine(project, path.parent)
         report.raise_errors()
-        return Source(project, dataset, b"", f"{path.name}, which has no run yet: no weights")
-    from seqstudio.engine.checkpoint import model_tensors
-
+        return Taken(project, dataset), f"{path.name}, which has no run yet: no weights"
     model = trained(find_run(path, run), path.parent)
-    tensors = model_tensors(model.model)
-    weights = save({key.removeprefix(PREFIX): value.numpy() for key, value in tensors.items()})
-    told = f"{model.run}, {WEIGHTS} of step {model.step:,}"
-    return Source(model.project, model.dataset, weights, told)
+    taken = Taken(model.project, model.dataset, model.model)
+    return taken, f"{model.run}, {WEIGHTS} of step {model.step:,}"
+
+
+def _export_onnx(taken: Taken, out: Path, told: str) -> int:
+    import torch
+
+    from seqstudio.data.facts import facts_of
+    from seqstudio.engine.batches import Batches
+    from seqstudio.engine.inputs import as_inputs
+    from seqstudio.engine.model import GraphModel
+    from seqstudio.engine.onnx_export import onnx_model
+
+    project, dataset = taken.project, taken.dataset
+    model = taken.model or GraphModel(project.graph, facts_of(dataset, project.training))
+    settings = project.training.with_value("batch", ROWS)
+    batch = Batches(dataset, settings, carry=False, device=torch.device("cpu")).next()
+    made = onnx_model(model, as_inputs(batch.inputs))
+    write_atomic(out, made.content)
+    print(f"{out.name}: {told}; largest difference from torch {made.difference:.1e}")
+    for note in made.notes:
+        print(f"note: {note}")
+    return 0
 
 
 def _make(folder: Path) -> None:
@@ -77,14 +78,3 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
-
-
-def _readme(*, weights: bool) -> str:
-    load = "model = Model(); load_weights(model, 'weights.safetensors'); model.eval()"
-    if not weights:
-        load = "model = Model()  # there was no trained run, so the weights are random"
-    return (
-        "This model needs Python and torch (pip install torch), nothing else.\n"
-        f"In this folder: from model import Model, load_weights; {load}\n"
-        "predictions, state = model(inputs, state): state None starts, pass it on to go on.\n"
-    )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from seqstudio.data.vocabulary import Vocabulary
 
@@ -93,7 +94,9 @@ class _Parts:
             body += ast.parse(f"{name}: object").body
         home = import_module(cls.__module__)
         body += [_Numbered(home).visit(_bare(cut.methods[name])) for name in cut.kept]
-        node = ast.ClassDef(cls.__name__, [], [], body, [ast.Name("dataclass")], type_params=[])
+        node = ast.parse(f"@dataclass\nclass {cls.__name__}: ...").body[0]
+        assert isinstance(node, ast.ClassDef)
+        node.body = body
         self._needs(node, home)
         self._done[cls.__name__] = _unparsed(node)
 
@@ -140,9 +143,9 @@ def _value(value: object) -> str:
 def _own_names(node: ast.AST) -> Iterator[str]:
     """Yield what is read of self."""
     for each in ast.walk(node):
-        if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name):
-            if each.value.id == "self":
-                yield each.attr
+        match each:
+            case ast.Attribute(ast.Name("self"), name):
+                yield name
 
 
 @cache
@@ -177,6 +180,7 @@ class _Numbered(ast.NodeTransformer):
     def __init__(self, home: types.ModuleType) -> None:
         self._home = home
 
+    @override
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Replace `VOCABULARY.encode("words")`."""
         self.generic_visit(node)
@@ -191,6 +195,7 @@ class _Numbered(ast.NodeTransformer):
 class _Plainer(ast.NodeTransformer):
     """Turns annotated assignments into plain ones."""
 
+    @override
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         """Drop the annotation."""
         if node.value is None:

@@ -102,7 +102,7 @@ class SelfAttention(nn.Module):
         query sees itself, so that its softmax has something to choose from.
         """
         true = None if self.causal else lengths
-        plain = not self.causal or queries in {1, keys}
+        plain = not self.causal or queries in (1, keys)
         if plain and not self.window and true is None:
             return None
         seen = self.visible(queries, keys, device)

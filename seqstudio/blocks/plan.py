@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import Home, Report, bypass_input
+from seqstudio.blocks.check import Home, Report, bypass_input, title_of
 from seqstudio.blocks.declaration import Call, Memory, Port, Sight, Stream
 from seqstudio.blocks.names import attribute_name
 from seqstudio.document.graph import Block, Graph
@@ -72,6 +72,7 @@ class Kept:
 
     Attributes:
         block: Id of the state block.
+        title: Its name for people.
         name: Its attribute.
         following: The value for the next step.
         start: The value before the first step; None begins with zeros or a learned vector.
@@ -79,6 +80,7 @@ class Kept:
     """
 
     block: str
+    title: str
     name: str
     following: Ref
     start: Ref | None
@@ -211,6 +213,7 @@ class _Planner:
         start = "start" in self._wired(block)
         return Kept(
             block=block.id,
+            title=title_of(block),
             name=attribute_name(block.id),
             following=self._arriving(block.id, "next"),
             start=self._arriving(block.id, "start") if start else None,

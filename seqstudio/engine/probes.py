@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import main_arch
 from seqstudio.blocks.plan import Node
+from seqstudio.engine.cell_tap import CellTap
 from seqstudio.engine.gradflow import (
     CellWeights,
     DistanceCurve,
@@ -124,6 +125,7 @@ class StepTap:
 
     def __init__(self, model: GraphModel) -> None:
         self._cells = recurrent_cells(model)
+        self._drawn = CellTap(model)
         self._hooks: list[Any] = []
         self._seen: dict[tuple[str, int], _Seen] = {}
         self._slices: list[_Slice] = []
@@ -132,6 +134,7 @@ class StepTap:
     def __enter__(self) -> Self:
         for key, cell in self._cells.items():
             self._hooks.append(cell.register_forward_hook(self._watch(key)))
+        self._drawn.open()
         return self
 
     def __exit__(
@@ -143,6 +146,7 @@ class StepTap:
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+        self._drawn.close()
         if kind is not None:
             self._seen.clear()
 
@@ -177,6 +181,7 @@ class StepTap:
             if any(part.grad is not None for part in (seen.y, *seen.last))
         ]
         self._seen.clear()
+        self._drawn.collect(rows)
         self._cost_s = time.perf_counter() - began
 
     def _slice(self, key: tuple[str, int], seen: _Seen, rows: slice | Tensor) -> _Slice:
@@ -209,8 +214,9 @@ class StepTap:
             window: Steps of the window.
         """
         began = time.perf_counter()
-        layers = tuple(_layer_gradient(part, scale) for part in self._slices)
-        rows = max((len(part.e) for part in self._slices), default=0)
+        fused = [_layer_gradient(part, scale) for part in self._slices]
+        layers = (*fused, *self._drawn.layers(scale))
+        rows = max((self._drawn.rows, *(len(part.e) for part in self._slices)))
         cost_s = self._cost_s + time.perf_counter() - began
         return GradientReading(
             step, tuple(tokens), layers, (), rows, window, "training step", cost_s

@@ -71,12 +71,13 @@ class LayerGradient:
     Attributes:
         block: Id of its block in the graph.
         layer: Number of the layer in the block, from 0.
-        arch: "rnn", "gru" or "lstm".
+        arch: "rnn", "gru", "lstm", or "custom1" for a drawn cell.
         total_h: (T,) mean over rows of the norm of dL/dh_t.
         direct_h: (T,) the same of the part that does not pass through h_{t+1}.
         total_c: (T,) the same of dL/dc_t; None unless LSTM.
-        wall_h: Norm of dL/dh_0: what the truncation window cuts off.
+        wall_h: Norm of dL/dh_0: what the truncation window cuts off; NaN for a drawn cell.
         wall_c: Norm of dL/dc_0, None unless LSTM.
+        state: Name of the state, for a cell that a person drew; "" for fused layers.
     """
 
     block: str
@@ -87,6 +88,7 @@ class LayerGradient:
     total_c: Floats | None
     wall_h: float
     wall_c: float | None
+    state: str = ""
 
 
 @dataclass(frozen=True)

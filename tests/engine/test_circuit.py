@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -19,8 +20,10 @@ from seqstudio.document.edits import SetMode
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project
 from seqstudio.engine.circuit import Cell
+from seqstudio.engine.gradflow import CellWeights, LayerRun, state_gradients, time_curve
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import APART, GraphModel, flat_state, nest_state
+from seqstudio.engine.probes import StepTap
 
 TEXT = DataFacts(vocabulary=7, window=6)
 VECTORS = DataFacts(pattern="value", input="vectors", width=3, window=5)
@@ -264,3 +267,27 @@ def test_a_straight_group_changes_nothing() -> None:
     torch.testing.assert_close(model(tokens())[0], model.module("next_token")(x))
     assert not model.recurrent
     assert model.stepwise
+
+
+def test_the_curves_of_a_drawn_cell_are_those_of_autograd() -> None:
+    drawn, plain = text_model(simple_cell()), nn.RNN(16, 128, batch_first=True).double()
+    gate = cell_of(drawn).blocks["gate"]
+    with torch.no_grad():
+        plain.weight_ih_l0.copy_(gate.get_parameter("input.weight"))
+        plain.bias_ih_l0.copy_(gate.get_parameter("input.bias"))
+        plain.weight_hh_l0.copy_(gate.get_parameter("state.weight"))
+        plain.bias_hh_l0.zero_()
+    ids = tokens()
+    with StepTap(drawn) as tap:
+        drawn.losses(drawn(ids[:, :-1])[0], ids[:, 1:]).mean().backward()
+    tap.collect(rows=3)
+    (layer,) = tap.reading(1, "abcde", 15.0, 5).layers
+    assert (layer.block, layer.state, layer.arch) == ("mine", "h", "custom1")
+    h, _ = plain(drawn.module("embedding")(ids[:, :-1]))
+    logits = drawn.module("next_token")(h)
+    (direct,) = torch.autograd.grad(drawn.losses(logits, ids[:, 1:]).mean(), h, retain_graph=True)
+    run = LayerRun(drawn.module("embedding")(ids[:, :-1]), h)
+    flow = state_gradients(CellWeights.from_module(plain), run, direct)
+    for curve, wanted in ((layer.total_h, flow.total_h), (layer.direct_h, flow.direct_h)):
+        expected = time_curve(wanted, 15.0).mean_of_norms.numpy()
+        np.testing.assert_allclose(curve, expected, rtol=1e-5)

@@ -11,6 +11,8 @@ from torch import nn
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.declaration import Context, DataFacts, Shape
 from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.data.facts import facts_of
+from seqstudio.data.sources import open_dataset
 from seqstudio.engine.gradflow import CellWeights, LayerRun, norm64, state_gradients
 from seqstudio.engine.layers import GRU, LSTM, RNN, OneHot, Positions, SelfAttention
 from seqstudio.engine.model import GraphModel, detach, make_module
@@ -100,17 +102,9 @@ def test_every_declared_count_is_that_of_the_module(name):
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_check_counts_what_the_model_has(name):
-    graph = make(name).graph
-    kinds = {block.kind for block in graph}
-    pattern = "class" if "class_head" in kinds else "value" if "value_head" in kinds else ""
-    facts = DataFacts(
-        pattern=pattern or "next token",
-        input="vectors" if "vectors" in kinds else "ids",
-        vocabulary=9,
-        width=2,
-        classes=3,
-    )
-    model = GraphModel(graph, facts)
+    project = make(name)
+    facts = facts_of(open_dataset(project.data), project.training)
+    model = GraphModel(project.graph, facts)
     assert model.report.total == model.parameter_count()
     assert model.parameter_count() == sum(p.numel() for p in model.parameters())
 

@@ -22,5 +22,5 @@ class StateStep(nn.Module):
         return self.start.expand(like.shape[0], -1)
 
     def forward(self, value: Tensor) -> Tensor:
-        """Return the value itself."""
-        return value
+        """Return an alias of the value: what the next step reads, apart from what this one did."""
+        return value.view_as(value)

@@ -113,7 +113,7 @@ class ThroughTimePanel(Panel):
         project = self.session.run_project or self.session.document.project
         block = project.graph.blocks.get(layer.block)
         name = title_of(block) if block else layer.block
-        return f"{name}, layer {layer.layer + 1}"
+        return f"{name}, {layer.state or f'layer {layer.layer + 1}'}"
 
     # Drawing
 
@@ -342,8 +342,9 @@ class ThroughTimePanel(Panel):
             ),
             ("Rows", f"the first {reading.rows} of the batch; the characters are of the first"),
             ("Window", f"{reading.window} steps"),
-            ("Cut off, dL/dh₀", format_number(layer.wall_h)),
         ]
+        if math.isfinite(layer.wall_h):
+            rows.append(("Cut off, dL/dh₀", format_number(layer.wall_h)))
         if layer.wall_c is not None and math.isfinite(layer.wall_c):
             rows.append(("Cut off, dL/dc₀", format_number(layer.wall_c)))
         return rows

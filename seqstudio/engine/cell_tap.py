@@ -135,4 +135,4 @@ def _gradients(steps: list[Tensor], rows: slice | Tensor) -> Tensor | None:
     if not any(step.grad is not None for step in steps):
         return None
     parts = [torch.zeros_like(step) if step.grad is None else step.grad for step in steps]
-    return torch.stack([part[:rows].float().cpu() for part in parts], 1)
+    return torch.stack([part[rows].float().cpu() for part in parts], 1)

@@ -175,13 +175,14 @@ class StepTap:
                 length they have to be alike, see `Inputs.alike`.
         """
         began = time.perf_counter()
+        chosen = slice(rows) if isinstance(rows, int) else rows
         self._slices = [
-            self._slice(key, seen, slice(rows) if isinstance(rows, int) else rows)
+            self._slice(key, seen, chosen)
             for key, seen in self._seen.items()
             if any(part.grad is not None for part in (seen.y, *seen.last))
         ]
         self._seen.clear()
-        self._drawn.collect(rows)
+        self._drawn.collect(chosen)
         self._cost_s = time.perf_counter() - began
 
     def _slice(self, key: tuple[str, int], seen: _Seen, rows: slice | Tensor) -> _Slice:

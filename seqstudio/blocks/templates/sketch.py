@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from seqstudio.blocks import ports
@@ -50,10 +50,33 @@ class Sketch:
             name: Its id; by default made from the kind.
             settings: Settings that differ from the defaults.
         """
-        declared = KINDS[kind]
-        block = Block(name or self.graph.new_id(kind), kind, params=declared.parse(settings))
+        return self._draw(
+            Block(name, kind, title=title, inside=inside), feeds, settings, into, row
+        )
+
+    def chain(self, start: Feed, *kinds: str | tuple[str, Mapping[str, Value]]) -> str:
+        """Add blocks one behind the other and return the id of the last."""
+        for item in kinds:
+            kind, settings = (item, {}) if isinstance(item, str) else item
+            start = self._draw(Block("", kind), (start,), settings)
+        return start
+
+    def _draw(
+        self,
+        block: Block,
+        feeds: Sequence[Feed],
+        settings: Mapping[str, Value],
+        into: Mapping[str, Feed] | None = None,
+        row: float | None = None,
+    ) -> str:
+        declared = KINDS[block.kind]
         starter = declared.starter
-        block = replace(block, title=title, inside=inside or (starter() if starter else None))
+        block = replace(
+            block,
+            id=block.id or self.graph.new_id(block.kind),
+            params=declared.parse(settings),
+            inside=block.inside or (starter() if starter else None),
+        )
         required = [port.name for port in ports.inputs(block) if not port.optional]
         given = {**dict(zip(required, feeds, strict=False)), **(into or {})}
         x, y = self._place(list(given.values()), row)
@@ -61,13 +84,6 @@ class Sketch:
         for port, feed in given.items():
             self.wire(feed, block.id, port)
         return block.id
-
-    def chain(self, start: Feed, *kinds: str | tuple[str, Mapping[str, Value]]) -> str:
-        """Add blocks one behind the other and return the id of the last."""
-        for item in kinds:
-            kind, settings = (item, {}) if isinstance(item, str) else item
-            start = self.add(kind, start, **settings)
-        return start
 
     def wire(self, feed: Feed, target: str, into: str) -> None:
         """Draw a wire, for example the one that closes the loop of a state."""

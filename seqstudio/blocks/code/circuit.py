@@ -112,7 +112,7 @@ class CircuitClass:
 
     # ---------------------------------------------------------------- forward
 
-    def statements(self, node: Node, lengths: bool = True, indent: int = 8) -> Iterator[Line]:
+    def statements(self, node: Node, indent: int = 8) -> Iterator[Line]:
         """Yield the lines that run one block."""
         args = [self.value(ref) for ref in node.reads]
         if is_formula(node):
@@ -123,7 +123,7 @@ class CircuitClass:
             return
         if node.memory:
             args.append(self.before(node))
-        args += self._named(node, lengths)
+        args += self._named(node)
         results = self.vars.results(node)
         target = ", ".join(results)
         if node.memory:
@@ -158,30 +158,31 @@ class CircuitClass:
         """Return the expression of a value."""
         return self.vars[ref]
 
-    def _named(self, node: Node, lengths: bool) -> Iterator[str]:
+    def _named(self, node: Node) -> Iterator[str]:
         inner = self.inner.get(node.block)
         for name, ref in node.optional.items():
             yield f"{inner.keywords[name] if inner else name}={self.value(ref)}"
-        if not (lengths and self.classes.padded):
-            return
         if inner is not None:
-            yield from (f"{ARGUMENTS[axis]}={ARGUMENTS[axis]}" for axis in inner.lengths)
+            axes = (axis for axis in inner.lengths if self.tells(node, axis))
+            yield from (f"{ARGUMENTS[axis]}={ARGUMENTS[axis]}" for axis in axes)
             return
         for name, axis in node.lengths:
-            if axis[-1:] in ARGUMENTS:
+            if self.tells(node, axis[-1:]):
                 yield f"{name}={_lengths_or_none(axis)}"
+
+    def tells(self, node: Node, axis: str) -> bool:
+        """Tell whether a block is told the true lengths of an axis."""
+        del node
+        return self.classes.padded and axis in ARGUMENTS
 
     def axes(self) -> tuple[str, ...]:
         """Return the axes whose true lengths the inside asks for."""
         found = set[str]()
-        for node in self.lengthy():
+        for node in self.plan.nodes:
             inner = self.inner.get(node.block)
-            found |= set(inner.lengths) if inner else {axis[-1:] for _, axis in node.lengths}
-        return tuple(axis for axis in ARGUMENTS if self.classes.padded and axis in found)
-
-    def lengthy(self) -> Iterable[Node]:
-        """Return the nodes that may be told true lengths."""
-        return self.plan.nodes
+            wanted = inner.lengths if inner else (axis[-1:] for _, axis in node.lengths)
+            found |= {axis for axis in wanted if self.tells(node, axis)}
+        return tuple(axis for axis in ARGUMENTS if axis in found)
 
 
 class InnerClass(CircuitClass):
@@ -261,8 +262,9 @@ class CellClass(InnerClass):
         return False
 
     @override
-    def lengthy(self) -> Iterable[Node]:
-        return [n for n in self.plan.nodes if n.block in self.plan.apart | self.plan.ahead]
+    def tells(self, node: Node, axis: str) -> bool:
+        own = node.block not in self.plan.apart | self.plan.ahead and axis == self.plan.axis[-1:]
+        return super().tells(node, axis) and not own  # a step of a row has no length
 
     @override
     def axes(self) -> tuple[str, ...]:
@@ -298,7 +300,7 @@ class CellClass(InnerClass):
         self.inside_loop = True
         for node in plan.nodes:
             if node.block not in early:
-                yield from self.statements(node, lengths=False, indent=12)
+                yield from self.statements(node, indent=12)
         outs = ", ".join(self.value(ref) for ref in plan.results)
         single = len(plan.results) == 1
         yield Line(f"            outs.append({outs if single else f'({outs})'})", self.outlets)

@@ -23,8 +23,10 @@ from seqstudio.document.graph import Block, Graph, Path, Point, Wire
 from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 
-COLUMN, ROW = 216.0, 144.0
-_LOWER = 3.25  # second row of attention
+COLUMN, ROW, BODY = 204.0, 136.0, 156.0
+FIRST_PORT = 64.0
+_CORNER, _BESIDE = 28.0, 20.0
+_LOWER = 3.2  # second row of attention
 RNN_KINDS = frozenset({"rnn", "gru", "lstm"})
 Opening = Callable[[Context], tuple[str, Graph] | None]
 
@@ -66,10 +68,27 @@ class _Sketch:
                 self.graph = self.graph.with_bends(wire, bends)
 
     def back(self, source: str, target: str, row: float) -> None:
-        """Wire to a block further left, in the lane at a height between the rows."""
+        """Wire to a block further left, along a lane between two rows or below them all."""
         one, two = self.graph.blocks[source], self.graph.blocks[target.partition(".")[0]]
-        lane = row * ROW
-        self.wire(source, target, bends=((one.x + 156, lane), (two.x, lane)))
+        right, lane, left = one.x + BODY + _BESIDE, row * ROW, two.x - _BESIDE
+        turns = ((right - _CORNER - _BESIDE, lane), (left + _CORNER + _BESIDE, lane))
+        ends = _leg(left, lane, two.y + FIRST_PORT)
+        self.wire(source, target, bends=(*_leg(right, one.y + FIRST_PORT, lane), *turns, *ends))
+
+    def under(self, source: str, target: str, row: float) -> None:
+        """Wire to a block further right, along a lane below those between."""
+        one, two = self.graph.blocks[source], self.graph.blocks[target.partition(".")[0]]
+        left, lane, right = one.x + BODY + _BESIDE, row * ROW, two.x - _BESIDE
+        bends = ((left, lane - _CORNER), (left + _CORNER, lane), (right - _CORNER, lane))
+        self.wire(source, target, bends=(*_leg(left, one.y + FIRST_PORT, lane)[:1], *bends))
+
+
+def _leg(x: float, start: float, end: float) -> tuple[Point, ...]:
+    """Return the bends of an upright piece of wire: near its ends, or one where it is short."""
+    way = math.copysign(_CORNER, end - start)
+    if abs(end - start) < 4 * _CORNER:
+        return ((x, (start + end) / 2),)
+    return ((x, start + way), (x, end - way))
 
 
 # Recurrent cells
@@ -89,7 +108,7 @@ def _rnn_cell(c: Context) -> Graph:
     sketch.put("h", ports.STATE, 0, 1, "h", width=c.integer("hidden"))
     _gate(sketch, "gate", 0, "new state h", c, function=c.word("nonlinearity"))
     sketch.outlet("out", 2, 0, "gate", "h")
-    sketch.wire("gate", "h.next")
+    sketch.back("gate", "h.next", 2.1)
     return sketch.graph
 
 
@@ -119,10 +138,11 @@ def _lstm_cell(c: Context) -> Graph:
     sketch.wire("candidate", "fresh.other")
     sketch.wire("kept", "cell")
     sketch.wire("fresh", "cell.other")
-    sketch.wire("cell", "squash", "c.next")
+    sketch.wire("cell", "squash")
+    sketch.back("cell", "c.next", 5.1)
     sketch.wire("squash", "hidden")
     sketch.wire("output", "hidden.other")
-    sketch.wire("hidden", "h.next")
+    sketch.back("hidden", "h.next", 5.3)
     sketch.outlet("out", 6, 2, "hidden", "h")
     return sketch.graph
 
@@ -131,33 +151,35 @@ def _gru_cell(c: Context) -> Graph:
     """n_t = tanh(W x + b + r (U h + c)); h_t = n + z (h_{t-1} - n), as in torch."""
     sketch, width = _Sketch(), c.integer("hidden")
     init = {"init": c.params["init"], "spread": c.params["radius"]}
-    sketch.inlet("in", 0, 0, "x")
-    sketch.put("h", ports.STATE, 0, 2, "h", width=width)
-    _gate(sketch, "update", 0, "update gate z", c, function="sigmoid")
-    _gate(sketch, "reset", 1, "reset gate r", c, function="sigmoid")
-    sketch.put("from_x", "linear", 1, 2, "W x + b", width=width)
-    sketch.put("from_h", "linear", 1, 3, "U h + c", width=width, **init)
-    sketch.put("chosen", "multiply", 2, 2.5, "r · (U h + c)")
-    sketch.put("sum", "add", 3, 2.25, "sum")
-    sketch.put("candidate", "activation", 4, 2.25, "candidate n", function="tanh")
-    sketch.put("minus", "scale", 5, 3, "−n", factor=-1.0)
-    sketch.put("way", "add", 6, 3, "h − n")
-    sketch.put("step", "multiply", 7, 1, "z · (h − n)")
-    sketch.put("hidden", "add", 8, 2, "h = n + z (h − n)")
+    sketch.inlet("in", 0, 0.1, "x")
+    sketch.put("h", ports.STATE, 0, 1.9, "h", width=width)
+    sketch.put("from_x", "linear", 1, 0, "W x + b", width=width)
+    _gate(sketch, "reset", 0.8, "reset gate r", c, function="sigmoid")
+    sketch.put("from_h", "linear", 1, 1.85, "U h + c", width=width, **init)
+    _gate(sketch, "update", 2.75, "update gate z", c, function="sigmoid")
+    sketch.put("chosen", "multiply", 2, 1.25, "r · (U h + c)")
+    sketch.put("sum", "add", 3, 0.25, "sum")
+    sketch.put("candidate", "activation", 4, 0.25, "candidate n", function="tanh")
+    sketch.put("minus", "scale", 2, 2.75, "−n", factor=-1.0)
+    sketch.put("way", "add", 3, 2.75, "h − n")
+    sketch.put("step", "multiply", 4, 2.75, "z · (h − n)")
+    sketch.put("hidden", "add", 5, 1.5, "h = n + z (h − n)")
     sketch.wire("in", "from_x")
-    sketch.wire("h", "from_h", "way")
+    sketch.wire("h", "from_h")
+    sketch.under("h", "way.other", 4.1)
     sketch.wire("reset", "chosen")
     sketch.wire("from_h", "chosen.other")
     sketch.wire("from_x", "sum")
     sketch.wire("chosen", "sum.other")
     sketch.wire("sum", "candidate")
-    sketch.wire("candidate", "minus", "hidden.other")
-    sketch.wire("minus", "way.other")
-    sketch.wire("update", "step")
-    sketch.wire("way", "step.other")
-    sketch.wire("step", "hidden")
-    sketch.wire("hidden", "h.next")
-    sketch.outlet("out", 9, 2, "hidden", "h")
+    sketch.wire("candidate", "hidden")
+    sketch.back("candidate", "minus", 2.5)
+    sketch.wire("minus", "way")
+    sketch.wire("way", "step")
+    sketch.wire("update", "step.other")
+    sketch.wire("step", "hidden.other")
+    sketch.back("hidden", "h.next", 4.4)
+    sketch.outlet("out", 6, 1.5, "hidden", "h")
     return sketch.graph
 
 
@@ -279,7 +301,7 @@ def _scores(sketch: _Sketch, c: Context, asking: str, asked: str, *, rotary: boo
 
 def _mixed(sketch: _Sketch, c: Context) -> None:
     """Draw the lower row: weights from the masked scores, the mix of values, the output."""
-    sketch.back("scores", "mask", _LOWER - 0.25)
+    sketch.back("scores", "mask", _LOWER - 0.28)
     sketch.put("weights", "softmax", 2, _LOWER, "weights A")
     sketch.wire("mask", "weights")
     last, column = "weights", 3.0
@@ -368,7 +390,10 @@ class _Layer:
     def _one(self, key: str, kind: str, title: str, **params: Value) -> None:
         self.column += 1
         self.sketch.put(key, kind, self.column, self.row, title, **params)
-        self.sketch.wire(self.last, key)
+        if self.column == 1 and self.row:
+            self.sketch.back(self.last, key, self.row - 0.25)
+        else:
+            self.sketch.wire(self.last, key)
         self.last = key
 
     def _feed_forward(self, sums: int) -> None:
@@ -387,10 +412,11 @@ class _Layer:
         draw()
         if self.c.number("dropout"):
             self._one(f"drop{number}", "dropout", "", share=self.c.number("dropout"))
-        self.column += 1
+        beside = self.sketch.graph.blocks[came].x / COLUMN  # the way around runs forward too
+        self.column = max(self.column, beside) + 1
         total = self.sketch.put(f"sum{number}", "add", self.column, self.row, "added")
-        self.sketch.wire(self.last, f"{total}.other")
-        self.sketch.wire(came, total)
+        self.sketch.wire(self.last, total)
+        self.sketch.wire(came, f"{total}.other")
         self.last = total
         if self.post:
             self._one(f"norm{number}", "layer_norm", "")

@@ -36,9 +36,6 @@ from seqstudio.studio.widgets import (
     Segments,
 )
 
-_FILE_KINDS = frozenset({"text", "abc"})
-_GENERATED = frozenset({"adding", "recall"})
-
 
 class Inspector(QWidget):
     """Shows and changes what is selected on the canvas.
@@ -399,21 +396,9 @@ class ProjectPage(Page):
         ])  # fmt: skip
         self.problems.tell(report.problems, project)
         self.data.set_values(project.data.as_dict())
-        self.data.set_hidden(_idle_data(project.data))
+        self.data.set_hidden(project.data.idle())
         self.training.set_values(project.training.as_dict())
         self.training.set_hidden(_idle_training(project.training))
-
-
-def _idle_data(data: DataSettings) -> set[str]:
-    """Return the data settings that have no effect for this kind of data."""
-    idle = set()
-    if data.kind not in _FILE_KINDS:
-        idle |= {"path", "held_out"}
-    if data.kind != "abc":
-        idle.add("transpose")
-    if data.kind not in _GENERATED:
-        idle.add("length")
-    return idle
 
 
 def _idle_training(training: TrainingSettings) -> set[str]:

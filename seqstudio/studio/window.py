@@ -314,13 +314,14 @@ class MainWindow(QMainWindow):
         path = Path(name)
         if path.suffix == SUFFIX:
             self.open_project(path)
-        elif self.session.project.data.kind in {"text", "abc"} and self._same_kind(path):
+        elif self._same_kind(path):
             self.session.use_file(path)
         elif self._may_leave():
             self.session.new(make(template_for(path), str(path)))
 
     def _same_kind(self, path: Path) -> bool:
-        return (self.session.project.data.kind == "abc") == (path.suffix.lower() == ".abc")
+        data, tunes = self.session.project.data, path.suffix.lower() == ".abc"
+        return data.kind in (data.FROM_TUNES if tunes else data.FROM_TEXTS)
 
     def open_project(self, path: Path) -> bool:
         """Open a project file; False when it cannot be read or the person stays."""

@@ -288,7 +288,7 @@ def tokens_to_come(dataset: Dataset | None, window: int) -> tuple[str, ...]:
     if dataset.generated:
         first = dataset.fixed_batches(1, 1)[0].inputs[0]
         known = dataset.vocabulary
-        return tuple(known.decode(first)) if known else ("",) * len(first)
+        return tuple(known.symbols[i] for i in first.tolist()) if known else ("",) * len(first)
     return tuple(dataset.vocabulary.decode(dataset.valid[:window])) if dataset.vocabulary else ()
 
 
@@ -299,7 +299,9 @@ def _symbols(tokens: tuple[str, ...], dataset: Dataset | None) -> tuple[str, ...
 
 
 def _targets(tokens: tuple[str, ...], dataset: Dataset | None) -> tuple[str, ...]:
-    """Return for each token the one that follows."""
+    """Return for each token the one that follows, "" where it is not what has to be told."""
+    if dataset is not None and dataset.pattern != "next token":
+        return ("",) * len(tokens)
     return (*tokens[1:], following(tokens, dataset)) if tokens else ()
 
 
@@ -310,8 +312,9 @@ def following(tokens: tuple[str, ...], dataset: Dataset | None) -> str:
     text, known = "".join(tokens), dataset.vocabulary
     if dataset.generated:
         batch = dataset.fixed_batches(1, 1)[0]
-        same = known.decode(batch.inputs[0]) == text and batch.targets.ndim == 2
-        return known.decode(batch.targets[0, -1:]) if same else ""
+        same = "".join(tokens_to_come(dataset, 0)) == text and batch.targets.ndim == 2
+        last = int(batch.targets[0, -1]) if same else -1
+        return known.symbols[last] if last >= 0 else ""
     if known.unknown(text):
         return ""
     ids = known.encode(text)

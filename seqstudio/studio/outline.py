@@ -23,9 +23,11 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from seqstudio.blocks import editing
+from seqstudio.blocks.check import Report, check
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
 from seqstudio.document.edits import Connect, Disconnect, Edit, RenameBlock, Within
+from seqstudio.document.graph import Graph
 from seqstudio.studio.canvas.menus import Entry, QuickMenu
 from seqstudio.studio.keys import keymap, pressed
 from seqstudio.studio.outline_rows import Row, children, connections, wire_words
@@ -72,6 +74,7 @@ class Outline(QWidget):
         self._later.timeout.connect(self.refresh)
         canvas.report_changed.connect(self._report_changed)
         canvas.selection_changed.connect(self._show_selection)
+        canvas.editor.place_changed.connect(self._show_selection)
         self.tree.itemSelectionChanged.connect(self._select)
         self.tree.itemChanged.connect(self._renamed)
         self.tree.key_pressed.connect(self.act)
@@ -96,17 +99,25 @@ class Outline(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Show the model as it is now; what is open and chosen stays so."""
+        if self.tree.state() == QAbstractItemView.State.EditingState:
+            self._later.start()  # a name is being typed
+            return
         here = self.row()
         self._filling = True
         self.tree.clear()
         self._items = {}
-        report = self._canvas.report
-        self._add(None, children(None, self._document.project.graph, report))
+        graph = self._document.project.graph
+        self._add(None, children((), graph, self._report(graph)))
         self._filling = False
         self._show_selection()
         if here is not None and here.key in self._items:
             item = self._items[here.key]
             self.tree.setCurrentItem(item, 0, QItemSelectionModel.SelectionFlag.NoUpdate)
+
+    def _report(self, graph: Graph) -> Report:
+        """Return the check of the whole model; the canvas has one of the graph in view."""
+        editor = self._canvas.editor
+        return check(graph, editor.facts) if editor.place.path else editor.report
 
     def _add(self, parent: QTreeWidgetItem | None, rows: Iterable[Row]) -> None:
         for row in rows:
@@ -158,8 +169,12 @@ class Outline(QWidget):
         if self._filling:
             return
         rows = [_row_of(item) for item in self.tree.selectedItems()]
+        place = self._canvas.editor.place.path
+        deep = len(place)
+        ways = [row.block_key for row in rows if row is not None and row.block]
         self._filling = True
-        self._canvas.select(row.block for row in rows if row is not None and not row.path)
+        # Of a block further inside, the one around it that is in view.
+        self._canvas.select(way[deep] for way in ways if way[:deep] == place and way[deep:])
         self._filling = False
 
     @Slot()
@@ -167,11 +182,11 @@ class Outline(QWidget):
         if self._filling or not self.isVisible():
             return
         self._filling = True
-        chosen = set(self._canvas.selection)
+        place = self._canvas.editor.place.path
+        chosen = [(*place, key) for key in self._canvas.selection]
         for key, item in self._items.items():
-            item.setSelected(len(key) == 1 and key[0] in chosen)
-        first = next((self._items[key,] for key in self._canvas.selection
-                      if (key,) in self._items), None)  # fmt: skip
+            item.setSelected(key in chosen)
+        first = next((self._items[key] for key in chosen if key in self._items), None)
         if first is not None:
             keep = QItemSelectionModel.SelectionFlag.NoUpdate
             self.tree.setCurrentItem(first, 0, keep)
@@ -258,11 +273,13 @@ class Outline(QWidget):
             return False
 
     def _show_on_canvas(self, row: Row) -> None:
-        """Bring the block, or the block around it, into view and give the canvas the keys."""
-        block = row.path[0] if row.path else row.block
-        if block:
-            self._canvas.select((block,))
-            self._canvas.reveal((block,))
+        """Go to where the block is, bring it into view and give the canvas the keys."""
+        refusal = self._canvas.editor.go(row.path)
+        if refusal:
+            self.message.emit(refusal)
+        elif row.block:
+            self._canvas.select((row.block,))
+            self._canvas.reveal((row.block,))
             self._canvas.setFocus()
 
     @Slot(QPoint)
@@ -312,7 +329,8 @@ class _Tree(QTreeWidget):
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
         name = keymap().found("canvas", pressed(event))
-        if name in _USED:
+        # The field of a name that is being typed lets Enter through.
+        if name in _USED and self.state() != QAbstractItemView.State.EditingState:
             self.key_pressed.emit(name)
         else:
             super().keyPressEvent(event)

@@ -57,19 +57,18 @@ class Row:
         return (*self.path, self.block)
 
 
-def children(path: Path | None, graph: Graph, report: Report) -> list[Row]:
+def children(path: Path, graph: Graph, report: Report) -> list[Row]:
     """Return the rows of a graph: its problems, then its blocks in running order.
 
     Args:
-        path: Blocks to enter to get to `graph`; None for the outermost one.
+        path: Blocks to enter to get to `graph`; () for the outermost one.
         graph: The graph.
         report: The check of the outermost graph; nested problems stand in it with their path.
     """
-    here = path or ()
     order, cyclic = graph.order()
     blocks = [graph.blocks[key] for key in (*order, *cyclic)]
-    return [*_problem_rows(report, graph, here, ""),
-            *(_block_row(block, here, graph, report) for block in blocks)]  # fmt: skip
+    return [*_problem_rows(report, graph, path, ""),
+            *(_block_row(block, path, graph, report) for block in blocks)]  # fmt: skip
 
 
 def _problem_rows(report: Report, graph: Graph, path: Path, block: str) -> Iterator[Row]:
@@ -155,13 +154,14 @@ def _other_end(graph: Graph, wire: Wire, block: str) -> str:
 
 
 def wire_words(graph: Graph, wire: Wire, block: str) -> str:
-    """Return what is at the other end of a wire of `block`: "to Dropout, input x"."""
+    """Return what is at the other end of a wire of `block`: "to Add, first input"."""
     outward = wire.source == block
     other = graph.blocks[wire.target if outward else wire.source]
     name = wire.into if outward else wire.out
     port = ports.port(other, name, not outward)
     way, side = ("to", "input") if outward else ("from", "output")
-    return f"{way} {title_of(other)}, {side} {port.title if port and port.title else name}"
+    title = port.title if port and port.title else name
+    return f"{way} {title_of(other)}" + ("" if title == side else f", {title}")
 
 
 def connections(graph: Graph, row: Row) -> list[Wire]:

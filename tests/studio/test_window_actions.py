@@ -86,12 +86,12 @@ def test_blocks_are_changed_only_where_they_are_seen(window: MainWindow, qtbot: 
     popup.close()
 
 
-def test_a_block_opens_at_its_code(window: MainWindow, qtbot: QtBot) -> None:
+def test_the_code_of_a_block_comes_to_the_front(window: MainWindow, qtbot: QtBot) -> None:
     canvas, deck = window.build.canvas, window.build.deck
     assert deck.shown() != "Code"
     cell = next(block.id for block in window.session.project.graph if block.kind == "rnn")
     canvas.select([cell])
-    qtbot.keyClick(canvas, Qt.Key.Key_Return)
+    qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert deck.shown() == "Code"
 
 

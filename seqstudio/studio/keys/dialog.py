@@ -72,6 +72,7 @@ class KeysDialog(QDialog):
         self.tree.setColumnCount(2)
         self.tree.setHeaderLabels(["Action", "Keys"])
         self.tree.setRootIsDecorated(False)
+        self.tree.setStyleSheet("QTreeView::item:hover:!selected { background: transparent; }")
         self.tree.setAccessibleName("Actions and their keys")
         self.chosen = Label("", "panelTitle", "textHi", parent=self)
         self.change, self.add = KeyButton("Change"), KeyButton("Add another")
@@ -124,7 +125,7 @@ class KeysDialog(QDialog):
             title = heading(action)
             if title not in headings:
                 headings[title] = QTreeWidgetItem(self.tree, [title])
-                headings[title].setFlags(Qt.ItemFlag.NoItemFlags)
+                headings[title].setFlags(Qt.ItemFlag.ItemIsEnabled)
                 headings[title].setFirstColumnSpanned(True)
                 headings[title].setExpanded(True)
             row = QTreeWidgetItem(headings[title], [action.words, ""])

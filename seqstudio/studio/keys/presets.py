@@ -27,7 +27,6 @@ PRESETS: Mapping[str, Keys] = {
         "canvas.add": ("Shift+A", "Space"),
         "canvas.delete": ("X", "Del"),
         "canvas.delete_plainly": ("Shift+X", "Shift+Del"),
-        "canvas.heal": ("Ctrl+X",),
         "canvas.cut": (),
         "canvas.duplicate": ("Shift+D", "Ctrl+D"),
         "canvas.mute": ("M", "Ctrl+M"),

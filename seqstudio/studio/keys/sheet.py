@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QMarginsF, QObject, QRectF, QSize, QSizeF, Qt, Slot
+from PySide6.QtCore import QBuffer, QEvent, QMarginsF, QObject, QRectF, QSize, QSizeF, Qt, Slot
 from PySide6.QtGui import (
     QCloseEvent,
     QFontMetricsF,
@@ -26,7 +26,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QScrollArea, QVB
 from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
-from seqstudio.core.files import storage_error
+from seqstudio.core.files import write_atomic
 from seqstudio.studio.keys.action import caps
 from seqstudio.studio.keys.dialog import arranged, heading
 from seqstudio.studio.keys.keymap import follow_keys, keymap
@@ -183,28 +183,29 @@ def write_sheet(path: Path) -> None:
     Raises:
         StorageError: It cannot be written there.
     """
-    done = _write_png(path) if path.suffix.lower() == ".png" else _write_pdf(path)
-    if not done:
-        raise storage_error(path, OSError(0, "the file cannot be written"))
+    write_atomic(path, _png() if path.suffix.lower() == ".png" else _pdf())
 
 
-def _write_png(path: Path) -> bool:
+def _png() -> bytes:
     image = QImage((PAGE * 2).toSize(), QImage.Format.Format_RGB32)
     image.fill(Qt.GlobalColor.white)
     with painting(image) as painter:
         paint_page(painter, QRectF(image.rect()))
-    return bool(image.save(str(path)))
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")
+    return bytes(buffer.data().data())
 
 
-def _write_pdf(path: Path) -> bool:
-    writer = QPdfWriter(str(path))
+def _pdf() -> bytes:
+    buffer = QBuffer()
+    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
+    writer = QPdfWriter(buffer)
     writer.setTitle("SeqStudio keys")
     writer.setPageLayout(_landscape())
-    painter = QPainter()
-    if not painter.begin(writer):
-        return False
-    paint_page(painter, QRectF(0, 0, writer.width(), writer.height()))
-    return bool(painter.end())
+    with painting(writer) as painter:
+        paint_page(painter, QRectF(0, 0, writer.width(), writer.height()))
+    return bytes(buffer.data().data())
 
 
 def _landscape() -> QPageLayout:

@@ -25,11 +25,12 @@ def step_model(model: GraphModel, inputs: Tensor | Inputs, state: State) -> tupl
 
     The model has to be in evaluation mode, without gradients.
     """
-    result, after, _ = model.trace(inputs, state, call=_step)
+    result, after, _ = model.trace(inputs, state, call=step_module)
     return result, after
 
 
-def _step(module: nn.Module, *args: Any, **named: Any) -> Any:
+def step_module(module: nn.Module, *args: Any, **named: Any) -> Any:
+    """Run a module for one step: recurrent stacks by hand, all others as they are."""
     if isinstance(module, Recurrent) and not module.back and not set(named) - {"start"}:
         x, state = args
         return _step_stack(module, x, named.get("start") if state is None else state)

@@ -5,8 +5,9 @@ Each case below is one block with one choice of settings; every kind of the cata
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.declaration import Call, Context, DataFacts, Dim, Port, Shape
+from seqstudio.blocks.declaration import Call, Context, DataFacts, Dim, Port, Shape, ShapeError
 from seqstudio.blocks.structure import STRUCTURE
 from seqstudio.engine import layers
 
@@ -303,6 +304,31 @@ def test_the_declared_shape_and_count_are_those_of_the_module(case: Case) -> Non
     assert set(outs) | ({"state"} if kind.memory == "state" else set()) == set(shapes)
     if kind.macs is not None:
         assert kind.macs(context) >= 0
+
+
+def varied(case: Case) -> Iterator[Case]:
+    """Yield the case with each setting at each of its choices, where shapes allow it."""
+    for param in KINDS[case.kind].params:
+        numbers = [n for n in (1, 2, 4) if param.low <= n <= param.high]
+        choices = [value for value, _ in param.choices]
+        values = {"int": numbers, "bool": [True, False], "choice": choices}.get(param.kind, [0.5])
+        for value in values:
+            changed = replace(case, params={**case.params, param.name: value})
+            with contextlib.suppress(ShapeError):
+                KINDS[case.kind].shape(changed.context())
+                yield changed
+
+
+@pytest.mark.parametrize("kind", sorted({case.kind for case in CASES}))
+def test_the_declared_count_holds_for_every_choice(kind: str) -> None:
+    seen = 0
+    for case in (case for case in CASES if case.kind == kind):
+        for each in varied(case):
+            tied = 11 * each.context().width if each.context().params.get("tie") else 0
+            own = sum(parameter.numel() for parameter in each.module().parameters())
+            assert KINDS[kind].count(each.context()) == own - tied, each
+            seen += 1
+    assert bool(seen) == bool(KINDS[kind].params)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from torch import nn
 from seqstudio.blocks.templates import make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
+from seqstudio.engine.layers import GRU, LSTM, RNN, LSTMLayer, PeepholeLayer, Recurrent
 from seqstudio.engine.model import GraphModel
-from seqstudio.engine.stepping import step_cell, step_model
+from seqstudio.engine.stepping import step_cell, step_model, step_module
 
 
 @pytest.mark.parametrize(
@@ -22,12 +23,17 @@ from seqstudio.engine.stepping import step_cell, step_model
         nn.GRU(5, 7, batch_first=True),
         nn.LSTM(5, 7, batch_first=True),
         nn.LSTM(5, 7, batch_first=True, bias=False),
+        LSTMLayer(5, 7, batch_first=True),
+        PeepholeLayer(5, 7),
     ],
-    ids=lambda cell: f"{cell.mode}-{cell.bias}",
+    ids=lambda cell: f"{type(cell).__name__}-{cell.mode}-{getattr(cell, 'bias', True)}",
 )
-def test_steps_of_a_cell_equal_the_fused_layer(cell: nn.RNNBase) -> None:
+def test_steps_of_a_cell_equal_the_fused_layer(cell: nn.Module) -> None:
     torch.manual_seed(0)
     cell = cell.double()
+    for name, value in cell.named_parameters():
+        if name.startswith("peep"):
+            value.data.normal_()
     x = torch.randn(3, 9, 5, dtype=torch.float64)
     with torch.no_grad():
         whole, _ = cell(x)
@@ -35,6 +41,41 @@ def test_steps_of_a_cell_equal_the_fused_layer(cell: nn.RNNBase) -> None:
         for t in range(9):
             y, state = step_cell(cell, x[:, t], state)
             assert torch.allclose(y, whole[:, t], atol=1e-12)
+
+
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize(
+    "stack",
+    [
+        RNN(5, 7, 2, residual=True),
+        GRU(5, 7, 3, residual=True, dropout=0.5),
+        LSTM(5, 7, 2),
+        LSTM(5, 7, 2, peepholes=True, residual=True),
+    ],
+    ids=lambda stack: type(stack).__name__,
+)
+def test_steps_of_a_stack_equal_the_whole_sequence(stack: Recurrent, start: bool) -> None:
+    torch.manual_seed(0)
+    stack = stack.double().eval()
+    x = torch.randn(3, 9, 5, dtype=torch.float64)
+    _, begin = stack(torch.randn_like(x))
+    named = {"start": begin} if start else {}
+    with torch.no_grad():
+        whole, end = stack(x, **named)
+        state = None
+        for t in range(9):
+            y, state = step_module(stack, x[:, t : t + 1], state, **named)
+            assert torch.allclose(y[:, 0], whole[:, t], atol=1e-12)
+    torch.testing.assert_close(state, end, rtol=0, atol=1e-12)
+
+
+def test_a_stack_of_both_directions_runs_whole() -> None:
+    stack = GRU(5, 7, 2, bidirectional=True)
+    x = torch.randn(3, 4, 5)
+    y, state = step_module(stack, x, None)
+    whole, end = stack(x)
+    assert torch.equal(y, whole)
+    torch.testing.assert_close(state, end, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("template", ["char-lstm", "char-gpt", "char-attention", "hello-rnn"])

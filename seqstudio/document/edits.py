@@ -134,8 +134,20 @@ class ReplaceBlock:
             (self.block.id if key == self.old else key): (self.block if key == self.old else block)
             for key, block in project.graph.blocks.items()
         }
-        graph = replace(project.graph, blocks=blocks, wires=self.wires)
+        kept, new = set(self.wires), {self.old: self.block.id}
+        bends = {
+            wire: points
+            for old, points in project.graph.bends.items()
+            if (wire := _with_ends(old, new)) in kept
+        }
+        graph = replace(project.graph, blocks=blocks, wires=self.wires, bends=bends)
         return project.with_graph(graph)
+
+
+def _with_ends(wire: Wire, names: Mapping[str, str]) -> Wire:
+    """Return the wire between blocks of new names."""
+    source, target = (names.get(key, key) for key in (wire.source, wire.target))
+    return replace(wire, source=source, target=target)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from seqstudio.blocks import editing
+from seqstudio.blocks import editing, grouping, ports
 from seqstudio.blocks.arranging import Box, Join, layout
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import check
+from seqstudio.blocks.check import check, flow
 from seqstudio.blocks.clipboard import Paste, clip_text, copied, parse_clip
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.opening import WithinOpened, opens
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
@@ -23,11 +24,17 @@ from seqstudio.document.edits import (
     Connect,
     Disconnect,
     MoveBlocks,
+    RemoveFrames,
     RenameBlock,
     ReplaceProject,
+    SetBends,
+    SetFrames,
+    SetMode,
     SetSetting,
+    Within,
 )
-from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.graph import Block, Frame, Graph, Wire
+from seqstudio.document.graph import Path as Path_
 from seqstudio.document.project import Project, load_project, parse_project, project_text
 from seqstudio.document.settings import SamplingSettings, TrainingSettings
 
@@ -58,6 +65,7 @@ class Editing(RuleBasedStateMachine):
         self.shadow = [self.document.project]
         self.at = 0
         self.merging = ""
+        self.where: Path_ = ()
         self.changes = []
         self.document.changed.connect(self.changes.append)
         self.folder = tempfile.TemporaryDirectory(prefix="seqstudio-machine-")
@@ -78,9 +86,17 @@ class Editing(RuleBasedStateMachine):
 
     @property
     def graph(self) -> Graph:
-        return self.document.project.graph
+        """The graph that the person is in: the outermost one, or one inside a block."""
+        while True:
+            try:
+                return self.document.project.graph.at(self.where)
+            except KeyError:  # what they were inside of is gone
+                self.where = self.where[:-1]
 
     def do(self, edit, merge: str = "") -> None:
+        self.do_outside(Within(self.where, edit) if self.where else edit, merge)
+
+    def do_outside(self, edit, merge: str = "") -> None:
         before = self.document.project
         heard = len(self.changes)
         try:
@@ -123,20 +139,24 @@ class Editing(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
     def add_after(self, data: st.DataObject, kind: str) -> None:
         block = self.block(data)
-        if block is not None and KINDS[block.kind].outputs:
-            self.do(editing.add_wired(self.graph, kind, 0.0, 0.0, block.id, "out"))
+        if block is not None and ports.outputs(block):
+            out = data.draw(st.sampled_from(ports.outputs(block))).name
+            self.do(editing.add_wired(self.graph, kind, 0.0, 0.0, block.id, out))
 
     @rule(data=st.data())
     def connect(self, data: st.DataObject) -> None:
         source, target = self.block(data), self.block(data)
         if source is None or target is None:
             return
-        ports = [port.name for port in KINDS[target.kind].inputs] or ["in"]
-        wire = Wire(source.id, "out", target.id, data.draw(st.sampled_from(ports)))
+        outs = [port.name for port in ports.outputs(source)] or ["out"]
+        ins = [port.name for port in ports.inputs(target)] or ["in"]
+        wire = Wire(
+            source.id, data.draw(st.sampled_from(outs)), target.id, data.draw(st.sampled_from(ins))
+        )
         if not editing.refusal(self.graph, wire):
             self.do(Connect(wire))
             assert wire in self.graph.wires
-            assert self.graph.order()[1] == [], "a wire that was allowed closed a loop"
+            assert flow(self.graph).order()[1] == [], "a wire that was allowed closed a loop"
 
     @rule(data=st.data())
     def disconnect(self, data: st.DataObject) -> None:
@@ -163,11 +183,12 @@ class Editing(RuleBasedStateMachine):
     @rule(data=st.data())
     def set_param(self, data: st.DataObject) -> None:
         block = self.block(data)
-        params = KINDS[block.kind].params if block is not None else ()
+        params = ports.settings(block) if block is not None else {}
         if params:
-            param = data.draw(st.sampled_from(params))
-            value = data.draw(value_of(param))
-            self.do(editing.set_param(self.graph, block.id, param.name, value))
+            name = data.draw(st.sampled_from(sorted(params)))
+            value = data.draw(value_of(params[name]))
+            self.do(editing.set_param(self.graph, block.id, name, value))
+            assert self.graph.blocks[block.id].value(name) == params[name].parse(value)
 
     @rule(data=st.data(), kind=st.sampled_from(sorted(KINDS)))
     def switch_kind(self, data: st.DataObject, kind: str) -> None:
@@ -212,11 +233,116 @@ class Editing(RuleBasedStateMachine):
     def change_setting(self, data: st.DataObject, group: str) -> None:
         table = {"training": TrainingSettings, "sampling": SamplingSettings}[group]
         param = data.draw(st.sampled_from(table.PARAMS))
-        self.do(SetSetting(group, param.name, data.draw(value_of(param))))
+        self.do_outside(SetSetting(group, param.name, data.draw(value_of(param))))
 
     @rule(template=st.sampled_from(sorted(TEMPLATES)))
     def take_template(self, template: str) -> None:
-        self.do(ReplaceProject(make(template)))
+        self.do_outside(ReplaceProject(make(template)))
+
+    # Blocks made of blocks
+
+    @rule(data=st.data())
+    def enter(self, data: st.DataObject) -> None:
+        made = [block.id for block in self.graph if block.inside is not None]
+        if made and len(self.where) < 4:
+            self.where = (*self.where, data.draw(st.sampled_from(made)))
+
+    @precondition(lambda self: self.where)
+    @rule()
+    def leave(self) -> None:
+        self.where = self.where[:-1]
+
+    @rule(data=st.data())
+    def group(self, data: st.DataObject) -> None:
+        keys = list(self.graph.blocks)
+        chosen = data.draw(st.sets(st.sampled_from(keys), max_size=4)) if keys else set()
+        before, own = self.graph, sum(1 for _ in self.graph.everything())
+        try:
+            edit, key = grouping.group(before, chosen)
+        except SeqError:
+            return
+        self.do(edit)
+        assert key in self.graph.blocks
+        assert not (chosen - {key}) & set(self.graph.blocks)
+        assert sum(1 for _ in self.graph.everything()) > own
+
+    @rule(data=st.data())
+    def ungroup(self, data: st.DataObject) -> None:
+        made = [block.id for block in self.graph if block.inside is not None]
+        if not made:
+            return
+        try:
+            edit, keys = grouping.ungroup(self.graph, data.draw(st.sampled_from(made)))
+        except SeqError:
+            return
+        self.do(edit)
+        assert set(keys) <= set(self.graph.blocks)
+
+    @rule(data=st.data())
+    def change_inside(self, data: st.DataObject) -> None:
+        block = self.block(data)
+        if block is None or not opens(block) or len(self.where) > 3:
+            return
+        before = self.document.project
+        path = (*self.where, block.id)
+        self.do_outside(
+            WithinOpened(path, editing.add(Graph(), "activation", 500.0, 500.0), FACTS)
+        )
+        if self.document.project != before:
+            assert self.document.project.graph.at(path).blocks
+            assert self.document.project.graph.at(self.where).blocks[block.id].inside is not None
+
+    @rule(data=st.data(), shown=st.booleans())
+    def expose(self, data: st.DataObject, shown: bool) -> None:
+        names = [
+            (block.id, f"{inner.id}.{param.name}")
+            for block in self.graph
+            for inner in block.inside or ()
+            for param in KINDS[inner.kind].params
+        ]
+        if names:
+            self.do(grouping.SetExposed(*data.draw(st.sampled_from(names)), shown))
+
+    @rule(data=st.data(), by=st.integers(-2, 2))
+    def move_port(self, data: st.DataObject, by: int) -> None:
+        names = [
+            (block.id, port.name)
+            for block in self.graph
+            if block.inside is not None
+            for port in (*ports.inputs(block), *ports.outputs(block))
+        ]
+        if names:
+            key, name = data.draw(st.sampled_from(names))
+            self.do(grouping.MovePort(key, name, by))
+            both = (*ports.inputs(self.graph.blocks[key]), *ports.outputs(self.graph.blocks[key]))
+            assert name in [port.name for port in both]
+
+    @rule(data=st.data(), mode=st.sampled_from(["", "bypass", "mute"]))
+    def set_mode(self, data: st.DataObject, mode: str) -> None:
+        block = self.block(data)
+        if block is not None:
+            self.do(SetMode((block.id,), mode, "Mode"))
+
+    # Frames and dots
+
+    @rule(x=PLACES, y=PLACES, title=WORDS, note=st.booleans())
+    def add_frame(self, x: float, y: float, title: str, note: bool) -> None:
+        frame = Frame(self.graph.new_frame_id(), x, y, 300.0, 200.0, title, note=note)
+        self.do(SetFrames((frame,)))
+
+    @rule(data=st.data())
+    def remove_frame(self, data: st.DataObject) -> None:
+        if self.graph.frames:
+            frame = data.draw(st.sampled_from(self.graph.frames))
+            self.do(RemoveFrames((frame.id,)))
+            assert frame not in self.graph.frames
+
+    @rule(data=st.data(), points=st.lists(st.tuples(PLACES, PLACES), max_size=3))
+    def bend(self, data: st.DataObject, points: list[tuple[float, float]]) -> None:
+        wire = self.wire(data)
+        if wire is not None:
+            self.do(SetBends(wire, tuple(points)))
+            assert self.graph.bends.get(wire, ()) == tuple(points)
 
     @rule()
     def tidy(self) -> None:
@@ -258,16 +384,28 @@ class Editing(RuleBasedStateMachine):
 
     @invariant()
     def wires_end_at_blocks_and_inputs_take_one(self) -> None:
-        ends = [(wire.target, wire.into) for wire in self.graph.wires]
-        assert len(ends) == len(set(ends))
-        for wire in self.graph.wires:
-            assert wire.source in self.graph.blocks
-            assert wire.target in self.graph.blocks
+        outermost = self.document.project.graph
+        insides = [block.inside for _, block in outermost.everything() if block.inside]
+        for graph in (outermost, *insides):
+            ends = [(wire.target, wire.into) for wire in graph.wires]
+            assert len(ends) == len(set(ends))
+            assert set(graph.bends) <= set(graph.wires)
+            for wire in graph.wires:
+                assert wire.source in graph.blocks
+                assert wire.target in graph.blocks
 
     @invariant()
     def the_check_answers(self) -> None:
-        report = check(self.graph, FACTS)
-        assert all(problem.what for problem in report.problems)
+        graph = self.document.project.graph
+        report = check(graph, FACTS)
+        for problem in report.problems:
+            assert problem.what
+            blocks = graph.at(problem.path).blocks
+            assert not problem.block or problem.block in blocks
+            if problem.port and problem.block and problem.hint != "Delete the wire":
+                block = blocks[problem.block]
+                named = [port.name for port in (*ports.inputs(block), *ports.outputs(block))]
+                assert problem.port in named
 
     @invariant()
     def no_step_is_empty(self) -> None:

@@ -578,11 +578,13 @@ class WithinOpened:
         path: Ids of the blocks that lead there from the outermost graph.
         edit: What to do there.
         facts: What the widths inside rest on.
+        around: The edit is one of the graph around the last block of the path, which opens too.
     """
 
     path: Path
     edit: Edit
     facts: DataFacts
+    around: bool = False
 
     @property
     def label(self) -> str:
@@ -592,7 +594,8 @@ class WithinOpened:
     def apply(self, project: Project) -> Project:
         """Return the project after the edit; the same one when the edit changes nothing."""
         opened_up = project.with_graph(open_along(project.graph, self.path, self.facts))
-        after = Within(self.path, self.edit).apply(opened_up)
+        place = self.path[:-1] if self.around else self.path
+        after = Within(place, self.edit).apply(opened_up)
         if after.graph == opened_up.graph:
             return project
         _refuse_lost_wires(project.graph, self.path, opened_up.graph)

@@ -10,21 +10,25 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.blocks import editing
+from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report, check, title_of
 from seqstudio.blocks.declaration import BlockKind, DataFacts, Shape
+from seqstudio.blocks.grouping import MovePort, SetExposed
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Change, Document
-from seqstudio.document.edits import Edit, SetSetting
+from seqstudio.document.edits import Edit, RenameBlock, SetSetting, Within
 from seqstudio.document.graph import Block
 from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 from seqstudio.document.settings import DataSettings, Settings, TrainingSettings
+from seqstudio.studio.canvas.editor import CanvasEditor
 from seqstudio.studio.canvas.edits import insert_with_room
 from seqstudio.studio.canvas.face import loop_text
+from seqstudio.studio.canvas.place import Place
 from seqstudio.studio.forms import Form
+from seqstudio.studio.inspector_inside import Exposing, PortRows, shown_params, shown_values
 from seqstudio.studio.inspector_parts import Emblem, LiveValues, Problems, Table
 from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import (
@@ -35,6 +39,8 @@ from seqstudio.studio.widgets import (
     PanelHeader,
     Segments,
 )
+
+_BOUNDARY = frozenset({ports.INLET, ports.OUTLET})
 
 
 class Inspector(QWidget):
@@ -50,10 +56,16 @@ class Inspector(QWidget):
     action = Signal(str)
     message = Signal(str)
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        editor: CanvasEditor | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setAccessibleName("Inspector")
         self._document = document
+        self.place = editor.place if editor is not None else Place(document)
         self._ids: tuple[str, ...] = ()
         self._report = check(document.project.graph, DataFacts())
         self._live: dict[str, dict[str, str]] = {}
@@ -69,6 +81,8 @@ class Inspector(QWidget):
         column.addWidget(self._header)
         column.addWidget(self._scroll, 1)
         self.destroyed.connect(document.changed.connect(self._on_change))
+        if editor is not None:
+            editor.place_changed.connect(self._refresh)
         self._refresh()
         follow_theme(self)
 
@@ -99,8 +113,9 @@ class Inspector(QWidget):
         del change
         self._refresh()
 
+    @Slot()
     def _refresh(self) -> None:
-        project = self._document.project
+        project = self.project()
         ids = tuple(key for key in self._ids if key in project.graph.blocks)
         wanted = self._wanted(project, ids)
         if self._page is None or self._page.identity != wanted:
@@ -110,7 +125,7 @@ class Inspector(QWidget):
     @staticmethod
     def _wanted(project: Project, ids: tuple[str, ...]) -> tuple[str, ...]:
         if len(ids) == 1:
-            return (ids[0], project.graph.blocks[ids[0]].kind)
+            return identity_of(project.graph.blocks[ids[0]])
         return ("several",) if ids else ("project",)
 
     def _make(self, project: Project, ids: tuple[str, ...]) -> Page:
@@ -132,11 +147,18 @@ class Inspector(QWidget):
         Raises:
             SeqError: It is refused; nothing has changed.
         """
-        self._document.apply(edit, merge)
+        self._document.apply(self.place.wrapped(edit), merge)
+
+    def do_around(self, edit: Edit) -> None:
+        """Apply an edit of the block that was entered; a refusal becomes a message."""
+        try:
+            self._document.apply(self.place.wrapped_around(edit))
+        except SeqError as error:
+            self.message.emit(error.sentence())
 
     def project(self) -> Project:
-        """Return the project in force."""
-        return self._document.project
+        """Return the project in force; its graph is the one in view on the canvas."""
+        return self._document.project.with_graph(self.place.graph)
 
     @Slot()
     def restyle(self) -> None:
@@ -204,7 +226,7 @@ class BlockPage(Page):
     """One block: heading, kind, settings, equations, shapes, right now, problems, help."""
 
     def __init__(self, block: Block, inspector: Inspector) -> None:
-        super().__init__(inspector, (block.id, block.kind))
+        super().__init__(inspector, identity_of(block))
         self.block_id = block.id
         self.kind = KINDS.get(block.kind)
         self._title = ElidedLabel(title_of(block), "title", "textHi", self)
@@ -213,6 +235,8 @@ class BlockPage(Page):
         self.problems = Problems(self, self.mend)
         self.column.addWidget(self.problems)
         self.form: Form | None = None
+        self.ports: list[PortRows] = []
+        self.exposing: Exposing | None = None
         self.shapes = Table(self)
         self._live = LiveValues(self)
         if self.kind is None:
@@ -238,9 +262,9 @@ class BlockPage(Page):
         self.inspector.opened.emit(self.block_id)
 
     def _add_switch(self) -> Segments | None:
-        if self.kind is None or self.kind.memory != "state":
+        if self.kind is None or self.kind.kind not in editing.CELLS:
             return None
-        cells = [(kind.kind, kind.title) for kind in KINDS.values() if kind.memory == "state"]
+        cells = [(kind, KINDS[kind].title) for kind in editing.CELLS]
         switch = Segments(cells, self.kind.kind, name="Kind of cell", parent=self)
         switch.value_changed.connect(self._switch_kind)
         self.column.addWidget(switch)
@@ -253,9 +277,15 @@ class BlockPage(Page):
         self.inspector.do(editing.switch_kind(graph, self.block_id, kind))
 
     def _build(self, block: Block, kind: BlockKind) -> None:
-        if kind.params:
-            self.form = Form(kind.params, block.params, self._set_param, self)
+        params = shown_params(block)
+        if params:
+            self.form = Form(params, shown_values(block), self._set_param, self)
             self.column.addWidget(self.form)
+        if block.inside is not None:
+            self._add_ports(block)
+        if self.inspector.place.path and kind.params and kind.kind not in _BOUNDARY:
+            self.exposing = Exposing(kind.params, self._expose, self)
+            self.section("Show outside", self.exposing)
         if kind.equations:
             self.section("Equations", EquationView(kind.equations, parent=self))
         self.section("Shapes", self.shapes)
@@ -263,6 +293,26 @@ class BlockPage(Page):
         self._right_now.hide()
         source = Label(kind.source, "small", "textLow", wrap=True, parent=self)
         self.section("Help", Label(kind.help, "body", "textMid", wrap=True, parent=self), source)
+
+    def _add_ports(self, block: Block) -> None:
+        """Add the ports of both sides, which are named and ordered by blocks inside."""
+        sides = (("Inputs", ports.inlets(block)), ("Outputs", ports.outlets(block)))
+        for title, boundary in sides:
+            if boundary:
+                rows = PortRows(boundary, self._rename_port, self._move_port, self)
+                self.ports.append(rows)
+                self.section(title, rows)
+
+    def _rename_port(self, port: str, title: str) -> None:
+        if title:
+            self.inspector.do(Within((self.block_id,), RenameBlock(port, title, "Rename port")))
+
+    def _move_port(self, port: str, by: int, _checked: bool = False) -> None:
+        self.inspector.do(MovePort(self.block_id, port, by))
+
+    def _expose(self, name: str, shown: bool) -> None:
+        around = self.inspector.place.path[-1]
+        self.inspector.do_around(SetExposed(around, f"{self.block_id}.{name}", shown))
 
     def _set_param(self, name: str, value: Value) -> None:
         graph = self.inspector.project().graph
@@ -274,30 +324,35 @@ class BlockPage(Page):
     def refresh(self, project: Project, report: Report) -> None:
         block = project.graph.blocks[self.block_id]
         self._title.setText(title_of(block))
-        mine = [problem for problem in report.problems if problem.block == self.block_id]
+        mine = [p for p in report.problems if self.block_id == (*p.path, p.block)[0]]
         self.problems.tell(mine, project)
         if self.kind is None:
             return
         if self.form is not None:
-            self.form.set_values(block.params)
+            self.form.set_values(shown_values(block))
             scaled = block.params.get("init") == "scaled"
             self.form.set_hidden(() if scaled else ("radius",))
         self.shapes.fill(self._shape_rows(block, self.kind, project, report))
+        around = self.inspector.place.around()
+        if self.exposing is not None and around is not None:
+            own = f"{self.block_id}."
+            self.exposing.tell({name.removeprefix(own) for name in around.exposed
+                                if name.startswith(own)})  # fmt: skip
 
     def _shape_rows(
         self, block: Block, kind: BlockKind, project: Project, report: Report
     ) -> list[tuple[str, str, str]]:
         wires = project.graph.into(block.id)
         rows = []
-        for port in kind.inputs:
+        for port in ports.inputs(block):
             wire = wires.get(port.name)
             shape = report.shapes.get((wire.source, wire.out)) if wire else None
             rows.append((port.title, *_shape_words(shape, wired=wire is not None)))
         rows += [
             (port.title, *_shape_words(report.shapes.get((block.id, port.name))))
-            for port in kind.outputs
+            for port in ports.outputs(block)
         ]
-        if kind.memory == "state":
+        if kind.memory == "state" and block.inside is None:
             layers, hidden = (block.params.get(name, "?") for name in ("layers", "hidden"))
             kept = "carried" if project.training.carry else "starts at 0"
             rows.append((f"state {loop_text(kind)}", f"{layers}·B·{hidden}", kept))
@@ -399,6 +454,12 @@ class ProjectPage(Page):
         self.data.set_hidden(project.data.idle())
         self.training.set_values(project.training.as_dict())
         self.training.set_hidden(_idle_training(project.training))
+
+
+def identity_of(block: Block) -> tuple[str, ...]:
+    """Return what a page of a block is made for: other ports or settings need another one."""
+    boundary = [f"{b.id}={b.title}" for b in (*ports.inlets(block), *ports.outlets(block))]
+    return (block.id, block.kind, *block.exposed, *boundary)
 
 
 def _idle_training(training: TrainingSettings) -> set[str]:

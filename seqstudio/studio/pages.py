@@ -13,6 +13,7 @@ from typing_extensions import override
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.records.readings import GradientReading, Metrics
 from seqstudio.studio.canvas import CanvasView
+from seqstudio.studio.canvas.peek import PeekDesk
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
@@ -55,9 +56,10 @@ class BuildPage(Page):
         super().__init__("build", self.canvas)
         self.home = self.canvas
         self.session = session
+        self.peeks = PeekDesk(self.canvas, session)
         self.palette_side, self.outline = Palette(), Outline(session.document, self.canvas)
         self.side = LeftSide(self.palette_side, self.outline)
-        self.inspector = Inspector(session.document)
+        self.inspector = Inspector(session.document, self.canvas.editor)
         self.gallery = Gallery()
         self.code, self.data = CodePanel(session), DataPanel(session)
         self.curves = CurvesPanel(session)

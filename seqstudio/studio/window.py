@@ -33,6 +33,7 @@ from seqstudio.studio.clocks import Clocks
 from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.focus import go_on
 from seqstudio.studio.gallery import template_for
+from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
 from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
@@ -155,7 +156,7 @@ class MainWindow(QMainWindow):
         self.build.canvas.message.connect(self.status.say)
         self.build.inspector.message.connect(self.status.say)
         self.build.outline.message.connect(self.status.say)
-        self.build.canvas.report_changed.connect(self.status.show_report)
+        self.build.canvas.model_checked.connect(self.status.show_report)
         self.build.canvas.report_changed.connect(self.build.inspector.set_report)
         self.status.problem_chosen.connect(self._show_problem)
         self._fault_timer = QTimer(self, interval=FAULT_MS)
@@ -399,6 +400,11 @@ class MainWindow(QMainWindow):
     def go_to_part(self, by: int) -> None:
         """Give the keyboard to the next part of the window, or with -1 to the one before."""
         go_on([self.transport, *self.pages[self.page].parts(), self.clocks], by)
+
+    def grow_part(self, across: int, down: int) -> None:
+        """Make the part that has the keyboard wider and taller by a step, or by -1 smaller."""
+        if not self.pages[self.page].grow(across, down):
+            self.status.say(keymap().named("Go to a part at a side first", "view.next_part"))
 
     def show_about(self) -> None:
         """Say what this is."""

@@ -73,7 +73,7 @@ class Place:
         return Report({}, {}, {}, (), "", (), home=home)
 
     def title_block(self) -> Block:
-        """Return the block that the graph in view is inside of; only where one was entered."""
+        """Return the block that was entered last; only where one was."""
         return self.whole.at(self.path[:-1]).blocks[self.path[-1]]
 
     def titles(self) -> list[str]:
@@ -84,6 +84,18 @@ class Place:
     def wrapped(self, edit: Edit) -> Edit:
         """Return an edit of the graph in view as one of the document."""
         return WithinOpened(self.path, edit, self._facts) if self.path else edit
+
+    def wrapped_around(self, edit: Edit) -> Edit:
+        """Return an edit of the block that was entered, as one of the document."""
+        return WithinOpened(self.path, edit, self._facts, around=True)
+
+    def around(self) -> Block | None:
+        """Return the block that was entered last, None in the outermost graph."""
+        return self.title_block() if self.path else None
+
+    def outermost(self, facts: DataFacts) -> Report:
+        """Check the model as it trains, whatever is looked into."""
+        return check(self._document.project.graph, facts)
 
     def refusal(self, path: Path) -> str:
         """Return why a place cannot be entered, or ""."""

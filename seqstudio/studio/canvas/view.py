@@ -67,7 +67,8 @@ class CanvasView(CanvasSurface):
         opened: Id of a block whose code is wanted.
         unroll_requested: Id of a block: click on its recurrent loop.
         message: One line for the person.
-        report_changed: The new `Report` of the graph.
+        report_changed: The new `Report` of the graph in view.
+        model_checked: The new `Report` of the outermost graph.
         peek_wanted: Block and output port whose values a person looks at.
     """
 
@@ -76,6 +77,7 @@ class CanvasView(CanvasSurface):
     unroll_requested = Signal(str)
     message = Signal(str)
     report_changed = Signal(object)
+    model_checked = Signal(object)
     peek_wanted = Signal(str, str)
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
@@ -214,7 +216,9 @@ class CanvasView(CanvasSurface):
 
     def focus_problem(self, problem: Problem) -> None:
         """Enter where a problem is, select the block that it is about and bring it into view."""
-        self.editor.go(problem.path)
+        place = self.editor.place
+        inner = problem in self.editor.report.problems  # its path starts from the graph in view
+        self.editor.go((*place.path, *problem.path) if inner else problem.path)
         if problem.block in self.canvas.blocks:
             self.editor.select((problem.block,))
             self.reveal((problem.block,))
@@ -307,6 +311,8 @@ class CanvasView(CanvasSurface):
         self._mirror()
         self.inside.show()
         self.report_changed.emit(report)
+        place = self.editor.place
+        self.model_checked.emit(place.outermost(self.editor.facts) if place.path else report)
 
     def _mirror(self) -> None:
         editor = self.editor

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from seqstudio.blocks.declaration import Input, Pattern
@@ -96,8 +98,13 @@ class Dataset:
 
     def fixed_batches(self, rows: int, count: int) -> tuple[Batch, ...]:
         """Draw the validation examples of a generated task: the same ones at every call."""
+        return tuple(self.held_out(rows, count))
+
+    def held_out(self, rows: int = 256, count: int = 8) -> Iterator[Batch]:
+        """Draw the validation examples one batch after the other, each when it is asked for."""
         rng, task = np.random.default_rng(_SEEDS["valid"]), self._drawn_from("valid")
-        return tuple(task.draw(rng, rows) for _ in range(count))
+        for _ in range(count):
+            yield task.draw(rng, rows)
 
     def preview(self, part: Part, n: int) -> str:
         """Return at most `n` characters of a part: its beginning, or examples, one a line."""

@@ -17,10 +17,7 @@ from seqstudio.core.files import write_atomic
 from seqstudio.data.counting import witten_bell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from seqstudio.data.dataset import Dataset
-    from seqstudio.data.tasks.base import Batch
 
 _log = logging.getLogger(__name__)
 
@@ -56,16 +53,11 @@ def floor(dataset: Dataset, cache: Path | None = None) -> Floor:
         cache: Folder that keeps the figures of texts; None is the user's cache folder.
     """
     if dataset.task is not None:
-        name, value = dataset.task.floor(_held_out(dataset))
+        name, value = dataset.task.floor(dataset.held_out())
         return Floor(name, value, dataset.unit)
     folder = cache or Path(platformdirs.user_cache_dir("SeqStudio", appauthor=False)) / "floors"
     path = folder / f"{dataset.content_hash}.json"
     return _load(path, dataset.unit) or _count_and_keep(path, dataset)
-
-
-def _held_out(dataset: Dataset) -> Iterator[Batch]:
-    """Yield the held-out examples; nothing is drawn before the first is asked for."""
-    yield from dataset.fixed_batches(256, 8)
 
 
 def _count_and_keep(path: Path, dataset: Dataset) -> Floor:

@@ -162,7 +162,7 @@ def held_out(
     """
     if dataset.generated:
         count = 2 if limit else 8
-        for batch in dataset.fixed_batches(256, count):
+        for batch in dataset.held_out(256, count):
             yield window_of(dataset, batch, device)
         return
     ids = torch.from_numpy(dataset.valid.astype(np.int64)).to(device)

@@ -27,6 +27,8 @@ _PAGES = (("build", "Build"), ("train", "Train"), ("inside", "Look inside"),
           ("listen", "Listen"), ("learn", "Learn"))  # fmt: skip
 _COLOURS = (("system", "Colours of the system"), ("dark", "Dark colours"),
             ("light", "Light colours"))  # fmt: skip
+_SIZES = (("wider", "Right", 1, 0), ("narrower", "Left", -1, 0),
+          ("taller", "Up", 0, 1), ("lower", "Down", 0, -1))  # fmt: skip
 _EDITING = ("cut", "copy", "paste", "duplicate", "delete", "select_all")
 
 ACTIONS = (
@@ -44,6 +46,8 @@ ACTIONS = (
       for number, (key, words) in enumerate(_PAGES, 1)),
     Action("view.next_part", "Next part of the page", "View", ("F6",)),
     Action("view.previous_part", "Part of the page before", "View", ("Shift+F6",)),
+    *(Action(f"view.{key}", f"Make the part {key}", "View", (f"Alt+Shift+{arrow}",))
+      for key, arrow, *_ in _SIZES),
     Action("view.outline", "Show the outline", "View", ("Ctrl+Shift+O",)),
     *(Action(f"colours.{key}", words, "View") for key, words in _COLOURS),
     Action("colours.safe", "Colour-blind safe colours", "View"),
@@ -183,6 +187,9 @@ class Menus(QMenuBar):
         self._act(menu, "view.outline", window.show_outline)
         self._act(menu, "view.next_part", partial(window.go_to_part, 1))
         self._act(menu, "view.previous_part", partial(window.go_to_part, -1))
+        sizes = menu.addMenu("Size of the part")
+        for key, _, across, down in _SIZES:
+            self._act(sizes, f"view.{key}", partial(window.grow_part, across, down))
         menu.addSeparator()
         self._colours(menu.addMenu("Colours"))
         menu.addSeparator()

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from typing_extensions import override
 
 from seqstudio.blocks import editing
-from seqstudio.blocks.check import Report, check
+from seqstudio.blocks.check import Report, check, title_of
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
 from seqstudio.document.edits import Connect, Disconnect, Edit, RenameBlock, Within
@@ -67,7 +67,7 @@ class Outline(QWidget):
         self._closed: set[tuple[str, ...]] = set()
         self._filling = False
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(6, 0, 0, 0)
         column.addWidget(self.tree)
         self._later = QTimer(self, interval=_LATER_MS)
         self._later.setSingleShot(True)
@@ -127,7 +127,7 @@ class Outline(QWidget):
             item.setToolTip(0, row.told)
             flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
             item.setFlags(flags | (Qt.ItemFlag.ItemIsEditable if row.kind == "block" else flags))
-            item.setIcon(0, icon(row.icon, 14, row.tone))
+            item.setIcon(0, icon(row.icon, 16, theme().role(row.role) if row.role else row.tone))
             item.setForeground(0, theme().color("textHi" if row.kind == "block" else "textMid"))
             self._items[row.key] = item
             self._add(item, row.rows)
@@ -222,16 +222,17 @@ class Outline(QWidget):
         if not wires:
             self.message.emit("Nothing here fits; add a block first")
             return
+        named = title_of(graph.blocks[row.block])
         entries = [
-            Entry(key, wire_words(graph, wire, row.block), "", "Connect to", "split")
+            Entry(key, wire_words(graph, wire, row.block), "", "Connect", "split")
             for key, wire in wires.items()
         ]
-        self.menu = QuickMenu(entries, f"Connect {row.text} to", self)
+        self.menu = QuickMenu(entries, f"Connect {named}", self)
 
         def take(key: str) -> None:
             self.menu = None
             if self._do(row, Connect(wires[key])):
-                self.message.emit(f"{row.text}: {wire_words(graph, wires[key], row.block)}")
+                self.message.emit(f"{named} connected {wire_words(graph, wires[key], row.block)}")
 
         self.menu.chosen.connect(take)
         self.menu.dismissed.connect(self._menu_gone)

@@ -32,6 +32,7 @@ class Row:
         plain: For a block, the name of its kind.
         icon: Icon name.
         tone: Colour token of the icon.
+        role: Lecture colour of the icon instead, or "".
         open: Whether it shows its own rows at first.
         rows: Rows below it.
     """
@@ -48,6 +49,7 @@ class Row:
     plain: str = ""
     icon: str = "chevron-right"
     tone: str = "textMid"
+    role: str = ""
     open: bool = False
     rows: tuple[Row, ...] = ()
 
@@ -97,6 +99,7 @@ def _block_row(block: Block, path: Path, graph: Graph, report: Report) -> Row:
         plain=kind.title if kind else block.kind,
         icon="error" if failed else kind.icon if kind else "help",
         tone="error" if failed else "textMid",
+        role=kind.role if kind and not failed else "",
         open=bool(problems),
         rows=(*problems, *_port_rows(block, path, graph), *inside),
     )  # fmt: skip

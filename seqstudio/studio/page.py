@@ -7,9 +7,11 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 from typing_extensions import override
 
+from seqstudio.studio.focus import holds_focus
 from seqstudio.studio.panels.base import Panel
 
 STATE_VERSION = 1
+GROW = 32  # pixels
 Area = Qt.DockWidgetArea
 
 
@@ -69,6 +71,18 @@ class Page(QMainWindow):
     def _reading_order(self, part: QWidget) -> tuple[int, int]:
         corner = part.mapTo(self, QPoint())
         return corner.x(), corner.y()
+
+    def grow(self, across: int, down: int) -> bool:
+        """Make the dock that has the keyboard wider and taller by a step; False if none has it."""
+        dock = next((d for d in self.findChildren(QDockWidget) if holds_focus(d.widget())), None)
+        if dock is None:
+            return False
+        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        if across:
+            self.resizeDocks([dock], [dock.width() + across * GROW], horizontal)
+        if down:
+            self.resizeDocks([dock], [dock.height() + down * GROW], vertical)
+        return True
 
     def size_docks(self, docks: list[QDockWidget], sizes: list[int], way: Qt.Orientation) -> None:
         """Give docks their sizes at the first showing: before it Qt does not know the page."""

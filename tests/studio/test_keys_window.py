@@ -371,3 +371,14 @@ def test_f6_goes_round_all_parts_of_every_page(window: MainWindow) -> None:
             QTest.keyClick(window, KEY.Key_F6)
             reached |= {place for place, part in enumerate(parts) if holds_focus(part)}
         assert reached == set(range(len(parts))), page
+
+
+def test_a_part_is_made_wider_and_narrower_by_keys(window: MainWindow, qtbot: QtBot) -> None:
+    side = window.build.side
+    window.show_outline()
+    before = side.width()
+    held = Qt.KeyboardModifier.AltModifier | SHIFT
+    QTest.keyClick(window, KEY.Key_Right, held)
+    qtbot.waitUntil(lambda: side.width() > before)
+    QTest.keyClick(window, KEY.Key_Left, held)
+    qtbot.waitUntil(lambda: side.width() == before)

@@ -81,6 +81,10 @@ class KeysDialog(QDialog):
         self.told = Label("", "small", "textMid", wrap=True, parent=self)
         self.take_over = Button("Move it here", kind="primary", parent=self)
         self.leave = Button("Leave it", parent=self)
+        for button in (self.take_over, self.leave):  # the table must not jump
+            policy = button.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)
+            button.setSizePolicy(policy)
 
     def _lay_out(self) -> None:
         rows = QVBoxLayout(self)
@@ -350,7 +354,8 @@ def arranged() -> list[Action]:
 
     def order(action: Action) -> tuple[int, int]:
         place = places.index(action.context) if action.context in places else len(places)
-        return place, groups.index(action.group) if action.group in groups else len(groups)
+        in_menu = action.context == "window" and action.group in groups
+        return place, groups.index(action.group) if in_menu else len(groups)
 
     return sorted(keymap().actions(), key=order)
 

@@ -7,11 +7,23 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from PySide6.QtCore import QBuffer, QEvent, QMarginsF, QObject, QRectF, QSize, QSizeF, Qt, Slot
+from PySide6.QtCore import (
+    QBuffer,
+    QByteArray,
+    QEvent,
+    QMarginsF,
+    QObject,
+    QRectF,
+    QSize,
+    QSizeF,
+    Qt,
+    Slot,
+)
 from PySide6.QtGui import (
     QCloseEvent,
     QFontMetricsF,
     QImage,
+    QImageWriter,
     QKeyEvent,
     QMouseEvent,
     QPageLayout,
@@ -33,10 +45,10 @@ from seqstudio.studio.keys.keymap import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, painting, painting_in, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label
 
-ROW, HEAD, GAP, GUTTER = 19.0, 24.0, 14.0, 36.0  # pixels at 100 %
+ROW, HEAD, GAP, GUTTER = 18.0, 24.0, 12.0, 36.0  # pixels at 100 %
 NARROWEST, MOST_COLUMNS, KEYS_SHOWN = 270.0, 4, 2
 PAGE = QSizeF(1600.0, 1130.0)  # a landscape sheet in pixels, as wide to tall as A4
-INSET, BORDER = 24, 40
+INSET, BORDER = 24, 28
 CAP_PAD, CAP_GAP, KEY_GAP = 5.0, 2.0, 8.0
 
 
@@ -193,7 +205,7 @@ def _png() -> bytes:
         paint_page(painter, QRectF(image.rect()))
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    QImageWriter(buffer, QByteArray(b"png")).write(image)
     return bytes(buffer.data().data())
 
 

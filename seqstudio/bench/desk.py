@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqstudio.bench.canvas import measure
 from seqstudio.bench.results import NONE, quantile
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import RunError
@@ -438,6 +439,7 @@ def _turns(
 
 
 PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
+    "canvas": measure,
     "first_paint": first_paint,
     "play": play,
     "window": window,

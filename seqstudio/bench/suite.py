@@ -77,6 +77,12 @@ def _play(seconds: float, options: Options) -> Iterator[Row]:
     return bench_play(options.platform, _times(seconds, BENCHMARKS["play"].seconds, PLAYS))
 
 
+def _canvas(seconds: float, options: Options) -> Iterator[Row]:
+    from seqstudio.bench.canvas import bench_canvas
+
+    return bench_canvas(seconds, options.platform)
+
+
 def _sampling(seconds: float, options: Options) -> Iterator[Row]:
     from seqstudio.bench.writing import bench_sampling
 
@@ -105,6 +111,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "window": Benchmark("training beside a live window", "no window", 150, _window),
     "start": Benchmark("process start to first picture", "", 8, _start),
     "play": Benchmark("Train to the first loss", "", 24, _play),
+    "canvas": Benchmark("500 blocks on the canvas", "", 12, _canvas),
     "sampling": Benchmark("writing token by token", "plain", 15, _sampling),
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
     "learn": Benchmark("best held-out loss in 5 minutes", "floor", 300, _learn, default=False),

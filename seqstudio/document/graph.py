@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from seqstudio.document.param import Value
@@ -226,11 +227,27 @@ class Graph:
 
     def into(self, block_id: str) -> dict[str, Wire]:
         """Return the wire at each connected input of a block, by port name."""
-        return {wire.into: wire for wire in self.wires if wire.target == block_id}
+        return dict(self._entering.get(block_id, {}))
 
     def outof(self, block_id: str) -> list[Wire]:
         """Return the wires that leave a block."""
-        return [wire for wire in self.wires if wire.source == block_id]
+        return list(self._leaving.get(block_id, ()))
+
+    # A graph never changes, so who feeds whom is found once.
+
+    @cached_property
+    def _entering(self) -> dict[str, dict[str, Wire]]:
+        found: dict[str, dict[str, Wire]] = {}
+        for wire in self.wires:
+            found.setdefault(wire.target, {})[wire.into] = wire
+        return found
+
+    @cached_property
+    def _leaving(self) -> dict[str, list[Wire]]:
+        found: dict[str, list[Wire]] = {}
+        for wire in self.wires:
+            found.setdefault(wire.source, []).append(wire)
+        return found
 
     def order(self) -> tuple[list[str], list[str]]:
         """Sort the blocks so that every wire points forward.

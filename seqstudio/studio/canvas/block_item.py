@@ -189,13 +189,18 @@ class BlockItem(CanvasItem):
         style, body, mode = ink(), self.layout.body, self.face.mode
         if mode:
             painter.setOpacity(BYPASSED if mode == "bypass" else MUTED)
-        painter.setPen(self._outline_pen(style))
-        painter.setBrush(self._fill(style))
-        painter.drawRoundedRect(body, style.radius, style.radius)
-        if detail >= _FAR_ICON:
+        if detail < _FAR_ICON:  # corners and icon are smaller than a pixel: two fills are quick
+            edge = 1.0 / detail
+            painter.fillRect(body, style.color("border"))
+            painter.fillRect(body.adjusted(edge, edge, -edge, -edge), self._fill(style))
+        else:
+            painter.setPen(self._outline_pen(style))
+            painter.setBrush(self._fill(style))
+            painter.drawRoundedRect(body, style.radius, style.radius)
             side = int(min(body.width(), body.height()) / 2)
             self._draw_icon(painter, body.center() - QPointF(side / 2, side / 2), side, style)
-        painter.setOpacity(1.0)
+        if mode:
+            painter.setOpacity(1.0)
 
     # Parts
 

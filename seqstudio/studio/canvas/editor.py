@@ -31,6 +31,7 @@ from seqstudio.document.edits import (
 )
 from seqstudio.document.graph import Block, Graph, Mode, Path, Point, Wire
 from seqstudio.studio.canvas.edits import Cargo, Dot, insert_with_room, rewire, without_dots
+from seqstudio.studio.canvas.face import alike
 from seqstudio.studio.canvas.place import Place
 
 PASTE_STEP = 24.0
@@ -152,7 +153,11 @@ class CanvasEditor(QObject):
             self.go(path)
             return
         before = self._shown
-        self._check()
+        if only_moved(change.before.graph, change.after.graph):
+            self._shown = self.graph
+            self.report_changed.emit(self._report)
+        else:
+            self._check()
         wire = self._wire if self._wire in self.graph.wires else None
         renamed = renamed_blocks(before, self.graph)
         kept = (renamed.get(key, key) for key in self._selection)
@@ -425,6 +430,14 @@ class CanvasEditor(QObject):
         blocks, frames = edit.names(self.graph)
         if self.do(edit):
             self.select(blocks.values(), None, frames.values())
+
+
+def only_moved(before: Graph, after: Graph) -> bool:
+    """Tell whether nothing but places, frames and bends differ: then the check still holds."""
+    if before.wires != after.wires or before.blocks.keys() != after.blocks.keys():
+        return False
+    pairs = ((block, after.blocks[key]) for key, block in before.blocks.items())
+    return all(one is two or alike(one, two) for one, two in pairs)
 
 
 def renamed_blocks(before: Graph, after: Graph) -> dict[str, str]:

@@ -61,18 +61,19 @@ class _Known:
         """Tell whether a face made from this one still holds; places on the canvas aside."""
         mine, its = self.block, other.block
         return (
-            (mine is its or _alike(mine, its))
+            (mine is its or alike(mine, its))
             and (self.count, self.said, self.wired) == (other.count, other.said, other.wired)
             and self.ins == other.ins
             and self.facts == other.facts
         )
 
 
-def _alike(one: Block, other: Block) -> bool:
+def alike(one: Block, other: Block) -> bool:
     """Tell whether two states of a block differ in nothing but their place."""
     return (
         one.inside is other.inside
         and one.params is other.params
+        and one.exposed == other.exposed
         and (one.kind, one.title, one.mode) == (other.kind, other.title, other.mode)
     )
 

@@ -65,6 +65,7 @@ class Ink:
         self.mono = style.font("monoSmall")
         self._metrics: dict[str, QFontMetricsF] = {}
         self._colours: dict[str, QColor] = {}
+        self._far: dict[int, QPen] = {}
 
     def metrics(self, font: str) -> QFontMetricsF:
         """Return the measures of a font of the type scale."""
@@ -97,6 +98,14 @@ class Ink:
             plain = self.style.color("textHi")
             self._colours[key] = self.style.role_icon(role) if role else plain
         return self._colours[key]
+
+    def far_pen(self, colour: QColor) -> QPen:
+        """Return the pen of a wire that is far away: a pixel wide whatever the zoom."""
+        key = colour.rgba()
+        if key not in self._far:
+            self._far[key] = scene_pen(1.0, colour)
+            self._far[key].setCosmetic(True)
+        return self._far[key]
 
     def wire(self) -> QColor:
         """Return the colour of a wire at rest."""

@@ -1,14 +1,14 @@
-"""What stands still above the canvas: dimensions, legend, minimap, tools, peek at a wire."""
+"""What stands still above the canvas: dimensions, legend, minimap, tools."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QTransform
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPixmap, QTransform
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import Report
-from seqstudio.blocks.declaration import DataFacts, Shape
+from seqstudio.blocks.declaration import DataFacts
 from seqstudio.studio.canvas.block_item import draw_glyph
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.keys import follow_keys, keymap
@@ -117,6 +117,7 @@ class Minimap(QWidget):
         super().__init__(parent)
         self._scene = scene
         self._seen = QRectF()
+        self._picture: QPixmap | None = None
         self.setFixedSize(MINIMAP_SIZE)
         self.setAccessibleName("Minimap")
         self.setToolTip("Click to go there")
@@ -127,9 +128,14 @@ class Minimap(QWidget):
         self._seen = seen
         self.update()
 
+    def forget(self) -> None:
+        """Paint the blocks anew the next time: some have changed."""
+        self._picture = None
+
     @Slot()
     def restyle(self) -> None:
         """Repaint in the theme in force."""
+        self._picture = None
         self.update()
 
     def _transform(self) -> QTransform:
@@ -150,16 +156,44 @@ class Minimap(QWidget):
             painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
             painter.setClipRect(self.rect().adjusted(2, 2, -2, -2))
             transform = self._transform()
-            painter.setPen(Qt.PenStyle.NoPen)
-            for item in self._scene.blocks.values():
-                role = item.face.role
-                plain = style.role(role) if role else style.color("textLow")
-                painter.setBrush(style.color("error") if item.face.problem else plain)
-                painter.drawRoundedRect(transform.mapRect(item.frame), 1.5, 1.5)
+            painter.drawPixmap(0, 0, self._map(transform))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(pen(style.color("textMid"), 1.0))
             bounds = QRectF(self.rect()).adjusted(3.5, 3.5, -3.5, -3.5)
             painter.drawRoundedRect(transform.mapRect(self._seen).intersected(bounds), 3, 3)
+
+    def _map(self, transform: QTransform) -> QPixmap:
+        """Return frames and blocks as a picture, painted again only when these have changed."""
+        if self._picture is None:
+            ratio = self.devicePixelRatioF()
+            self._picture = QPixmap(self.size() * ratio)
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(Qt.GlobalColor.transparent)
+            with painting(self._picture) as painter:
+                painter.setWorldTransform(transform)
+                self._draw_frames(painter)
+                self._draw_blocks(painter)
+        return self._picture
+
+    def _draw_frames(self, painter: QPainter) -> None:
+        style = theme()
+        for item in self._scene.frames.values():
+            tone = style.role(item.frame.colour) if item.frame.colour else style.color("textLow")
+            painter.fillRect(item.area, faded(tone, 0.30 if item.frame.note else 0.18))
+
+    def _draw_blocks(self, painter: QPainter) -> None:
+        """Draw blocks by colour, a call each: errors last, on top of all."""
+        style, rows = theme(), dict[str, list[QRectF]]()
+        for item in self._scene.blocks.values():
+            role = "error" if item.face.problem else f"{item.face.mode} {item.face.role}"
+            rows.setdefault(role, []).append(item.frame)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for key in sorted(rows, key=lambda key: key == "error"):
+            mode, _, role = key.partition(" ")
+            plain = style.role(role) if role and mode != "mute" else style.color("textLow")
+            tone = style.color("error") if key == "error" else plain
+            painter.setBrush(faded(tone, 0.45) if mode in {"bypass", "mute"} else tone)
+            painter.drawRects(rows[key])
 
     @override
     def mousePressEvent(self, event: QMouseEvent, /) -> None:
@@ -242,64 +276,3 @@ def _word_button(text: str, tip: str, parent: QWidget) -> QToolButton:
     button.setAccessibleName(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
-
-
-class Peek(QLabel):
-    """A card beside the pointer that tells what travels on a wire."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._canvas = parent
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setContentsMargins(10, 8, 10, 8)
-        self.hide()
-        follow_theme(self)
-
-    def tell(self, text: str, at: QPoint) -> None:
-        """Show text near a point of the parent, inside its edges."""
-        self.setText(text)
-        self.adjustSize()
-        free = self._canvas.rect()
-        room = free.adjusted(8, 8, -8 - self.width(), -8 - self.height())
-        place = at + QPoint(16, 16)
-        x = max(room.left(), min(place.x(), room.right()))
-        y = max(room.top(), min(place.y(), room.bottom()))
-        self.move(x, y)
-        self.show()
-        self.raise_()
-
-    @Slot()
-    def restyle(self) -> None:
-        """Take the font from the theme in force."""
-        self.setFont(theme().font("monoSmall"))
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        with painting(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(pen(theme().color("lineStrong"), 1.0))
-            painter.setBrush(theme().color("surface3"))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        super().paintEvent(event)
-
-
-def shape_in_full(shape: Shape, facts: DataFacts) -> str:
-    """Return a shape with the sizes of its open dimensions: "B 32·T 128·C 64"."""
-    sizes = {"B": facts.batch, "T": facts.window}
-    parts = [
-        f"{dim} {sizes[dim]}" if isinstance(dim, str) and dim in sizes else f"C {dim}"
-        for dim in shape.dims
-    ]
-    return "·".join(parts)
-
-
-def peek_text(shape: Shape | None, facts: DataFacts, gradient: float | None) -> str:
-    """Return what the peek says about a wire."""
-    lines = ["shape not known yet"]
-    if shape is not None:
-        what = "whole numbers, int64" if shape.kind == "ids" else "float32"
-        lines = [shape_in_full(shape, facts), what]
-    if gradient is not None:
-        lines.append("no gradient" if gradient == float("-inf") else f"gradient 10^{gradient:.1f}")
-    return "\n".join(lines)

@@ -19,7 +19,7 @@ from seqstudio.studio.canvas.face import Faces, count_text
 from seqstudio.studio.canvas.frame_item import FrameHit, FrameItem
 from seqstudio.studio.canvas.geometry import Obstacles, crossed, distance
 from seqstudio.studio.canvas.pictures import Picture
-from seqstudio.studio.canvas.wire_item import WireItem
+from seqstudio.studio.canvas.wire_item import FarWires, WireItem
 
 TURN_STEP = 25.0
 Spot = tuple[float, float, float, float]
@@ -52,6 +52,9 @@ class CanvasScene(QGraphicsScene):
         self.blocks: dict[str, BlockItem] = {}
         self.wires: dict[Wire, WireItem] = {}
         self.frames: dict[str, FrameItem] = {}
+        self._far = FarWires(self.wires)
+        self._far.setVisible(False)
+        self.addItem(self._far)
         self._faces = Faces()
         self._graph = Graph()
         self._bends: dict[Wire, tuple[QPointF, ...]] = {}
@@ -108,8 +111,9 @@ class CanvasScene(QGraphicsScene):
     def _mirror_wires(self, graph: Graph) -> None:
         for wire in graph.wires:
             if wire not in self.wires:
-                self.wires[wire] = WireItem(wire, self._wire_kind(wire))
-                self.addItem(self.wires[wire])
+                item = self.wires[wire] = WireItem(wire, self._wire_kind(wire))
+                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, self._far.isVisible())
+                self.addItem(item)
         self._bends = {
             wire: tuple(QPointF(x, y) for x, y in points) for wire, points in graph.bends.items()
         }
@@ -124,6 +128,13 @@ class CanvasScene(QGraphicsScene):
             shape = report.shapes.get((wire.source, wire.out))
             item.set_state("label", "" if shape is None else str(shape))
             item.set_state("wrong", (wire.target, wire.into) in wrong)
+
+    def set_far(self, far: bool) -> None:
+        """Draw all wires as one item, for a view so far away that they are thin lines."""
+        if far != self._far.isVisible():
+            self._far.setVisible(far)
+            for item in self.wires.values():
+                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, far)
 
     # The ways of the wires
 
@@ -187,8 +198,9 @@ class CanvasScene(QGraphicsScene):
             rigid = ends == 2 and item.laid
             if not (rigid and item.carry(*self.ends(wire), self._bends.get(wire, ()))):
                 found.append((wire, item))
-        self._content = None
+        content = self._content  # until the drag has ended the minimap stands still
         self._lay_all(found)
+        self._content = content
 
     def bent(self) -> Mapping[Wire, tuple[QPointF, ...]]:
         """Return the wires that pass dots, with these."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from PySide6.QtCore import QLineF, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QPainter, QResizeEvent, QShowEvent
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QPainter, QPixmap, QResizeEvent, QShowEvent, QTransform
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.ink import scene_pen
+from seqstudio.studio.canvas.ink import LOD_TEXT
 from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
 from seqstudio.studio.canvas.scene import CanvasScene
-from seqstudio.studio.theme import theme
+from seqstudio.studio.theme import painting, theme
 from seqstudio.studio.widgets import EmptyState
 
 ZOOM_LOW, ZOOM_HIGH = 0.1, 4.0
@@ -31,6 +32,7 @@ class CanvasSurface(QGraphicsView):
         tools: Buttons at the top right.
         dimensions: Sizes at the top left.
         side_room: Pixels at the right that a card covers.
+        top_room: Pixels at the top that the words above the graph cover.
 
     Signals:
         overlay_placed: What stands still above the graph has its place for the present size.
@@ -43,7 +45,8 @@ class CanvasSurface(QGraphicsView):
         self.canvas = CanvasScene(self)
         # True until a person zooms or pans: the view then fits itself to the graph.
         self.fits_itself = True
-        self.side_room = 0
+        self.side_room, self.top_room = 0, _OVERLAY_ROOM
+        self._dots: tuple[object, QPixmap] = (None, QPixmap())
         self._set_up()
         # Children of the view, not of the viewport: scrolling would move those.
         self.dimensions = Dimensions(self)
@@ -76,7 +79,6 @@ class CanvasSurface(QGraphicsView):
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.AnchorViewCenter)
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
-        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheBackground)
         self.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
@@ -135,12 +137,13 @@ class CanvasSurface(QGraphicsView):
         """Bring the whole graph into view, at 100 % at most."""
         whole = self.canvas.content().adjusted(-_FIT, -_FIT, _FIT, _FIT)
         room = self.viewport().size()
-        tall = max(40, room.height() - 2 * _OVERLAY_ROOM)
+        tall = max(40, room.height() - self.top_room - _OVERLAY_ROOM)
         wide = max(40, room.width() - self.side_room)
         zoom = max(ZOOM_LOW, min(1.0, wide / whole.width(), tall / whole.height()))
         self.resetTransform()
         self.scale(zoom, zoom)
-        self.centerOn(whole.center() + QPointF(self.side_room / 2 / zoom, 0))
+        shift = QPointF(self.side_room, _OVERLAY_ROOM - self.top_room)
+        self.centerOn(whole.center() + shift / 2 / zoom)
         self.fits_itself = True
         self._view_changed()
 
@@ -162,11 +165,18 @@ class CanvasSurface(QGraphicsView):
             self._view_changed()
 
     def _view_changed(self) -> None:
+        self.canvas.set_far(self.zoom() < LOD_TEXT)
         self.tools.tell_zoom(self.zoom())
-        self.refresh_minimap()
+        self.refresh_minimap(changed=False)
 
-    def refresh_minimap(self) -> None:
-        """Redraw the minimap soon; a drag over hundreds of blocks redraws it now and then."""
+    def refresh_minimap(self, *, changed: bool = True) -> None:
+        """Redraw the minimap soon; a drag over hundreds of blocks redraws it now and then.
+
+        Args:
+            changed: Blocks have changed, not only what is in view.
+        """
+        if changed:
+            self._minimap.forget()
         self.nothing.setVisible(not self.canvas.blocks)
         if not self._minimap_timer.isActive():
             self._minimap_timer.start(_MINIMAP_MS)
@@ -180,7 +190,6 @@ class CanvasSurface(QGraphicsView):
     @Slot()
     def restyle(self) -> None:
         """Measure and paint everything in the theme in force."""
-        self.resetCachedContent()
         self.canvas.restyle()
         self._place_overlay()
         self.viewport().update()
@@ -217,12 +226,32 @@ class CanvasSurface(QGraphicsView):
         painter.fillRect(rect, theme().color("canvas"))
         if self.zoom() < _DOTS_FROM:
             return
-        # A dashed line of round dots is one call a row; a point each would be thousands.
-        dots = scene_pen(_DOT, theme().color("canvasDot"))
-        dots.setCapStyle(Qt.PenCapStyle.RoundCap)
-        dots.setDashPattern([0.001, _GRID / _DOT - 0.001])
-        painter.setPen(dots)
-        left = int(rect.left() // _GRID) * _GRID
-        top = int(rect.top() // _GRID) * _GRID
-        rows = range(top, int(rect.bottom()) + _GRID, _GRID)
-        painter.drawLines([QLineF(left, y, rect.right() + _GRID, y) for y in rows])
+        cell, origin = _GRID * self.zoom(), painter.worldTransform().map(QPointF(0, 0))
+        painter.save()
+        painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
+        painter.setWorldTransform(QTransform())
+        row = self._row_of_dots(cell)
+        left, top = origin.x() % cell - cell, origin.y() % cell - cell
+        for number in range(int(self.viewport().height() / cell) + 3):
+            painter.drawPixmap(QPointF(round(left), round(top + number * cell)), row)
+        painter.restore()
+
+    def _row_of_dots(self, cell: float) -> QPixmap:
+        """Return a row of dots as wide as the view; it is painted again only for another zoom."""
+        ratio, colour = self.devicePixelRatioF(), theme().color("canvasDot")
+        wide = self.viewport().width() + 2 * math.ceil(cell)
+        key = (cell, wide, ratio, colour.rgba())
+        if self._dots[0] != key:
+            size = math.ceil(_DOT * self.zoom()) + 2
+            pixmap = QPixmap(math.ceil(wide * ratio), math.ceil(size * ratio))
+            pixmap.setDevicePixelRatio(ratio)
+            pixmap.fill(Qt.GlobalColor.transparent)
+            with painting(pixmap) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(colour)
+                half = _DOT * self.zoom() / 2
+                for number in range(int(wide / cell) + 1):
+                    painter.drawEllipse(QPointF(number * cell + half, half), half, half)
+            self._dots = key, pixmap
+        return self._dots[1]

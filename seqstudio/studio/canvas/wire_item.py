@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QLineF, QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
@@ -17,11 +18,12 @@ from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.block_item import draw_badge
 from seqstudio.studio.canvas.geometry import Route
 from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, ink, scene_pen
-from seqstudio.studio.theme import theme
+from seqstudio.studio.theme import faded, theme
 
 GRADIENT_LOW, GRADIENT_DECADES = -6.0, 6.0
 _ROOM = 24.0
 _ASIDE = 0.35
+WORLD = 1.2e6
 DOT = 5.0
 _CUT_DASH = (6.0, 4.0)
 
@@ -52,6 +54,8 @@ class WireItem(CanvasItem):
         gradient: log10 of the gradient norm on it, or None without overlay.
         dots: Points that it passes.
         chosen_dots: Which of them are selected.
+        ends: Where it starts and ends.
+        far_lines: Its way as straight lines.
     """
 
     def __init__(self, wire: Wire, kind: str) -> None:
@@ -70,13 +74,17 @@ class WireItem(CanvasItem):
         self.gradient: float | None = None
         self.dots: tuple[QPointF, ...] = ()
         self.chosen_dots: frozenset[int] = frozenset()
+        self.far_lines: list[QLineF] = []
         self._line: NDArray[np.float64] | None = None
 
     def set_route(self, route: Route, dots: Sequence[QPointF] = ()) -> None:
         """Take a new way, and the dots that it passes."""
         self.route, self.dots, self._line = route, tuple(dots), None
         path = route.path
-        self.ends = path.pointAtPercent(0.0), path.currentPosition()
+        first = path.elementAt(0)
+        self.ends = QPointF(first.x, first.y), path.currentPosition()
+        stops = (self.ends[0], *self.dots, self.ends[1])
+        self.far_lines = [QLineF(one, two) for one, two in pairwise(stops)]
         self.setRect(path.boundingRect().adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM))
         self.update()
 
@@ -147,7 +155,8 @@ class WireItem(CanvasItem):
             painter.setOpacity(_ASIDE)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if detail < LOD_TEXT:
-            self._draw_far(painter)
+            painter.setPen(ink().far_pen(self._colour()))
+            painter.drawPolyline(QPolygonF([self.ends[0], *self.dots, self.ends[1]]))
             return
         if self.gradient is not None:
             draw_gradient(painter, self.route.path, self.gradient)
@@ -177,14 +186,10 @@ class WireItem(CanvasItem):
         wide = self.target or self.hovered or self.chosen or self.cut
         return 3.0 if wide else ink().style.stroke("wire")
 
-    def _draw_far(self, painter: QPainter) -> None:
-        line = scene_pen(1.0, self._colour())
-        line.setCosmetic(True)
-        painter.setPen(line)
-        if self.dots:
-            painter.drawPolyline(QPolygonF([self.ends[0], *self.dots, self.ends[1]]))
-        else:
-            painter.drawLine(*self.ends)
+    def far_colour(self) -> int:
+        """Return the colour of the wire when it is far away, as one number."""
+        colour = self._colour()
+        return (faded(colour, _ASIDE) if self.aside and not self.hovered else colour).rgba()
 
     def _draw_dots(self, painter: QPainter) -> None:
         style = ink()
@@ -211,6 +216,30 @@ class WireItem(CanvasItem):
             painter.setPen(style.color(token))
             painter.drawText(at, text)
             at += QPointF(metrics.horizontalAdvance(text), 0)
+
+
+class FarWires(CanvasItem):
+    """All wires as thin straight lines, a call a colour: an item each is too slow for hundreds."""
+
+    def __init__(self, wires: Mapping[Wire, WireItem]) -> None:
+        super().__init__()
+        self._wires = wires
+        self.setRect(-WORLD, -WORLD, 2 * WORLD, 2 * WORLD)
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        lines: dict[int, list[QLineF]] = {}
+        for item in self._wires.values():
+            if item.isVisible():
+                lines.setdefault(item.far_colour(), []).extend(item.far_lines)
+        for colour, found in lines.items():
+            painter.setPen(ink().far_pen(QColor.fromRgba(colour)))
+            painter.drawLines(found)
 
 
 def label_runs(label: str) -> list[tuple[str, str]]:

@@ -81,7 +81,15 @@ def _embedding_shape(context: Context) -> Mapping[str, Shape]:
 
 
 def _positions_shape(context: Context) -> Mapping[str, Shape]:
-    return {"out": need_sequence(context, "Positional encoding")}
+    shape, known = need_sequence(context, "Positional encoding"), _places(context)
+    longest = steps(shape, context.facts)
+    if context.word("kind") == "learned" and known < longest:
+        raise ShapeError(
+            f"Positional encoding knows {known} places, up to {longest} steps arrive",
+            "a learned vector exists for each place only",
+            f"Set Longest to {longest}, or to 0",
+        )
+    return {"out": shape}
 
 
 def _places(context: Context) -> int:

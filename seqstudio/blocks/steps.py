@@ -10,6 +10,7 @@ from seqstudio.blocks.declaration import (
     BlockKind,
     Call,
     Context,
+    DataFacts,
     Port,
     Shape,
     ShapeError,
@@ -50,7 +51,19 @@ def _repeat_shape(context: Context) -> Mapping[str, Shape]:
             "Wire it to a sequence, or to nothing",
             "like",
         )
+    if like is None and _length_varies(context.facts):
+        raise ShapeError(
+            "Repeat cannot tell how many steps to give",
+            "the main sequence is not always as long as the window",
+            "Wire its second input to a sequence, such as the embedding",
+            "like",
+        )
     return {"out": vector.with_axis("T" if like is None else like.axis)}
+
+
+def _length_varies(facts: DataFacts) -> bool:
+    """Tell whether T may be other than the window: rows of data, or texts while writing."""
+    return facts.padded or facts.pattern in {"next token", "forecast", "notes"}
 
 
 def _token_shape(context: Context) -> Mapping[str, Shape]:
@@ -193,8 +206,13 @@ REPEAT = BlockKind(
     role="features",
     inputs=(
         IN,
-        Port("like", "as long as", "tensor", "A sequence; without a wire the main one",
-             optional=True),
+        Port(
+            "like",
+            "as long as",
+            "tensor",
+            "A sequence; without a wire the main one, if all its rows fill the window",
+            optional=True,
+        ),
     ),
     outputs=(OUT,),
     params=(),
@@ -205,7 +223,7 @@ REPEAT = BlockKind(
     source="Cho et al. 2014: the context at every step of the decoder; lecture: S46",
     help="Gives the same vector at every step, such as the summary of a source to a decoder.",
     macs=no_macs,
-)  # fmt: skip
+)
 
 SHIFT = BlockKind(
     kind="shift",

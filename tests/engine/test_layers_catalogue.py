@@ -196,7 +196,7 @@ CASES = [
     on("flatten_time", MEM),
     on("flatten_time", Shape("tensor", ("B", "1+6P", 4))),
     on("reverse"),
-    on("repeat", VEC),
+    Case("repeat", {"in": VEC}, {}, {"pattern": "class"}),
     two("repeat", VEC, "like", MEM),
     on("shift"),
     on("class_token"),

@@ -229,7 +229,9 @@ class ChainPainter:
             return
         arrow = chain.arrow(row, column)
         if arrow is not None:
-            self._paint_gradient(QPointF(end - 1, below), QPointF(start + 1, below), arrow)
+            paint_gradient(
+                self._painter, QPointF(end - 1, below), QPointF(start + 1, below), arrow
+            )
 
     def _paint_flow(self, start: QPointF, end: QPointF, head: float) -> None:
         """Paint a forward line with an open head."""
@@ -238,20 +240,6 @@ class ChainPainter:
         painter.drawLine(start, end)
         if head:
             self._paint_head(start, end, head)
-
-    def _paint_gradient(self, start: QPointF, end: QPointF, arrow: Arrow) -> None:
-        """Paint a gradient arrow from right to left; its head grows with it."""
-        painter, colour = self._painter, theme().role("gradient")
-        length, half = 4.0 + 0.75 * arrow.width, 2.0 + 0.55 * arrow.width
-        dash = theme().dash("truncated") if arrow.dashed else ()
-        painter.setPen(pen(colour, arrow.width, dash))
-        painter.drawLine(start, QPointF(end.x() + length - 1, end.y()))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        base = end.x() + length
-        painter.drawPolygon(
-            QPolygonF([end, QPointF(base, end.y() - half), QPointF(base, end.y() + half)])
-        )
 
     def _paint_stub(self, start: QPointF, row: int) -> None:
         """Paint the gradient that is cut off at the wall: dots that end behind it."""
@@ -391,17 +379,7 @@ class ChainPainter:
         colour = theme().role("gradient") if own else theme().color("border")
         ends = self._places.column(0).adjusted(0, -3, 0, 3)
         self._painter.setPen(pen(colour, 2.0 if own else 1.25, dash))
-        corner = 6.0
-        self._painter.drawPolyline(
-            QPolygonF(
-                [
-                    QPointF(x + corner, ends.top()),
-                    QPointF(x, ends.top()),
-                    QPointF(x, ends.bottom()),
-                    QPointF(x + corner, ends.bottom()),
-                ]
-            )
-        )
+        paint_bracket(self._painter, x, ends.top(), ends.bottom())
 
     def _paint_handle(self, x: float) -> None:
         handle = QRectF(self._places.handle())
@@ -449,6 +427,36 @@ def arrow_missing(chain: Chain, row: int) -> bool:
 
 def _subscript() -> QFont:
     return theme().font("monoSmall")
+
+
+def paint_gradient(painter: QPainter, start: QPointF, end: QPointF, arrow: Arrow) -> None:
+    """Paint a gradient arrow from right to left; its head grows with it."""
+    colour = theme().role("gradient")
+    length, half = 4.0 + 0.75 * arrow.width, 2.0 + 0.55 * arrow.width
+    dash = theme().dash("truncated") if arrow.dashed else ()
+    painter.setPen(pen(colour, arrow.width, dash))
+    painter.drawLine(start, QPointF(end.x() + length - 1, end.y()))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    base = end.x() + length
+    painter.drawPolygon(
+        QPolygonF([end, QPointF(base, end.y() - half), QPointF(base, end.y() + half)])
+    )
+
+
+def paint_bracket(painter: QPainter, x: float, top: float, bottom: float) -> None:
+    """Paint the bracket where the gradient stops, open to the right, in the pen that is set."""
+    corner = 6.0
+    painter.drawPolyline(
+        QPolygonF(
+            [
+                QPointF(x + corner, top),
+                QPointF(x, top),
+                QPointF(x, bottom),
+                QPointF(x + corner, bottom),
+            ]
+        )
+    )
 
 
 # ------------------------------------------------------------------------------------- legend

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqstudio.core.errors import DataError
-from seqstudio.data.vocabulary import LIMIT, Vocabulary
+from seqstudio.data.vocabulary import LIMIT, Vocabulary, WordVocabulary
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=300)
 
@@ -90,3 +90,22 @@ def test_too_many_symbols_are_refused_with_the_number() -> None:
 def test_symbols_are_different_single_characters(symbols: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="symbol"):
         Vocabulary(symbols)
+
+
+def test_words_are_symbols_too() -> None:
+    known = WordVocabulary(("the", "cat", "sat"))
+    ids = known.encode("the cat  sat\nthe")
+    assert (ids.dtype, ids.tolist()) == (np.uint16, [0, 1, 2, 0])
+    assert known.decode(ids) == "the cat sat the"
+    assert known.unknown("a cat sat there") == ("a", "there")
+    assert known.encode("a cat", skip_unknown=True).tolist() == [1]
+    with pytest.raises(DataError, match="words that the model does not know") as caught:
+        known.encode("a cat")
+    assert caught.value.why == "a"
+    assert "the cat sat" in caught.value.hint
+
+
+@pytest.mark.parametrize("symbols", [("the", "the"), ("two words",), ("",)])
+def test_symbols_that_are_no_words_are_refused(symbols: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match=r"word|twice"):
+        WordVocabulary(symbols)

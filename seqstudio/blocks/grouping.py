@@ -51,6 +51,8 @@ class SetExposed:
 class MovePort:
     """Move a port of a block made of blocks up or down among those of its side.
 
+    The port blocks inside change places as well, so that both sides of the border look alike.
+
     Attributes:
         block_id: The block made of blocks.
         port: Name of the port.
@@ -75,11 +77,24 @@ class MovePort:
         to = max(0, min(len(names) - 1, at + self.by))
         if to == at:
             return project
+        places = _apart([(inside.blocks[name].x, inside.blocks[name].y) for name in names])
         names.insert(to, names.pop(at))
-        ordered = iter(names)
-        keys = [next(ordered) if inner.kind == kind else inner.id for inner in inside]
-        changed = replace(inside, blocks={key: inside.blocks[key] for key in keys})
+        pairs = zip(names, places, strict=True)
+        moved = iter([replace(inside.blocks[name], x=x, y=y) for name, (x, y) in pairs])
+        blocks = [next(moved) if inner.kind == kind else inner for inner in inside]
+        changed = replace(inside, blocks={inner.id: inner for inner in blocks})
         return project.with_graph(project.graph.with_block(replace(block, inside=changed)))
+
+
+def _apart(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return places of which no two are the same."""
+    free: list[tuple[float, float]] = []
+    for x, y in places:
+        lower = y
+        while (x, lower) in free:
+            lower += ROW
+        free.append((x, lower))
+    return free
 
 
 # Grouping

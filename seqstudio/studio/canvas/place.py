@@ -130,14 +130,15 @@ class Place:
 def _shared(path: Path, change: Change) -> Path:
     """Return the deepest part of a path where a change is to be seen."""
     changed = place_of_change(change.before.graph, change.after.graph)
-    deeper = path[: len(changed) + 1]
-    for graph in (change.before.graph, change.after.graph):
-        try:
-            if len(deeper) > len(changed) and graph.at(changed).blocks[deeper[-1]].inside is None:
-                return path  # it became a block of one's own, or is one of the catalogue again
-        except KeyError:
-            return changed
-    return changed
+    if len(path) == len(changed):
+        return path
+    key = path[len(changed)]
+    one = change.before.graph.at(changed).blocks.get(key)
+    two = change.after.graph.at(changed).blocks.get(key)
+    if one is None or two is None or one == two:
+        return changed
+    # It became a block of one's own, or is one of the catalogue again.
+    return path if one.inside is None or two.inside is None else changed
 
 
 def place_of_change(before: Graph, after: Graph) -> Path:

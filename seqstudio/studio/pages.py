@@ -14,6 +14,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.records.readings import GradientReading, Metrics
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.canvas.peek import PeekDesk
+from seqstudio.studio.canvas.unrolled_copies import UnrollDesk
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
@@ -57,6 +58,7 @@ class BuildPage(Page):
         self.home = self.canvas
         self.session = session
         self.peeks = PeekDesk(self.canvas, session)
+        self.unrolls = UnrollDesk(self.canvas, session)
         self.palette_side, self.outline = Palette(), Outline(session.document, self.canvas)
         self.side = LeftSide(self.palette_side, self.outline)
         self.inspector = Inspector(session.document, self.canvas.editor)

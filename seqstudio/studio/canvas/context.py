@@ -107,6 +107,8 @@ def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
         menu.addSeparator()
     for name in ("open", "code", "start_wire", "rename", "bypass", "mute"):
         _act(view, menu, name)
+    if key in view.unroller.recurrent():
+        _act(view, menu, "unroll", "Fold" if view.unroller.is_open(key) else "Unroll over time")
     menu.addSeparator()
     for name in ("composite", "ungroup", "frame"):
         _act(view, menu, name)

@@ -92,6 +92,9 @@ class CanvasMouse:
     def _left(self, at: Pointer) -> Gesture | None:
         """Return the gesture of what lies on top: ports, blocks, then what is under them."""
         canvas = self._view.canvas
+        unrolled, drag = self._view.unroller.grab(at)
+        if unrolled:
+            return drag
         port = canvas.port_at(at.scene, self._view.reach())
         if port is not None:
             return self._from_port(at, port)

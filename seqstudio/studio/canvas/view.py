@@ -50,6 +50,7 @@ from seqstudio.studio.canvas.mouse import CanvasMouse
 from seqstudio.studio.canvas.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.surface import CanvasSurface
+from seqstudio.studio.canvas.unrolled_copies import Unroller
 from seqstudio.studio.keys import takes
 from seqstudio.studio.theme import follow_theme, theme
 
@@ -89,6 +90,7 @@ class CanvasView(CanvasSurface):
         self._gradient: dict[Wire, float] = {}
         self._glide = Glide(self.canvas, self)
         self.mouse = CanvasMouse(self)
+        self.unroller = Unroller(self)
         self.inside = InsideView(self)
         self.keys = CanvasKeys(self)
         self._by_key = False  # the focus ring is for those who use the keyboard
@@ -111,6 +113,7 @@ class CanvasView(CanvasSurface):
         self.tools.undo.clicked.connect(self._undo)
         self.tools.redo.clicked.connect(self._redo)
         self.tools.tidy.clicked.connect(self.tidy)
+        self.unroll_requested.connect(self._unroll)
 
     # What other panels use
 
@@ -328,6 +331,7 @@ class CanvasView(CanvasSurface):
         self.dimensions.tell(editor.facts, editor.report)
         self.tools.undo.setEnabled(bool(editor.document.undo_label))
         self.tools.redo.setEnabled(bool(editor.document.redo_label))
+        self.unroller.show()
         self.refresh_minimap()
 
     @Slot(object)
@@ -344,6 +348,10 @@ class CanvasView(CanvasSurface):
     def _say(self, text: str) -> None:
         self.message.emit(text)
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, text))
+
+    @Slot(str)
+    def _unroll(self, block: str) -> None:
+        self.unroller.toggle(block)
 
     @Slot()
     def _undo(self) -> None:

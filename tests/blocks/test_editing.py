@@ -155,6 +155,8 @@ def test_a_change_of_kind_keeps_wires_place_and_shared_settings() -> None:
         "dropout": 0.25,
         "init": "orthogonal",
         "radius": 1.0,
+        "residual": False,
+        "bidirectional": False,
     }
     assert (block.x, block.y) == (graph.blocks["lstm"].x, graph.blocks["lstm"].y)
     assert list(changed.blocks) == ["tokens", "embedding", "gru", "dropout", "next_token"]

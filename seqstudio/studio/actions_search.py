@@ -19,6 +19,8 @@ from typing_extensions import override
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.studio.canvas.menus import Entry, QuickMenu, block_entries, rank
 from seqstudio.studio.focus import give_focus
+from seqstudio.studio.keys import keymap
+from seqstudio.studio.keys.dialog import heading
 from seqstudio.studio.menus import ID, WHY_NOT
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 ICONS = {"File": "folder", "Edit": "undo", "View": "eye", "Model": "cell", "Run": "play",
          "Help": "help"}  # fmt: skip
+ON_CANVAS = "grid"  # icon of the actions of the canvas
 RECENT, SETTING = 5, "recent_actions"
 ADD, START, GO = "Add a block", "Start from", "Go to"
 
@@ -102,7 +105,7 @@ class ActionsSearch(QuickMenu):
         by_key = {entry.key: entry for entry in self.entries}
         used = [by_key[key] for key in self._recent.keys if key in by_key]
         used = [_used(entry) for entry in used if not entry.why_not]
-        rest = [e for e in self.entries if not e.why_not and e.group in ICONS]
+        rest = [e for e in self.entries if not e.why_not and e.group not in (ADD, START, GO)]
         return [*used, *(e for e in rest if e.key not in {entry.key for entry in used})]
 
     def open_below(self, button: QWidget) -> None:
@@ -174,11 +177,14 @@ def _inner(menu: QMenu, path: str = "") -> Iterable[tuple[str, QAction]]:
             yield path + words, action
 
 
-def _entry(group: str, words: str, action: QAction) -> Entry:
+def _entry(menu: str, words: str, action: QAction) -> Entry:
     told = action.text().partition("\t")[2]
     keys = action.shortcut().toString(action.shortcut().SequenceFormat.NativeText) or told
+    name = str(action.property(ID) or "")
+    # A declared action says its own group; another one is known by the way through the menus.
+    group = heading(keymap().action(name)) if name else menu
+    title = action.text().partition("\t")[0] if name else words
     on = action.isCheckable() and action.isChecked()
-    icon = "check" if on else ICONS.get(group, "chevron-right")
-    key = str(action.property(ID) or f"{group}/{words}")
+    icon = "check" if on else ICONS.get(group, ON_CANVAS)
     why_not = str(action.property(WHY_NOT) or "")
-    return Entry(key, words, "", group, icon, shortcut=keys, why_not=why_not)
+    return Entry(name or f"{menu}/{words}", title, "", group, icon, shortcut=keys, why_not=why_not)

@@ -64,7 +64,7 @@ class Outline(QWidget):
         self.menu: QuickMenu | None = None
         self.tree = _Tree(self)
         self._items: dict[tuple[str, ...], QTreeWidgetItem] = {}
-        self._closed: set[tuple[str, ...]] = set()
+        self._open: dict[tuple[str, ...], bool] = {}  # as the person left it
         self._filling = False
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 0, 0, 0)
@@ -131,7 +131,7 @@ class Outline(QWidget):
             item.setForeground(0, theme().color("textHi" if row.kind == "block" else "textMid"))
             self._items[row.key] = item
             self._add(item, row.rows)
-            item.setExpanded(row.open != (row.key in self._closed))
+            item.setExpanded(self._open.get(row.key, row.open))
 
     @Slot(QTreeWidgetItem)
     def _opened(self, item: QTreeWidgetItem) -> None:
@@ -143,12 +143,8 @@ class Outline(QWidget):
 
     def _remember(self, item: QTreeWidgetItem, *, opened: bool) -> None:
         row = _row_of(item)
-        if row is None or self._filling:
-            return
-        if opened == row.open:
-            self._closed.discard(row.key)
-        else:
-            self._closed.add(row.key)
+        if row is not None and not self._filling:
+            self._open[row.key] = opened
 
     def row(self) -> Row | None:
         """Return the row that has the keyboard, None before there is one."""

@@ -33,6 +33,7 @@ from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.studio.canvas import BLOCK_MIME
 from seqstudio.studio.canvas.menus import block_entries, rank
+from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import IconButton, Label, PanelHeader, SearchField
 
@@ -57,11 +58,11 @@ class Palette(QWidget):
         super().__init__(parent)
         self.setAccessibleName("Blocks")
         self._header = PanelHeader("Blocks", side=True, parent=self)
-        self.search = SearchField("Search blocks", key="Space", parent=self)
+        self.search = SearchField("Search blocks", parent=self)
         self.tree = _Tree(self)
         self._nothing = Label("No block has that name", "small", "textMid", parent=self)
         self._nothing.hide()
-        self._find = IconButton("search", "Add a block", key="Space", size=32, parent=self)
+        self._find = IconButton("search", "Add a block", size=32, parent=self)
         self._find.clicked.connect(self.search_wanted)
         self._find.hide()
         self.narrow, self._titled = False, True
@@ -84,6 +85,13 @@ class Palette(QWidget):
         self.tree.itemDoubleClicked.connect(self._activated)
         self.tree.entered_by_key.connect(self._activated)
         follow_theme(self)
+        follow_keys(self)
+
+    @Slot()
+    def rekey(self) -> None:
+        """Tell the key in force that searches on the canvas."""
+        self.search.set_key(keymap().text("canvas.add"))
+        self._find.set_key(keymap().text("canvas.add"))
 
     def kinds_shown(self) -> list[str]:
         """Return the kinds that the search leaves, in palette order."""

@@ -249,7 +249,7 @@ class KeySheet(QWidget):
         window.installEventFilter(self)
         self.setGeometry(window.rect())
         follow_keys(self)
-        self.leave.setFocus()
+        self._scroll.setFocus()
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
@@ -259,7 +259,7 @@ class KeySheet(QWidget):
         head.addWidget(self._told, 1)
         for button in (self.change, self.print, self.save, self.leave):
             head.addWidget(button)
-        scroll = QScrollArea(self)
+        self._scroll = scroll = QScrollArea(self)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
         scroll.setWidget(self._page)

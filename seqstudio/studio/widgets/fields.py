@@ -250,6 +250,10 @@ class SearchField(TextField):
         row.addWidget(self._key)
         self.textChanged.connect(self._show_key)
 
+    def set_key(self, key: str) -> None:
+        """Show another action key."""
+        self._key.setText(key)
+
     @Slot(str)
     def _show_key(self, text: str) -> None:
         self._key.setVisible(not text)

@@ -200,7 +200,7 @@ def open_recall(settings: DataSettings, base: Path | None) -> Dataset:
 def open_order(settings: DataSettings, base: Path | None) -> Dataset:
     """Open the order of two words."""
     return Dataset(
-        title=f"Order of two words among {settings.length}",
+        title=f"Order, {settings.length} words",
         origin="Drawn while training: the same two words in every row, and their order decides.",
         pattern="class",
         input="ids",

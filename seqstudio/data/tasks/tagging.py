@@ -207,7 +207,7 @@ def _mark_before(inputs: NDArray[np.int64], marks: NDArray[np.bool_]) -> NDArray
 def open_parity(settings: DataSettings, base: Path | None) -> Dataset:
     """Open the running parity of bits."""
     return Dataset(
-        title=f"Running parity of {settings.length} bits",
+        title=f"Parity of {settings.length} bits",
         origin="Drawn while training: random bits, and whether the ones so far are odd in number.",
         pattern="class per step",
         input="ids",
@@ -243,7 +243,7 @@ def open_brackets(settings: DataSettings, base: Path | None) -> Dataset:
 def open_tagging(settings: DataSettings, base: Path | None) -> Dataset:
     """Open words that are tagged by the marks around them."""
     return Dataset(
-        title=f"Tags by marks to come, up to {settings.length} steps",
+        title=f"Tags, up to {settings.length} steps",
         origin="Drawn while training: words that end in a mark, tagged by comparing it with the "
         "mark before.",
         pattern="class per step",

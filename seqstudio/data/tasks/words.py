@@ -90,12 +90,12 @@ class WordsTask(Task):
 
 def open_copy(settings: DataSettings, base: Path | None) -> Dataset:
     """Open words that are to be copied."""
-    return _opened("copy", f"Copy a word of 4 to {settings.length} letters", settings)
+    return _opened("copy", f"Words up to {settings.length} letters", settings)
 
 
 def open_reverse(settings: DataSettings, base: Path | None) -> Dataset:
     """Open words that are to be written backwards."""
-    return _opened("reverse", f"Words of 4 to {settings.length} letters backwards", settings)
+    return _opened("reverse", "Words written backwards", settings)
 
 
 def _opened(kind: str, title: str, settings: DataSettings) -> Dataset:

@@ -90,10 +90,10 @@ def first_sentence(text: str) -> str:
 
 
 def rank(entry: Entry, text: str) -> int | None:
-    """Return how well an entry answers a search: 0 is best, None not at all."""
+    """Return how well an entry answers a search: the least is best, None not at all."""
     wanted, title = text.strip().lower(), entry.title.lower()
     if not wanted or title.startswith(wanted):
-        return 0
+        return -1 if wanted == title else 0
     words = title.replace("-", " ").split()
     if any(word.startswith(wanted) for word in words):
         return 1

@@ -10,8 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
+from PySide6.QtCore import QEvent, QItemSelectionModel, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QContextMenuEvent,
+    QKeyEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QMenu,
@@ -38,8 +44,11 @@ if TYPE_CHECKING:
 
 _ROW = Qt.ItemDataRole.UserRole
 _LATER_MS = 30
-_USED = ("canvas.rename", "canvas.delete", "canvas.delete_plainly", "canvas.start_wire",
-         "canvas.open")  # fmt: skip
+# Actions of the canvas that the outline does itself, and those that it leaves to the canvas.
+_OWN = ("canvas.rename", "canvas.delete", "canvas.delete_plainly", "canvas.start_wire",
+        "canvas.open")  # fmt: skip
+_LEFT = ("canvas.cut", "canvas.copy", "canvas.paste", "canvas.duplicate", "canvas.bypass",
+         "canvas.mute", "canvas.composite", "canvas.ungroup", "canvas.add")  # fmt: skip
 
 
 class Outline(QWidget):
@@ -193,7 +202,7 @@ class Outline(QWidget):
 
     @Slot(str)
     def act(self, name: str) -> None:
-        """Run an action of the canvas on the chosen row."""
+        """Run an action of the canvas on the chosen row, or on what is selected with it."""
         row = self.row()
         if row is None:
             return
@@ -206,17 +215,22 @@ class Outline(QWidget):
                 self._delete(row, heal=name == "canvas.delete")
             case "canvas.open":
                 self._show_on_canvas(row)
+            case _ if row.path == self._canvas.editor.place.path:
+                self._canvas.keys.run(name)
+            case _:
+                enter = keymap().text("canvas.open")
+                self._say(f"The canvas shows another graph; {enter} goes to this one")
 
     def connect_to(self) -> None:
         """Offer what the chosen port, or the first port of the chosen block, can be wired to."""
         row = self.row()
         if row is None or not row.block:
-            self.message.emit("Choose a block or a port first")
+            self._say("Choose a block or a port first")
             return
         graph = self._document.project.graph.at(row.path)
         wires = {str(place): wire for place, wire in enumerate(connections(graph, row))}
         if not wires:
-            self.message.emit("Nothing here fits; add a block first")
+            self._say("Nothing here fits; add a block first")
             return
         named = title_of(graph.blocks[row.block])
         entries = [
@@ -228,7 +242,7 @@ class Outline(QWidget):
         def take(key: str) -> None:
             self.menu = None
             if self._do(row, Connect(wires[key])):
-                self.message.emit(f"{named} connected {wire_words(graph, wires[key], row.block)}")
+                self._say(f"{named} connected {wire_words(graph, wires[key], row.block)}")
 
         self.menu.chosen.connect(take)
         self.menu.dismissed.connect(self._menu_gone)
@@ -243,15 +257,15 @@ class Outline(QWidget):
         graph = self._document.project.graph.at(row.path)
         if row.wire is not None:
             if self._do(row, Disconnect(row.wire)):
-                self.message.emit("Wire taken away")
+                self._say("Wire taken away")
         elif row.kind == "block":
             same = [_row_of(item) for item in self.tree.selectedItems()]
             ids = [r.block for r in same if r and r.kind == "block" and r.path == row.path]
             edit = editing.remove(graph, ids or [row.block], heal)
             if self._do(row, edit):
-                self.message.emit(edit.label.replace("Delete", "Deleted"))
+                self._say(edit.label.replace("Delete", "Deleted"))
         else:
-            self.message.emit("Choose a block or a wire to delete")
+            self._say("Choose a block or a wire to delete")
 
     @Slot(QTreeWidgetItem)
     def _renamed(self, item: QTreeWidgetItem) -> None:
@@ -262,18 +276,22 @@ class Outline(QWidget):
         self._do(row, RenameBlock(row.block, "" if title == row.plain else title))
         self._later.start()  # an empty name returns to the one of the kind
 
+    def _say(self, words: str) -> None:
+        self.message.emit(words)
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))
+
     def _do(self, row: Row, edit: Edit) -> bool:
         try:
             return self._document.apply(Within(row.path, edit) if row.path else edit)
         except SeqError as error:
-            self.message.emit(error.sentence())
+            self._say(error.sentence())
             return False
 
     def _show_on_canvas(self, row: Row) -> None:
         """Go to where the block is, bring it into view and give the canvas the keys."""
         refusal = self._canvas.editor.go(row.path)
         if refusal:
-            self.message.emit(refusal)
+            self._say(refusal)
         elif row.block:
             self._canvas.select((row.block,))
             self._canvas.reveal((row.block,))
@@ -323,11 +341,26 @@ class _Tree(QTreeWidget):
         self.setUniformRowHeights(True)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
 
+    def _action(self, event: QKeyEvent) -> str:
+        """Return the action that a key runs here, "" for none."""
+        if self.state() == QAbstractItemView.State.EditingState:
+            return ""  # the field of a name that is being typed lets Enter through
+        name = keymap().found("canvas", pressed(event))
+        return name if name in (*_OWN, *_LEFT) else ""
+
+    @override
+    def event(self, event: QEvent, /) -> bool:
+        """Let the keys of the canvas win over those of the window here too."""
+        early = event.type() == QEvent.Type.ShortcutOverride
+        if early and isinstance(event, QKeyEvent) and self._action(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        name = keymap().found("canvas", pressed(event))
-        # The field of a name that is being typed lets Enter through.
-        if name in _USED and self.state() != QAbstractItemView.State.EditingState:
+        name = self._action(event)
+        if name:
             self.key_pressed.emit(name)
         else:
             super().keyPressEvent(event)

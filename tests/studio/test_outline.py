@@ -243,3 +243,24 @@ def test_what_is_inside_a_block_is_listed_and_can_be_changed(
     assert after is not None
     assert "dropout" not in after.blocks
     assert nested.undo_label
+
+
+def test_keys_of_the_canvas_work_here_only_on_the_graph_in_view(
+    nested: Document, outline: Outline, qtbot: QtBot
+) -> None:
+    outline.refresh()
+    (key,) = (block.id for block in nested.project.graph if block.inside is not None)
+    go_to(outline, "lstm")
+    QTest.keyClick(outline.tree, KEY.Key_M, Qt.KeyboardModifier.ControlModifier)
+    assert nested.project.graph.blocks["lstm"].mode == "mute"
+    settle(outline, qtbot)
+    before = nested.project
+    go_to(outline, key, "dropout")
+    with qtbot.waitSignal(outline.message) as told:
+        QTest.keyClick(outline.tree, KEY.Key_M, Qt.KeyboardModifier.ControlModifier)
+    assert "another graph" in told.args[0]
+    assert nested.project is before
+    QTest.keyClick(outline.tree, KEY.Key_Return)
+    assert canvas_of(outline).editor.place.path == (key,)
+    assert canvas_of(outline).selection == ("dropout",)
+    assert outline.item(key, "dropout").isSelected()

@@ -157,6 +157,10 @@ def _rows(dataset: Dataset) -> list[tuple[str, str]]:
         ]
     if dataset.vocabulary is not None:
         rows.append(("symbols", f"{len(dataset.vocabulary.symbols)}"))
+    if dataset.source_vocabulary is not None:
+        rows.append(("symbols of the source", f"{len(dataset.source_vocabulary.symbols)}"))
+    if dataset.picture:
+        rows.append(("picture", " × ".join(map(str, dataset.picture))))
     if dataset.vector_width:
         rows.append(("numbers a step", f"{dataset.vector_width}"))
     if dataset.classes:

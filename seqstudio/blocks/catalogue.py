@@ -10,17 +10,19 @@ from seqstudio.blocks.declaration import BlockKind
 from seqstudio.blocks.dense import DENSE
 from seqstudio.blocks.glue import GLUE
 from seqstudio.blocks.heads import HEADS
+from seqstudio.blocks.opaque import OPAQUE
 from seqstudio.blocks.pictures import PICTURES
 from seqstudio.blocks.recurrent import RECURRENT
 from seqstudio.blocks.scores import SCORE_GLUE, SCORES
 from seqstudio.blocks.sources import POSITIONS, SOURCES
 from seqstudio.blocks.steps import STEPS
-from seqstudio.blocks.structure import STRUCTURE
+from seqstudio.blocks.structure import CELL, STRUCTURE
 
 _ALL = (
     *SOURCES,
     *PICTURES,
     *RECURRENT,
+    CELL,
     *ATTENTION,
     POSITIONS,
     *SCORES,
@@ -28,7 +30,8 @@ _ALL = (
     *STEPS,
     *GLUE,
     *SCORE_GLUE,
-    *STRUCTURE,
+    *(kind for kind in STRUCTURE if kind is not CELL),
+    OPAQUE,
     *HEADS,
 )
 
@@ -39,5 +42,7 @@ def families() -> dict[str, list[BlockKind]]:
     """Return the blocks of each family, families and blocks in palette order."""
     groups: dict[str, list[BlockKind]] = {}
     for kind in _ALL:
+        if kind is OPAQUE:  # it comes with an import, nobody draws it
+            continue
         groups.setdefault(kind.family, []).append(kind)
     return groups

@@ -100,6 +100,8 @@ def _new(parser: argparse.ArgumentParser) -> None:
 def _check(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _json(parser)
+    parser.add_argument("--values", action="store_true",
+                        help="tell what flows on every wire, too, on one real batch")  # fmt: skip
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +158,15 @@ def _export(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="FILE.py[:CLASS]", help="a file that SeqStudio exported, "
+                        "or with --run-python any torch module")  # fmt: skip
+    parser.add_argument("out", metavar="OUT.seq", help="project file to write")
+    parser.add_argument("--run-python", action="store_true", help="run the file to see what its "
+                        "module does: only files that you trust")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="overwrite OUT.seq")
+
+
 def _render(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _run(parser)
@@ -199,6 +210,9 @@ COMMANDS = {
         "write a model as PyTorch source with its weights, or as ONNX",
         "seqstudio.cli.exporting:export",
         _export,
+    ),
+    "import": Command(
+        "make a project from a torch module", "seqstudio.cli.importing:import_file", _import
     ),
     "render": Command(
         "draw a panel or a page of the window", "seqstudio.cli.rendering:render", _render

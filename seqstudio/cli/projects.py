@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report, check, title_of
+from seqstudio.blocks.cost import Cost, bytes_in_words, costs, in_words, total
+from seqstudio.blocks.ports import outputs
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.cli.console import print_json, table, told
 from seqstudio.cli.overrides import with_settings
@@ -36,7 +37,7 @@ def templates(arguments: Namespace) -> int:
 
 def new(arguments: Namespace) -> int:
     """Write a project made from a template, after a look at its data and its graph."""
-    target = _target(Path(arguments.out), force=arguments.force)
+    target = new_file(Path(arguments.out), force=arguments.force)
     project = make(arguments.template, "")
     if arguments.data is not None:
         stored = stored_path(Path(arguments.data), target.parent)
@@ -52,7 +53,13 @@ def new(arguments: Namespace) -> int:
     return 0
 
 
-def _target(given: Path, *, force: bool) -> Path:
+def new_file(given: Path, *, force: bool) -> Path:
+    """Return the project file to write, once it is clear that it can be.
+
+    Raises:
+        UsageError: It has another ending.
+        StorageError: Its folder is missing, or it is there already and `force` is not given.
+    """
     target = given if given.suffix else given.with_suffix(SUFFIX)
     if target.suffix != SUFFIX:
         raise UsageError(f"{target.name} is no name for a project", "", f"End it with {SUFFIX}")
@@ -92,6 +99,10 @@ def check_project(arguments: Namespace) -> int:
     dataset, report = examine(project, path.parent)
     show = _print_json_report if arguments.json else _print_report
     show(project, report, dataset.title)
+    if arguments.values:
+        from seqstudio.cli.values import print_values
+
+        print_values(project, path.parent, as_json=arguments.json)
     return 0 if report.playable else 2
 
 
@@ -102,24 +113,42 @@ def _order(project: Project, report: Report) -> list[Block]:
 
 
 def _shape(block: Block, report: Report) -> str:
-    kind = KINDS.get(block.kind)
-    ports = [port.name for port in kind.outputs] if kind else []
-    shapes = [report.shapes.get((block.id, port)) for port in ports]
+    shapes = [report.shapes.get((block.id, port.name)) for port in outputs(block)]
     return ", ".join("?" if shape is None else str(shape) for shape in shapes)
 
 
 def _print_report(project: Project, report: Report, title: str) -> None:
-    rows: list[tuple[str, ...]] = [("block", "title", "shape", "parameters")]
+    rows: list[tuple[str, ...]] = [
+        ("block", "title", "shape", "parameters", "memory", "multiply-adds")
+    ]
+    found = costs(project.graph, report)
     for block in _order(project, report):
-        count = report.counts.get(block.id)
-        shown = "?" if count is None else f"{count:,}"
-        rows.append((block.id, title_of(block), _shape(block, report) or "–", shown))
+        cost = found.get(block.id)
+        shown = ("?",) * 3 if cost is None else _cost_words(cost, project)
+        rows.append((block.id, title_of(block), _shape(block, report) or "–", *shown))
     for line in table(rows):
         print(line)
-    print(f"{report.total:,} parameters, data: {title}")
+    parameters, memory, macs = _cost_words(total(project.graph, report), project)
+    print(f"{parameters} parameters, data: {title}")
+    print(f"{memory} of memory in training, {macs} multiply-adds a row")
     for problem in report.problems:
         print(_problem_line(problem))
     print("It can train" if report.playable else "It cannot train")
+
+
+def _cost_words(cost: Cost, project: Project) -> tuple[str, str, str]:
+    """Return parameters, memory in training and multiply-adds of a row in words."""
+    memory = bytes_in_words(cost.memory(project.training).total)
+    return f"{cost.parameters:,}", memory, in_words(cost.macs)
+
+
+def _cost_record(cost: Cost | None, project: Project) -> Mapping[str, Any]:
+    """Return what a block or a model costs: bytes, and multiply-adds of one row forward."""
+    if cost is None:
+        return {"multiply_adds": None, "memory": None}
+    memory = cost.memory(project.training)
+    parts = {**asdict(memory), "total": memory.total}
+    return {"multiply_adds": cost.macs, "memory": parts}
 
 
 def _problem_line(problem: Problem) -> str:
@@ -129,6 +158,7 @@ def _problem_line(problem: Problem) -> str:
 
 
 def _print_json_report(project: Project, report: Report, title: str) -> None:
+    found = costs(project.graph, report)
     for block in _order(project, report):
         print_json(
             {
@@ -138,12 +168,14 @@ def _print_json_report(project: Project, report: Report, title: str) -> None:
                 "block": block.kind,
                 "shape": _shape(block, report),
                 "parameters": report.counts.get(block.id),
+                **_cost_record(found.get(block.id), project),
             }
         )
     for problem in report.problems:
         print_json(_problem_record(problem))
-    total = {"parameters": report.total, "trains": report.playable, "data": title}
-    print_json({"kind": "total", **total})
+    whole = total(project.graph, report)
+    rest = {"trains": report.playable, "data": title, **_cost_record(whole, project)}
+    print_json({"kind": "total", "parameters": whole.parameters, **rest})
 
 
 def _problem_record(problem: Problem) -> Mapping[str, Any]:

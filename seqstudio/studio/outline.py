@@ -136,7 +136,8 @@ class Outline(QWidget):
             item.setToolTip(0, row.told)
             flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
             item.setFlags(flags | (Qt.ItemFlag.ItemIsEditable if row.kind == "block" else flags))
-            item.setIcon(0, icon(row.icon, 16, theme().role(row.role) if row.role else row.tone))
+            colour = theme().role(row.role) if row.role else theme().color(row.tone)
+            item.setIcon(0, icon(row.icon, 16, colour, on=colour))
             item.setForeground(0, theme().color("textHi" if row.kind == "block" else "textMid"))
             self._items[row.key] = item
             self._add(item, row.rows)

@@ -34,6 +34,8 @@ DECADES = 6.0
 LEAST_WIDTH, MOST_WIDTH = 1.0, 6.0
 #: Columns of the window before, where the state is carried over.
 GHOSTS = 2
+#: Patterns with a prediction at every step.
+EVERY_STEP = frozenset({"next token", "class per step", "forecast", "notes"})
 _SEARCHED = 2_000_000
 _MOST_PLACES = 1000
 
@@ -253,7 +255,7 @@ def link_of(graph: Graph) -> Link:
 def _asked(graph: Graph) -> tuple[bool, bool]:
     """Return whether every step has an output, and whether the one at the end reads a mean."""
     kinds = {block.kind for block in graph}
-    every = any(KINDS[kind].head == "next token" for kind in kinds if kind in KINDS)
+    every = any(KINDS[kind].head in EVERY_STEP for kind in kinds if kind in KINDS)
     return every, "mean_time" in kinds
 
 
@@ -286,7 +288,8 @@ def tokens_to_come(dataset: Dataset | None, window: int) -> tuple[str, ...]:
     if dataset is None:
         return ()
     if dataset.generated:
-        first = dataset.fixed_batches(1, 1)[0].inputs[0]
+        batch = dataset.fixed_batches(1, 1)[0]
+        first = batch.inputs[0][: int(batch.lengths[0])]
         known = dataset.vocabulary
         return tuple(known.symbols[i] for i in first.tolist()) if known else ("",) * len(first)
     return tuple(dataset.vocabulary.decode(dataset.valid[:window])) if dataset.vocabulary else ()
@@ -313,7 +316,7 @@ def following(tokens: tuple[str, ...], dataset: Dataset | None) -> str:
     if dataset.generated:
         batch = dataset.fixed_batches(1, 1)[0]
         same = "".join(tokens_to_come(dataset, 0)) == text and batch.targets.ndim == 2
-        last = int(batch.targets[0, -1]) if same else -1
+        last = int(batch.targets[0, len(tokens) - 1]) if same else -1
         return known.symbols[last] if last >= 0 else ""
     if known.unknown(text):
         return ""

@@ -224,8 +224,8 @@ HEAD_SHAPES = {
     "forecast_head": ("B", "T", 8),
     "notes_head": ("B", "T", 4),
 }
-# Groups and cells have no module of their own, boundaries none at all.
-STRUCTURAL = {kind.kind for kind in STRUCTURE} - {"state"}
+# Groups and cells have no module of their own, boundaries and imported modules none at all.
+STRUCTURAL = {"opaque"} | {kind.kind for kind in STRUCTURE} - {"state"}
 
 
 def size(dims: tuple[Dim, ...]) -> list[int]:

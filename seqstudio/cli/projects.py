@@ -113,7 +113,8 @@ def _order(project: Project, report: Report) -> list[Block]:
 
 
 def _shape(block: Block, report: Report) -> str:
-    shapes = [report.shapes.get((block.id, port.name)) for port in outputs(block)]
+    ends = [port.name for port in outputs(block) if port.kind != "state"]
+    shapes = [report.shapes.get((block.id, name)) for name in ends]
     return ", ".join("?" if shape is None else str(shape) for shape in shapes)
 
 

@@ -13,6 +13,7 @@ from typing_extensions import override
 from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report, check, title_of
+from seqstudio.blocks.cost import bytes_in_words, costs, in_words
 from seqstudio.blocks.declaration import BlockKind, DataFacts, Shape
 from seqstudio.blocks.grouping import MovePort, SetExposed
 from seqstudio.blocks.templates import TEMPLATES
@@ -358,6 +359,7 @@ class BlockPage(Page):
             rows.append((f"state {loop_text(kind)}", f"{layers}·B·{hidden}", kept))
         if block.id in report.counts:
             rows.append(("parameters", f"{report.counts[block.id]:,}", ""))
+            rows += _cost_rows(block, project, report)
         return rows
 
     def show_live(self, values: Mapping[str, str]) -> None:
@@ -365,6 +367,15 @@ class BlockPage(Page):
         if self.kind is not None:
             self._live.tell(values)
             self._right_now.setVisible(bool(values))
+
+
+def _cost_rows(block: Block, project: Project, report: Report) -> list[tuple[str, str, str]]:
+    """Return memory in training and multiply-adds of a block; see docs/guide/costs.md."""
+    cost = costs(project.graph, report).get(block.id)
+    if cost is None:
+        return []
+    memory = bytes_in_words(cost.memory(project.training).total)
+    return [("memory", memory, "in training"), ("multiply-adds", in_words(cost.macs), "a row")]
 
 
 class SeveralPage(Page):

@@ -133,11 +133,25 @@ def test_a_value_out_of_range_gives_the_range() -> None:
         with_settings(make("char-lstm"), ["lstm.hidden=many"])
 
 
+def test_check_tells_what_flows_on_every_wire(call, project: Path) -> None:
+    told = call("check", project, "--values")
+    assert told.code == 0
+    assert any(line.startswith("lstm.out") for line in told.lines)
+    assert "untrained weights" in told.lines[-1]
+    records = call("check", project, "--values", "--json").records
+    values = {each["block"]: each for each in records if each["kind"] == "values"}
+    lstm = values["lstm"]
+    assert lstm["dimensions"] == ["B", "T", "C"]
+    assert lstm["shape"][-1] == 16
+    assert lstm["min"] < lstm["mean"] < lstm["max"]
+    assert 0 < lstm["spread"] < 1
+
+
 def test_check_tells_shapes_and_parameters(call, project: Path) -> None:
     told = call("check", project)
     assert told.code == 0
     rows = [line.split() for line in told.lines]
-    assert ["lstm", "LSTM", "B·T·16", "1,664"] in rows
+    assert ["lstm", "LSTM", "B·T·16", "1,664"] in [row[:4] for row in rows]
     assert told.lines[-1] == "It can train"
     records = call("check", project, "--json").records
     lstm = next(record for record in records if record.get("id") == "lstm")
@@ -145,6 +159,9 @@ def test_check_tells_shapes_and_parameters(call, project: Path) -> None:
     assert lstm["parameters"] == 4 * 16 * (8 + 16 + 2)
     total = records[-1]
     assert total["kind"] == "total"
+    assert lstm["memory"]["weights"] == 4 * lstm["parameters"]
+    assert lstm["memory"]["total"] < total["memory"]["total"]
+    assert 0 < lstm["multiply_adds"] < total["multiply_adds"]
     assert total["trains"] is True
     assert total["parameters"] == sum(r["parameters"] for r in records if r["kind"] == "block")
 

@@ -7,8 +7,9 @@ from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPi
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 from typing_extensions import override
 
-from seqstudio.blocks.check import Report
+from seqstudio.blocks.cost import Cost, bytes_in_words, in_words
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.document.settings import TrainingSettings
 from seqstudio.studio.canvas.block_item import draw_glyph
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.keys import follow_keys, keymap
@@ -28,9 +29,16 @@ class Dimensions(QWidget):
         self._words: tuple[tuple[str, str, str], ...] = ()
         follow_theme(self)
 
-    def tell(self, facts: DataFacts, report: Report) -> None:
-        """Show the sizes of B and T and the number of parameters."""
-        total = (("", f"{report.total:,}", "param."),) if report.total else ()
+    def tell(self, facts: DataFacts, cost: Cost, training: TrainingSettings) -> None:
+        """Show the sizes of B and T, and what the graph in view costs in training."""
+        memory = bytes_in_words(cost.memory(training).total).rpartition(" ")
+        macs = in_words(cost.macs).partition(" ")
+        total: tuple[tuple[str, str, str], ...] = (
+            ("", f"{cost.parameters:,}", "param."),
+            ("", memory[0], memory[2]),
+            ("", macs[0], f"{macs[2]} mult.-adds".strip()),
+        )
+        total = total if cost.parameters or cost.macs else ()
         sizes = (("B", f"{facts.batch:,}", ""), ("T", f"{facts.window:,}", ""))
         self._words = (*sizes, *total)
         self.setAccessibleName(" ".join(" ".join(part) for part in self._words))

@@ -30,6 +30,7 @@ from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report
 from seqstudio.blocks.clipboard import Paste
+from seqstudio.blocks.cost import total
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.suggesting import feeders, followers
 from seqstudio.document.document import Document
@@ -328,7 +329,8 @@ class CanvasView(CanvasSurface):
         self.canvas.mirror(editor.graph, editor.report, editor.facts)
         self.canvas.show_gradient(self._gradient)
         self._on_selection()
-        self.dimensions.tell(editor.facts, editor.report)
+        cost = total(editor.graph, editor.report)
+        self.dimensions.tell(editor.facts, cost, editor.document.project.training)
         self.tools.undo.setEnabled(bool(editor.document.undo_label))
         self.tools.redo.setEnabled(bool(editor.document.redo_label))
         self.unroller.show()

@@ -366,13 +366,15 @@ class Trainer:
 
     def _tap(self, watched: StepTap, batch: Window, losses: Tensor) -> float:
         """Tell the gradients of this step; return the seconds that it took."""
-        rows = as_inputs(batch.inputs).alike(PROBED_ROWS)
+        given = as_inputs(batch.inputs)
+        rows = given.alike(PROBED_ROWS)
         watched.collect(rows)
-        first = int(rows[0])
-        tokens, terms = self._words(batch.main[first]), float(asked(batch.targets).sum())
-        reading = watched.reading(self.step, tokens, terms, batch.steps)
+        row = given.without_padding(rows[:1]).main[0]
+        steps, terms = min(batch.steps, len(row)), float(asked(batch.targets).sum())
+        reading = watched.reading(self.step, self._words(row), terms, steps)
         if losses.dim() == 2:
-            reading = replace(reading, loss=freeze(losses[first].double().cpu().numpy()))
+            loss = losses[rows[0], :steps].double().cpu().numpy()
+            reading = replace(reading, loss=freeze(loss))
         self._emit(reading)
         self._tapping.done(self.seconds, reading.cost_s)
         self._probe_now = False

@@ -112,6 +112,8 @@ class Drawing:
             return self._function(step)
         except NoBlockError as reason:
             return self._opaque(step, reason.what)
+        except (IndexError, KeyError, TypeError, ValueError):
+            return self._opaque(step, "it is called in a way that is not known here")
 
     # ---------------------------------------------------------------- streams
 

@@ -32,11 +32,13 @@ class Gallery(QWidget):
     Signals:
         chosen(str): id of the template.
         file_wanted: the person wants to choose a file.
+        empty_wanted: the person wants to draw from nothing.
         closed: the person is done with it.
     """
 
     chosen = Signal(str)
     file_wanted = Signal()
+    empty_wanted = Signal()
     closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -58,6 +60,9 @@ class Gallery(QWidget):
         rows.setContentsMargins(8, 4, 8, 12)
         rows.setSpacing(2)
         rows.addWidget(self.search)
+        self.empty = Button("Empty canvas", kind="text", icon="plus")
+        self.empty.clicked.connect(self.empty_wanted)
+        rows.addWidget(self.empty, 0, Qt.AlignmentFlag.AlignLeft)
         self._nothing = Label("No model is called that", "small", "textLow")
         self._nothing.hide()
         rows.addWidget(self._nothing)

@@ -33,6 +33,7 @@ _EDITING = ("cut", "copy", "paste", "duplicate", "delete", "select_all")
 
 ACTIONS = (
     Action("file.start", "Start from…", "File", (_K.New,)),
+    Action("file.empty", "Empty canvas", "File", ("Ctrl+Shift+N",)),
     Action("file.open", "Open…", "File", (_K.Open,)),
     Action("file.save", "Save", "File", (_K.Save,)),
     Action("file.save_as", "Save as…", "File", (_K.SaveAs, "Ctrl+Shift+S")),
@@ -157,6 +158,7 @@ class Menus(QMenuBar):
     def _file_menu(self) -> None:
         menu, window = self._menu("File"), self._window
         self._act(menu, "file.start", window.show_gallery)
+        self._act(menu, "file.empty", window.start_empty)
         self._act(menu, "file.open", window.choose_open)
         self._recent = menu.addMenu("Open recent")
         self._recent.aboutToShow.connect(self._fill_recent)

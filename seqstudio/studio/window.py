@@ -26,7 +26,7 @@ from typing_extensions import override
 from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import ReplaceProject
-from seqstudio.document.project import SUFFIX
+from seqstudio.document.project import SUFFIX, Project
 from seqstudio.studio.actions_search import ActionsSearch, Recent
 from seqstudio.studio.banner import Banner
 from seqstudio.studio.clocks import Clocks
@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
         self.inside.attention.template_wanted.connect(self.start_from)
         self.listen.template_wanted.connect(self.start_from)
         gallery.file_wanted.connect(self.choose_data)
+        gallery.empty_wanted.connect(self.start_empty)
         self.build.data.file_wanted.connect(self.choose_data)
         self.build.canvas.message.connect(self.status.say)
         self.build.inspector.message.connect(self.status.say)
@@ -292,6 +293,15 @@ class MainWindow(QMainWindow):
             self.build.gallery.show_current(template)
             self.show_page("build")
             QTimer.singleShot(0, self.build.canvas.fit)
+
+    @Slot()
+    def start_empty(self) -> None:
+        """Begin a new project with nothing on the canvas."""
+        if self._may_leave():
+            self.session.new(Project())
+            self.show_page("build")
+            self.build.show_gallery(False)
+            self.build.canvas.setFocus()
 
     def choose_open(self) -> None:
         """Ask for a project file and open it."""

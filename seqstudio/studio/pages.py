@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
+from platformdirs import user_data_dir
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDockWidget
 from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
+from seqstudio.document.library import Library
 from seqstudio.records.readings import GradientReading, Metrics
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.canvas.peek import PeekDesk
@@ -28,6 +31,7 @@ from seqstudio.studio.listen import (
     WritePanel,
 )
 from seqstudio.studio.outline import Outline
+from seqstudio.studio.own_blocks import OwnBlocksDesk
 from seqstudio.studio.page import Page
 from seqstudio.studio.palette import WIDEST, Palette
 from seqstudio.studio.panels.attention import AttentionPanel
@@ -62,6 +66,8 @@ class BuildPage(Page):
         self.palette_side, self.outline = Palette(), Outline(session.document, self.canvas)
         self.side = LeftSide(self.palette_side, self.outline)
         self.inspector = Inspector(session.document, self.canvas.editor)
+        folder = Path(user_data_dir("seqstudio")) / "blocks"
+        self.own_blocks = OwnBlocksDesk(Library(folder), self.palette_side, self.canvas)
         self.gallery = Gallery()
         self.code, self.data = CodePanel(session), DataPanel(session)
         self.curves = CurvesPanel(session)
@@ -160,7 +166,8 @@ class BuildPage(Page):
 
     @Slot(str)
     def _add(self, kind: str) -> None:
-        self.canvas.add_kind(kind)
+        if not self.own_blocks.add(kind):
+            self.canvas.add_kind(kind)
 
     @Slot(object)
     def _selected(self, ids: object) -> None:

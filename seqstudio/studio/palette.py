@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import (
     QEvent,
@@ -10,6 +11,7 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QSize,
     Qt,
@@ -31,13 +33,16 @@ from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.declaration import BlockKind
+from seqstudio.document.library import OwnBlock
 from seqstudio.studio.canvas import BLOCK_MIME
-from seqstudio.studio.canvas.menus import block_entries, rank
+from seqstudio.studio.canvas.menus import Entry, block_entries, rank
+from seqstudio.studio.canvas.own import OWN_KEY, own_entry, own_mime
 from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, icon_pixmap, painting, pen, theme
 from seqstudio.studio.widgets import IconButton, Label, PanelHeader, SearchField
 
-_KIND = Qt.ItemDataRole.UserRole
+_KIND, _OWN = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
+_MINE = "My blocks"
 WIDEST = 360
 _RAIL_WIDTH, _GAP = 44, 13  # width of the rail, height of a hairline between its families
 _CHEVRON, _FAMILY, _ICON, _TITLE = 10, 28, 24, 50  # left edges in a row, pixels
@@ -49,10 +54,12 @@ class Palette(QWidget):
     Signals:
         chosen: Kind that was double-clicked, or taken with Enter.
         search_wanted: The rail, which has no room for a search, was asked for one.
+        own_menu_wanted: Name of an own block, "" for their family, and where on the screen.
     """
 
     chosen = Signal(str)
     search_wanted = Signal()
+    own_menu_wanted = Signal(str, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -84,6 +91,10 @@ class Palette(QWidget):
         # Not itemActivated: on some systems a single click activates.
         self.tree.itemDoubleClicked.connect(self._activated)
         self.tree.entered_by_key.connect(self._activated)
+        self.tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.tree.customContextMenuRequested.connect(self._ask_menu)
+        self._own: list[Entry] = []
+        self.tree.show_own({})
         follow_theme(self)
         follow_keys(self)
 
@@ -92,6 +103,21 @@ class Palette(QWidget):
         """Tell the key in force that searches on the canvas."""
         self.search.set_key(keymap().text("canvas.add"))
         self._find.set_key(keymap().text("canvas.add"))
+
+    def show_own(self, blocks: Mapping[str, OwnBlock]) -> None:
+        """Show the person's own blocks as a family of their own, above the others."""
+        self._own = [own_entry(own) for own in blocks.values()]
+        self.tree.show_own(blocks)
+        self._filter(self.search.text())
+
+    @Slot(QPoint)
+    def _ask_menu(self, at: QPoint) -> None:
+        item = self.tree.itemAt(at)
+        if item is None:
+            return
+        key, place = str(item.data(0, _KIND) or ""), self.tree.viewport().mapToGlobal(at)
+        if key.startswith(OWN_KEY) or item.text(0) == _MINE:
+            self.own_menu_wanted.emit(key.removeprefix(OWN_KEY), place)
 
     def kinds_shown(self) -> list[str]:
         """Return the kinds that the search leaves, in palette order."""
@@ -120,7 +146,7 @@ class Palette(QWidget):
 
     @Slot(str)
     def _filter(self, text: str) -> None:
-        scores = {entry.key: rank(entry, text) for entry in block_entries()}
+        scores = {entry.key: rank(entry, text) for entry in (*block_entries(), *self._own)}
         found = [kind for kind, score in scores.items() if score is not None]
         best = min(found, key=lambda kind: scores[kind] or 0, default="")
         self.tree.show_only(set(found), best if text.strip() else "")
@@ -206,6 +232,33 @@ class _Tree(QTreeWidget):
             )
             self.blocks[kind.kind] = item
 
+    def show_own(self, blocks: Mapping[str, OwnBlock]) -> None:
+        """Show these own blocks as the first family."""
+        heading = self._families.get(_MINE)
+        if heading is None:
+            heading = QTreeWidgetItem([_MINE])
+            self.insertTopLevelItem(0, heading)
+            heading.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+            heading.setToolTip(0, "Right-click a block on the canvas to keep it here")
+            self._families[_MINE] = heading
+        heading.takeChildren()
+        rest = {k: item for k, item in self.blocks.items() if not k.startswith(OWN_KEY)}
+        mine: dict[str, QTreeWidgetItem] = {}
+        for own in blocks.values():
+            item = QTreeWidgetItem(heading, [own.title])
+            item.setData(0, _KIND, OWN_KEY + own.name)
+            item.setData(0, _OWN, own)
+            item.setToolTip(0, f"{own.title}\n{own.help}".strip())
+            item.setFlags(
+                Qt.ItemFlag.ItemIsEnabled
+                | Qt.ItemFlag.ItemIsSelectable
+                | Qt.ItemFlag.ItemIsDragEnabled
+            )
+            mine[OWN_KEY + own.name] = item
+        self.blocks = {**mine, **rest}
+        heading.setExpanded(True)
+        self.restyle()
+
     def set_rail(self, narrow: bool) -> None:
         """Show icons alone, with a hairline between families."""
         self.rail = narrow
@@ -226,9 +279,9 @@ class _Tree(QTreeWidget):
         """Hide the other blocks and families; make `current` the one that Enter takes."""
         for kind, item in self.blocks.items():
             item.setHidden(kind not in kinds)
-        for family in self._families.values():
+        for name, family in self._families.items():
             some = any(not family.child(i).isHidden() for i in range(family.childCount()))
-            family.setHidden(not some)
+            family.setHidden(not some and (bool(current) or name != _MINE))
             if current:
                 family.setExpanded(True)
         if current:
@@ -268,6 +321,9 @@ class _Tree(QTreeWidget):
         """Return the block that is dragged, for the canvas."""
         data = QMimeData()
         for item in items:
+            own = item.data(0, _OWN)
+            if isinstance(own, OwnBlock):
+                return own_mime(own)
             kind = item.data(0, _KIND)
             if kind:
                 data.setData(BLOCK_MIME, str(kind).encode())
@@ -282,7 +338,7 @@ class _Tree(QTreeWidget):
             return
         drag = QDrag(self)
         drag.setMimeData(self.mimeData([item]))
-        drag.setPixmap(header_picture(KINDS[str(kind)], self.devicePixelRatioF()))
+        drag.setPixmap(header_picture(_look(item.data(0, _OWN), kind), self.devicePixelRatioF()))
         drag.exec(Qt.DropAction.CopyAction)
 
 
@@ -305,7 +361,7 @@ class _RowPainter(QStyledItemDelegate):
         painter.save()
         self._paint_ground(painter, option, row, bool(kind))
         if kind:
-            self._paint_block(painter, row, KINDS[str(kind)])
+            self._paint_block(painter, row, _look(index.data(_OWN), kind))
         else:
             self._paint_family(painter, row, str(index.data()), self._tree.isExpanded(index))
         painter.restore()
@@ -340,6 +396,13 @@ class _RowPainter(QStyledItemDelegate):
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
         _write(painter, row.adjusted(_FAMILY, 0, -4, 0), name)
+
+
+def _look(own: object, kind: object) -> BlockKind:
+    """Return how a block looks: an own one as its kind, with its own title."""
+    if not isinstance(own, OwnBlock):
+        return KINDS[str(kind)]
+    return replace(KINDS.get(own.block.kind, KINDS["group"]), title=own.title)
 
 
 def _write(painter: QPainter, place: QRect, words: str) -> None:

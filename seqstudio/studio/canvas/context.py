@@ -110,7 +110,7 @@ def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
     if key in view.unroller.recurrent():
         _act(view, menu, "unroll", "Fold" if view.unroller.is_open(key) else "Unroll over time")
     menu.addSeparator()
-    for name in ("composite", "ungroup", "frame"):
+    for name in ("composite", "ungroup", "keep", "frame"):
         _act(view, menu, name)
     _add_arranging(view, menu.addMenu("Arrange"))
     menu.addSeparator()

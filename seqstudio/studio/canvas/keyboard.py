@@ -30,6 +30,7 @@ ACTIONS = tuple(
         ("code", "Show the code of the block", _BLOCKS, ("Ctrl+Return", "Ctrl+Enter"), 1),
         ("composite", "Group into one block", _BLOCKS, ("Ctrl+Shift+E",), 1),
         ("ungroup", "Ungroup", _BLOCKS, ("Ctrl+Shift+U",), 1),
+        ("keep", "Keep in My blocks…", _BLOCKS, ("Ctrl+Shift+K",), 1),
         ("rename", "Rename the block or frame", _BLOCKS, ("F2",), 0),
         ("start_wire", "Wire the block to…", _WIRES, ("W",), 1),
         ("choose_wire", "Choose a wire of the block", _WIRES, ("Shift+W",), 1),
@@ -77,7 +78,7 @@ ACTIONS = tuple(
         ("align_middle", SIDES["middle"], _ARRANGE, (), 2),
         ("distribute_across", "Distribute across", _ARRANGE, (), 3),
         ("distribute_down", "Distribute down", _ARRANGE, (), 3),
-        ("fit", "Fit the graph", _VIEW, ("Home", "."), 0),
+        ("fit", "Fit the graph", _VIEW, ("Home", "F"), 0),
         ("reset_zoom", "Zoom to 100 %", _VIEW, ("Ctrl+0",), 0),
         ("zoom_in", "Zoom in", _VIEW, ("+",), 0),
         ("zoom_out", "Zoom out", _VIEW, ("-",), 0),
@@ -101,6 +102,7 @@ class CanvasKeys:
             "canvas.code": self._code,
             "canvas.composite": view.inside.group,
             "canvas.ungroup": view.inside.ungroup,
+            "canvas.keep": self._keep,
             "canvas.rename": self._rename,
             "canvas.start_wire": self.choosing.start_wire,
             "canvas.choose_wire": self.choosing.choose_wire,
@@ -194,6 +196,10 @@ class CanvasKeys:
             self._view.edit_frame(current)
         elif current:
             self._view.open_block(current)
+
+    def _keep(self) -> None:
+        if self._view.editor.current:
+            self._view.keep_wanted.emit(self._view.editor.current)
 
     def _code(self) -> None:
         if self._view.editor.current in self._view.canvas.blocks:

@@ -35,6 +35,7 @@ from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.suggesting import feeders, followers
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
+from seqstudio.document.library import OwnBlock
 from seqstudio.studio.canvas.arrange import Arranger
 from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.editor import CanvasEditor
@@ -48,6 +49,7 @@ from seqstudio.studio.canvas.inside import InsideView
 from seqstudio.studio.canvas.keyboard import CanvasKeys
 from seqstudio.studio.canvas.menus import Entry, QuickMenu, TitleField, block_entries
 from seqstudio.studio.canvas.mouse import CanvasMouse
+from seqstudio.studio.canvas.own import OWN_KEY, OWN_MIME, add_own, dragged, own_entries
 from seqstudio.studio.canvas.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.surface import CanvasSurface
@@ -72,6 +74,7 @@ class CanvasView(CanvasSurface):
         message: One line for the person.
         report_changed: The new `Report` of the graph in view.
         model_checked: The new `Report` of the outermost graph.
+        keep_wanted: Id of a block that the person wants among their own.
         peek_wanted: Block and output port whose values a person looks at.
     """
 
@@ -81,6 +84,7 @@ class CanvasView(CanvasSurface):
     message = Signal(str)
     report_changed = Signal(object)
     model_checked = Signal(object)
+    keep_wanted = Signal(str)
     peek_wanted = Signal(str, str)
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
@@ -88,6 +92,7 @@ class CanvasView(CanvasSurface):
         self.editor = CanvasEditor(document, self)
         self.arrange = Arranger(self)
         self.menu: QuickMenu | None = None
+        self.own_blocks: Mapping[str, OwnBlock] = {}
         self._gradient: dict[Wire, float] = {}
         self._glide = Glide(self.canvas, self)
         self.mouse = CanvasMouse(self)
@@ -409,10 +414,15 @@ class CanvasView(CanvasSurface):
         place = self.pinned(here) if here and wire is None else None
 
         def take(kind: str) -> None:
-            self.reveal((self.add_kind(kind, place),))
+            own = self.own_blocks.get(kind.removeprefix(OWN_KEY))
+            if own is not None and kind.startswith(OWN_KEY):
+                add_own(self, own, place)
+            else:
+                self.reveal((self.add_kind(kind, place),))
 
         words = "Insert on the wire" if wire else "Search blocks"
-        self.open_menu(block_entries(kinds), words, take, None, here)
+        own = [] if wire else own_entries(self.own_blocks)
+        self.open_menu([*block_entries(kinds), *own], words, take, None, here)
 
     def kinds_for(self, port: PortHit) -> list[str]:
         """Return the kinds of block that a port can be wired to, the likeliest first."""
@@ -611,13 +621,16 @@ class CanvasView(CanvasSurface):
         if kind in KINDS:
             self.mouse.drag_in(kind, self._drop_pointer(event))
             event.acceptProposedAction()
+        elif event.mimeData().hasFormat(OWN_MIME):
+            event.acceptProposedAction()
         else:
             event.ignore()
 
     @override
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         at = self._drop_pointer(event)
-        if self.mouse.while_dropping(lambda drop: drop.move(at)):
+        own = event.mimeData().hasFormat(OWN_MIME)
+        if own or self.mouse.while_dropping(lambda drop: drop.move(at)):
             event.acceptProposedAction()
 
     @override
@@ -628,6 +641,11 @@ class CanvasView(CanvasSurface):
     def dropEvent(self, event: QDropEvent) -> None:
         drop, at = self.mouse.gesture, self._drop_pointer(event)
         self.mouse.gesture = None
+        own = dragged(event.mimeData())
+        if own is not None and add_own(self, own, at.scene):
+            event.acceptProposedAction()
+            self.setFocus()
+            return
         if drop is not None:
             drop.end(at)
             event.acceptProposedAction()

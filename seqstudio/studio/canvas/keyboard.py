@@ -30,7 +30,7 @@ ACTIONS = tuple(
         ("code", "Show the code of the block", _BLOCKS, ("Ctrl+Return", "Ctrl+Enter"), 1),
         ("composite", "Group into one block", _BLOCKS, ("Ctrl+Shift+E",), 1),
         ("ungroup", "Ungroup", _BLOCKS, ("Ctrl+Shift+U",), 1),
-        ("keep", "Keep in My blocks…", _BLOCKS, ("Ctrl+Shift+K",), 1),
+        ("keep", "Keep in My blocks…", _BLOCKS, ("K",), 1),
         ("rename", "Rename the block or frame", _BLOCKS, ("F2",), 0),
         ("start_wire", "Wire the block to…", _WIRES, ("W",), 1),
         ("choose_wire", "Choose a wire of the block", _WIRES, ("Shift+W",), 1),

@@ -38,6 +38,9 @@ ACTIONS = (
     Action("file.save", "Save", "File", (_K.Save,)),
     Action("file.save_as", "Save as…", "File", (_K.SaveAs, "Ctrl+Shift+S")),
     Action("file.data", "Use your own data…", "File"),
+    Action("file.import", "Import model…", "File"),
+    Action("file.pytorch", "Export as PyTorch…", "File"),
+    Action("file.onnx", "Export as ONNX…", "File"),
     Action("file.quit", "Quit", "File", (_K.Quit, "Ctrl+Q")),
     Action("edit.undo", "Undo", "Edit", (_K.Undo,)),
     Action("edit.redo", "Redo", "Edit", (_K.Redo, "Ctrl+Shift+Z", "Ctrl+Y")),
@@ -167,6 +170,10 @@ class Menus(QMenuBar):
         self._act(menu, "file.save_as", window.save_as)
         menu.addSeparator()
         self._act(menu, "file.data", window.choose_data)
+        menu.addSeparator()
+        self._act(menu, "file.import", window.exchange.choose_import)
+        self._act(menu, "file.pytorch", window.exchange.choose_pytorch)
+        self._act(menu, "file.onnx", window.exchange.choose_onnx)
         menu.addSeparator()
         self._act(menu, "file.quit", window.close)
 

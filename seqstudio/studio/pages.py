@@ -102,6 +102,7 @@ class BuildPage(Page):
         self.canvas.unroll_requested.connect(self._unroll)
         self.canvas.opened.connect(self._show_code)
         self.inspector.opened.connect(self._show_code)
+        self.code.block_wanted.connect(self._show_block)
         self.inspector.action.connect(self._act)
         self.session.facts_changed.connect(self._take_facts)
         self.session.state_changed.connect(self._show_running)
@@ -159,10 +160,16 @@ class BuildPage(Page):
     def _unroll(self, _block: str) -> None:
         self.deck.choose("Unrolled")
 
+    @Slot(object)
+    def _show_block(self, path: object) -> None:
+        """Show a block on the canvas, inside the blocks around it."""
+        if isinstance(path, tuple) and not self.canvas.editor.go(path[:-1]):
+            self.canvas.select(path[-1:])
+
     @Slot(str)
     def _show_code(self, block: str) -> None:
         self.deck.choose("Code")
-        self.code.select((block,))
+        self.code.select((block,), self.canvas.editor.place.path)
 
     @Slot(str)
     def _add(self, kind: str) -> None:
@@ -175,7 +182,7 @@ class BuildPage(Page):
         if chosen:
             self.show_gallery(False)
         self.inspector.set_selection(chosen)
-        self.code.select(chosen)
+        self.code.select(chosen, self.canvas.editor.place.path)
 
     @Slot(str)
     def _act(self, name: str) -> None:

@@ -30,6 +30,7 @@ from seqstudio.document.project import SUFFIX, Project
 from seqstudio.studio.actions_search import ActionsSearch, Recent
 from seqstudio.studio.banner import Banner
 from seqstudio.studio.clocks import Clocks
+from seqstudio.studio.exchange import Exchange
 from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.focus import go_on
 from seqstudio.studio.gallery import template_for
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
         self.banner = Banner(self)
         self._lay_out()
         self.toasts = ToastStack(self)
+        self.exchange = Exchange(self)
         self.tour = Tour(self)
         self.menus = Menus(self, settings)
         self.recent_actions = Recent(settings)
@@ -154,6 +156,7 @@ class MainWindow(QMainWindow):
         gallery.file_wanted.connect(self.choose_data)
         gallery.empty_wanted.connect(self.start_empty)
         self.build.data.file_wanted.connect(self.choose_data)
+        self.build.code.export_wanted.connect(self.exchange.choose_pytorch)
         self.build.canvas.message.connect(self.status.say)
         self.build.inspector.message.connect(self.status.say)
         self.build.outline.message.connect(self.status.say)
@@ -302,6 +305,14 @@ class MainWindow(QMainWindow):
             self.show_page("build")
             self.build.show_gallery(False)
             self.build.canvas.setFocus()
+
+    def begin_with(self, project: Project) -> None:
+        """Begin with a project that has no file yet, unless the person stays."""
+        if self._may_leave():
+            self.session.new(project)
+            self.show_page("build")
+            self.build.show_gallery(False)
+            QTimer.singleShot(0, self.build.canvas.fit)
 
     def choose_open(self) -> None:
         """Ask for a project file and open it."""
@@ -504,6 +515,7 @@ class MainWindow(QMainWindow):
 
     def _end_close(self) -> None:
         self._fault_timer.stop()
+        self.exchange.stop()
         self.learn.close_workers()
         self.listen.listen.close()
         self._unsaved()

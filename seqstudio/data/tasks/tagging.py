@@ -40,7 +40,8 @@ DEEPEST = 6
 """Most brackets open at once."""
 LETTERS = Vocabulary((SIGNS[PAD], *"+-", *"abcdefgh"))
 PLUS, MINUS, FIRST_LETTER = 1, 2, 3
-TAGS = ("same", "other")
+TAGS = ("+ +", "+ -", "- +", "- -")
+"""The mark before a word, and the one that ends it."""
 MARKED = 0.25
 """Share of the symbols that are marks, the last one of each row left out."""
 LEAST = 4
@@ -149,10 +150,11 @@ class TaggingTask(Task):
     """Tag every symbol by marks that stand before and after it.
 
     Inputs (B, T): words of random letters, each ended by a mark, + or -; rows of random length.
-    Targets (B, T): whether the mark that ends the symbol's own word is the same as the mark that
-    ended the word before ("+" before the first). The past alone leaves every letter an even bet,
-    so a model that reads forward only cannot get below the floor; one that reads both ways can
-    be perfect. As in language, where the end of a sentence settles what its words meant.
+    Targets (B, T): which mark ended the word before the symbol's own ("+" before the first), and
+    which one ends its own: four tags. The past tells the one, but leaves the other an even bet
+    for every letter, so a model that reads forward only cannot get below the floor; one that
+    reads both ways can be perfect. As in language, where the end of a sentence settles what its
+    words meant.
     """
 
     length: int
@@ -170,13 +172,13 @@ class TaggingTask(Task):
         inputs = np.where(marks, signs, rng.integers(FIRST_LETTER, len(LETTERS), shape))
         own, before = _next_mark(inputs, marks), _mark_before(inputs, marks)
         within = inside(lengths, self.length)
-        targets = asked_only((own != before).astype(np.int64), within)
+        targets = asked_only(2 * (before - PLUS) + own - PLUS, within)
         return Batch(np.where(within, inputs, PAD), targets, lengths)
 
     @override
     def line(self, batch: Batch, row: int) -> str:
         length = batch.lengths[row]
-        shown = "".join("=x"[tag] for tag in batch.targets[row, :length])
+        shown = " ".join(TAGS[tag].replace(" ", "") for tag in batch.targets[row, :length])
         return f"{LETTERS.decode(batch.inputs[row, :length])} → {shown}"
 
     @override
@@ -244,8 +246,8 @@ def open_tagging(settings: DataSettings, base: Path | None) -> Dataset:
     """Open words that are tagged by the marks around them."""
     return Dataset(
         title=f"Tags, up to {settings.length} steps",
-        origin="Drawn while training: words that end in a mark, tagged by comparing it with the "
-        "mark before.",
+        origin="Drawn while training: words that end in a mark, tagged by that mark and the one "
+        "before.",
         pattern="class per step",
         input="ids",
         vocabulary=LETTERS,
@@ -253,7 +255,7 @@ def open_tagging(settings: DataSettings, base: Path | None) -> Dataset:
         unit="nats per step",
         token_name="symbol",
         chance=math.log(len(TAGS)),
-        content_hash=hash_of(f"tagging {settings.length}"),
+        content_hash=hash_of(f"tagging marks {settings.length}"),
         task=TaggingTask(settings.length),
         padded=True,
     )

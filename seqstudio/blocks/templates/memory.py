@@ -110,9 +110,9 @@ TEMPLATES = (
     Template(
         id="brackets-lstm",
         title="Brackets",
-        task="depth at every step",
-        sentence="An LSTM counts how deep it is inside brackets of different length.",
-        look="Look for a cell that climbs with every opening bracket.",
+        task="the open bracket at every step",
+        sentence="An LSTM says which bracket has to be closed next: it keeps a stack.",
+        look="Look for cells that stay while a bracket is open.",
         minutes=1,
         icon="text",
         family=_FAMILY,

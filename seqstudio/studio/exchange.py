@@ -221,7 +221,7 @@ class Exchange(QObject):
             )
             return
         self._job = CommandJob(words, self)
-        self._window.toasts.show_toast(title, "", icon="clock", tone="info")
+        self._window.toasts.show_toast(title, "", icon="clock", tone="textMid")
         self._job.done.connect(lambda told: self._over(lambda: done(told)))
         self._job.failed.connect(lambda told: self._over(lambda: self._refused(title, told)))
 

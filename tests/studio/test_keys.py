@@ -53,8 +53,16 @@ def test_no_two_actions_of_one_place_share_a_key(keys: Keymap, preset: str) -> N
             assert not shared, (one.id, other.id, shared)
 
 
+def test_at_first_no_inner_place_hides_a_key_of_the_window(keys: Keymap) -> None:
+    free = [action for action in keys.actions() if not action.fixed]
+    outer = {key for a in free if a.context == "window" for key in keys.keys(a.id)}
+    hidden = {a.id: outer & set(keys.keys(a.id)) for a in free if a.context != "window"}
+    assert not any(hidden.values()), hidden
+
+
 @pytest.mark.parametrize("preset", PRESETS)
-def test_presets_hold_single_keys_as_qt_writes_them(preset: str) -> None:
+def test_presets_hold_single_keys_of_actions_as_qt_writes_them(preset: str) -> None:
+    assert PRESETS[preset].keys() <= {action.id for action in EVERY if not action.fixed}
     for texts in PRESETS[preset].values():
         assert [key_text(text) for text in texts] == list(texts)
 

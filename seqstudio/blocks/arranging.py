@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -384,8 +385,9 @@ class _Net:
         """Move the boxes of each layer to where their wires are level, as far as there is room."""
         for sweep in range(SWEEPS + 1):  # the last one goes forward, as one reads
             forward = sweep % 2 == 0
+            wish = self._led if sweep == SWEEPS else partial(self._wanted, forward=forward)
             for layer in self.layers if forward else reversed(self.layers):
-                wanted = [self._wanted(key, forward) for key in layer]
+                wanted = [wish(key) for key in layer]
                 weights = [self._weight(key, forward) for key in layer]
                 gaps = [self._gap(one, two) for one, two in pairwise(layer)]
                 for key, y in zip(layer, spread(wanted, gaps, weights), strict=True):
@@ -405,6 +407,13 @@ class _Net:
         total = sum(s * h for s, h in zip(strength, heights, strict=True))
         return total / sum(strength)
 
+    def _led(self, key: str) -> float:
+        """Return the height at which the wire into the upmost input of a box is level."""
+        ties = self.before.get(key, ())
+        if not ties:
+            return self.y[key]
+        return self._end(min(ties, key=lambda tie: (-self._pull(tie, True), tie.into)), True)
+
     def _end(self, tie: Join, forward: bool) -> float:
         """Return the height at which a box has to stand for a wire of it to be level."""
         if forward:
@@ -418,7 +427,7 @@ class _Net:
         ties = self.before.get(key, ()) if forward else self.behind.get(key, ())
         if not ties:
             return 0.1
-        return 1.0 if key in self.boxes else 0.5
+        return 1.0 if key in self.boxes else 1e-6  # a lane gives way to every block
 
     def places(self) -> Places:
         """Return the top left corners of the boxes, column after column."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -163,6 +165,31 @@ def test_a_wire_goes_below_the_blocks_in_its_way():
     assert route.path.boundingRect().bottom() > 100
     free = obstacles.route(QPointF(-10, 50), QPointF(100, 50), "a", "b")
     assert free.path.boundingRect().height() < 1
+
+
+def test_a_bent_wire_is_smooth_passes_its_dots_and_has_room_for_its_label():
+    dots = [QPointF(100, 200), QPointF(300, 150)]
+    route = through(QPointF(0, 0), dots, QPointF(400, 0))
+    points = [route.path.pointAtPercent(n / 400) for n in range(401)]
+    for dot in dots:
+        assert min((point - dot).manhattanLength() for point in points) < 2
+    assert route.path.angleAtPercent(0.0) == pytest.approx(0, abs=0.5)
+    assert route.path.angleAtPercent(1.0) % 360 == pytest.approx(0, abs=0.5)
+    turns = [route.path.angleAtPercent(n / 400) for n in range(401)]
+    steps = [abs((b - a + 180) % 360 - 180) for a, b in itertools.pairwise(turns)]
+    assert max(steps) < 12, "no corner"
+    assert route.room == 200
+    assert any((point - route.label).manhattanLength() < 3 for point in points)
+
+
+def test_how_far_a_point_is_from_a_line_and_what_a_stroke_crosses():
+    line = np.array([(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)])
+    assert distance(line, (5.0, 3.0)) == pytest.approx(3)
+    assert distance(line, (13.0, 14.0)) == pytest.approx(5)
+    assert crossed(line, (5.0, -1.0), (5.0, 1.0))
+    assert crossed(line, (9.0, 5.0), (11.0, 5.0))
+    assert not crossed(line, (0.0, 5.0), (9.0, 5.0))
+    assert not crossed(line, (5.0, 1.0), (5.0, 1.0))
 
 
 def test_no_wire_of_a_template_runs_through_a_block(qtbot):

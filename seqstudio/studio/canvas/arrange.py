@@ -52,6 +52,16 @@ class Arranger:
             if block.id in wanted and block.id in items
         }
 
+    def extents(self, ids: Iterable[str] | None = None) -> dict[str, Box]:
+        """Return the bodies of blocks with their recurrent loops."""
+        items = self._view.canvas.blocks
+        found = {}
+        for key, box in self.boxes(ids).items():
+            reach = items[key].extent().translated(-items[key].pos())
+            left, top = box.x + reach.left(), box.y + reach.top()
+            found[key] = Box(left, top, reach.width(), reach.height())
+        return found
+
     def joins(self) -> list[Join]:
         """Return the wires that order the blocks, with the heights of their ports."""
         items, found = self._view.canvas.blocks, []
@@ -108,13 +118,22 @@ class Arranger:
         """Lay out the selected blocks, or all of them, in one step; bent wires become plain."""
         editor = self._editor
         chosen = editor.selection if len(editor.selection) > 1 else None
-        boxes = self.boxes(chosen)
-        joins = [j for j in self.joins() if j.source in boxes and j.target in boxes]
+        bodies, boxes = self.boxes(chosen), self.extents(chosen)
+        rise = {key: body.y - boxes[key].y for key, body in bodies.items()}
+        joins = [
+            Join(j.source, j.out + rise[j.source], j.target, j.into + rise[j.target])
+            for j in self.joins()
+            if j.source in boxes and j.target in boxes
+        ]
         graph, before = editor.graph, self._view.places()
         found = arranging.layout(boxes, joins, graph.frames if chosen is None else ())
+        places = {
+            key: (x + bodies[key].x - boxes[key].x, y + rise[key])
+            for key, (x, y) in found.places.items()
+        }
         plain = [w for w in graph.bends if w.source in boxes or w.target in boxes]
         edits: tuple[Edit, ...] = (
-            MoveBlocks(found.places),
+            MoveBlocks(places),
             SetFrames(found.frames),
             *(SetBends(wire, ()) for wire in plain),
         )
@@ -165,7 +184,7 @@ class Arranger:
     def frame_selection(self) -> str:
         """Put a frame around the selected blocks and notes; return its id, "" for none."""
         editor, graph = self._editor, self._editor.graph
-        boxes = self.boxes(editor.selection)
+        boxes = self.extents(editor.selection)
         inner = [frame for frame in graph.frames if frame.id in editor.frames]
         if not boxes and not inner:
             editor.message.emit("Select the blocks to frame first")
@@ -195,9 +214,10 @@ class Arranger:
     def fit_frame(self, key: str) -> None:
         """Fit a frame to the blocks that lie on it."""
         frame = self._editor.graph.frame(key)
-        on = [box for box in self.boxes().values() if frame.holds(*box.centre)]
+        on = [name for name, box in self.boxes().items() if frame.holds(*box.centre)]
         if on:
-            self._editor.do(SetFrames((arranging.fit(frame, on),), "Fit frame"))
+            fitted = arranging.fit(frame, self.extents(on).values())
+            self._editor.do(SetFrames((fitted,), "Fit frame"))
 
     def change_frame(self, key: str, label: str, **values: str) -> None:
         """Change title, text or colour of a frame or note."""

@@ -97,8 +97,6 @@ class BlockItem(CanvasItem):
         """Cut title and lines to the room they have; painting only writes them."""
         style = ink()
         room = self.layout.width - TITLE_LEFT - (CORNER_ROOM if self._has_corner() else 8)
-        if self.face.mode:
-            room -= style.metrics("axis").horizontalAdvance(self.face.mode) + _TAG_ROOM
         right = Qt.TextElideMode.ElideRight
         title = style.metrics("blockTitle").elidedText(self.face.title, right, room)
         room, metrics = self.layout.width - 2 * style.inset, style.metrics("small")
@@ -283,8 +281,7 @@ class BlockItem(CanvasItem):
             self._draw_passage(painter, style)
         words, icon = self.face.mode, "mute" if self.face.mode == "mute" else "bypass"
         width = style.metrics("axis").horizontalAdvance(words) + _TAG_ROOM
-        right = self.layout.width - (CORNER_ROOM if self._has_corner() else 6)
-        tag = QRectF(right - width, (style.header - 20) / 2, width, 20)
+        tag = QRectF(self.layout.width - width - 10, self.layout.height - 26, width, 20)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(style.color("surface3"))
         painter.drawRoundedRect(tag, 4, 4)

@@ -36,11 +36,11 @@ class NoteField(QPlainTextEdit):
             return
         self._open = False
         text = self.toPlainText()[:LONGEST]
-        self.hide()
-        self.deleteLater()
         parent = self.parentWidget()
         if parent is not None:
-            parent.setFocus()
+            parent.setFocus()  # first: hiding what has the focus counts as Tab
+        self.hide()
+        self.deleteLater()
         if keep and text != self._before:
             self.written.emit(text)
 

@@ -26,6 +26,7 @@ LOOP_RISE, LOOP_REACH = 28, 22
 TITLE_LEFT, CORNER_ROOM = 30, 30
 _LANE_GAP = 28
 _TURN = 60.0
+_STEEP = 0.2
 _SAMPLES = np.linspace(0.0, 1.0, 33)
 _BERNSTEIN = np.stack(
     [
@@ -148,12 +149,14 @@ class Route:
         label: Middle of a horizontal stretch, where a label can stand above the line.
         room: Length of that stretch.
         direct: It does not go around anything.
+        steep: The wire rises or falls so much there that a label would lie across it.
     """
 
     path: QPainterPath
     label: QPointF
     room: float
     direct: bool = True
+    steep: bool = False
 
 
 def through(start: QPointF, points: Sequence[QPointF], end: QPointF) -> Route:
@@ -161,7 +164,7 @@ def through(start: QPointF, points: Sequence[QPointF], end: QPointF) -> Route:
     stops = [start, *points, end]
     slopes = [_slope(before, after) for before, after in zip(stops, stops[2:], strict=False)]
     ways = [QPointF(1, 0), *slopes, QPointF(1, 0)]
-    path, label, room = QPainterPath(start), (start + end) / 2, -1.0
+    path, label, room, steep = QPainterPath(start), (start + end) / 2, -1.0, False
     for one, two, out, into in zip(stops, stops[1:], ways, ways[1:], strict=False):
         gap = two - one
         pull = 0.4 * math.hypot(gap.x(), gap.y())
@@ -169,7 +172,12 @@ def through(start: QPointF, points: Sequence[QPointF], end: QPointF) -> Route:
         path.cubicTo(first, second, two)
         if abs(gap.x()) > room:
             room, label = abs(gap.x()), (one + 3 * first + 3 * second + two) / 8
-    return Route(path, label, room)
+            steep = _is_steep(gap)
+    return Route(path, label, room, steep=steep)
+
+
+def _is_steep(gap: QPointF) -> bool:
+    return abs(gap.y()) > _STEEP * abs(gap.x())
 
 
 def _slope(before: QPointF, after: QPointF) -> QPointF:
@@ -206,7 +214,8 @@ class Obstacles:
         between = self._between(start, end, source, target)
         direct = curve(start, end)
         if between.size == 0 or not _runs_through(start, end, between):
-            return Route(direct, (start + end) / 2, abs(end.x() - start.x()))
+            gap = end - start
+            return Route(direct, (start + end) / 2, abs(gap.x()), steep=_is_steep(gap))
         lane = self._lane(start, end, between)
         near = float(np.min(np.abs(between[:, [0, 2]] - start.x())))
         far = float(np.min(np.abs(between[:, [0, 2]] - end.x())))

@@ -383,15 +383,17 @@ class TitleField(TextField):
 
     def _close(self) -> None:
         self._open = False
-        self.hide()
-        self.deleteLater()
         parent = self.parentWidget()
         if parent is not None:
-            parent.setFocus()
+            parent.setFocus()  # first: hiding what has the focus counts as Tab
+        self.hide()
+        self.deleteLater()
 
     @override
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self._close()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._done()  # and the canvas behind gets no Enter
         else:
             super().keyPressEvent(event)

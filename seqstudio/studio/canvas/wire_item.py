@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
@@ -212,6 +212,11 @@ class WireItem(CanvasItem):
             return
         painter.setFont(style.mono)
         at = self.route.label + QPointF(-width / 2, -8)
+        if self.route.steep:  # a tag on the wire: above it the line would cross the words
+            at = self.route.label + QPointF(-width / 2, metrics.capHeight() / 2)
+            high = metrics.height()
+            backing = QRectF(at.x() - 5, self.route.label.y() - high / 2, width + 10, high)
+            painter.fillRect(backing, style.color("canvas"))
         for text, token in label_runs(self.label):
             painter.setPen(style.color(token))
             painter.drawText(at, text)

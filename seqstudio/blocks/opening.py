@@ -115,35 +115,35 @@ def _rnn_cell(c: Context) -> Graph:
 def _lstm_cell(c: Context) -> Graph:
     """c_t = f c_{t-1} + i g; h_t = o tanh(c_t)."""
     sketch, width = _Sketch(), c.integer("hidden")
-    sketch.inlet("in", 0, 0.5, "x")
-    sketch.put("h", ports.STATE, 0, 2.5, "h", width=width)
-    sketch.put("c", ports.STATE, 1, 4, "c", width=width)
+    sketch.inlet("in", 0, 0.3, "x")
+    sketch.put("h", ports.STATE, 0, 1.6, "h", width=width)
+    sketch.put("c", ports.STATE, 0, 3.55, "c", width=width)
     gates = (
-        ("forget", "forget gate f", "sigmoid"),
+        ("output", "output gate o", "sigmoid"),
         ("input", "input gate i", "sigmoid"),
         ("candidate", "candidate g", "tanh"),
-        ("output", "output gate o", "sigmoid"),
+        ("forget", "forget gate f", "sigmoid"),
     )
     for row, (key, title, function) in enumerate(gates):
         bias = c.number("forget_bias") if key == "forget" else 0.0
         _gate(sketch, key, row, title, c, function=function, bias=bias)
-    sketch.put("kept", "multiply", 2, 0, "f · c")
-    sketch.put("fresh", "multiply", 2, 1.5, "i · g")
-    sketch.put("cell", "add", 3, 0.75, "new cell c")
-    sketch.put("squash", "activation", 4, 0.75, "tanh c", function="tanh")
-    sketch.put("hidden", "multiply", 5, 2, "h = o · tanh c")
+    sketch.put("fresh", "multiply", 2, 1.45, "i · g")
+    sketch.put("kept", "multiply", 2, 3.1, "f · c")
+    sketch.put("cell", "add", 3, 2.3, "new cell c")
+    sketch.put("squash", "activation", 4, 2.3, "tanh c", function="tanh")
+    sketch.put("hidden", "multiply", 5, 1, "h = o · tanh c")
     sketch.wire("forget", "kept")
     sketch.wire("c", "kept.other")
     sketch.wire("input", "fresh")
     sketch.wire("candidate", "fresh.other")
-    sketch.wire("kept", "cell")
-    sketch.wire("fresh", "cell.other")
+    sketch.wire("fresh", "cell")
+    sketch.wire("kept", "cell.other")
     sketch.wire("cell", "squash")
-    sketch.back("cell", "c.next", 5.1)
-    sketch.wire("squash", "hidden")
-    sketch.wire("output", "hidden.other")
-    sketch.back("hidden", "h.next", 5.3)
-    sketch.outlet("out", 6, 2, "hidden", "h")
+    sketch.back("cell", "c.next", 4.6)
+    sketch.wire("output", "hidden")
+    sketch.wire("squash", "hidden.other")
+    sketch.back("hidden", "h.next", 4.8)
+    sketch.outlet("out", 6, 1, "hidden", "h")
     return sketch.graph
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPaintEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QToolButton, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -136,7 +136,7 @@ class _Banner(QWidget):
     def wanted_width(self) -> int:
         """Return the width that keeps the sentence on one line; 0 without one."""
         words = self.label.text()
-        return self.label.fontMetrics().horizontalAdvance(words) + 48 if words else 0
+        return QFontMetrics(theme().font("small")).horizontalAdvance(words) + 36 if words else 0
 
     @Slot()
     def restyle(self) -> None:

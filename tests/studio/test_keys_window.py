@@ -9,17 +9,21 @@ import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.studio.actions_search import ActionsSearch, Recent, listed
+from seqstudio.studio.canvas.keyboard import ACTIONS as CANVAS_ACTIONS
 from seqstudio.studio.canvas.menus import Entry
+from seqstudio.studio.clocks import ACTIONS as CLOCK_ACTIONS
 from seqstudio.studio.focus import holds_focus
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
+from seqstudio.studio.keys.local import LOCAL_ACTIONS
 from seqstudio.studio.keys.sheet import KeySheet, Sheet, columns, sections, write_sheet
+from seqstudio.studio.menus import ACTIONS as MENU_ACTIONS
 from seqstudio.studio.menus import ID
 from seqstudio.studio.session import Session
 from seqstudio.studio.window import MainWindow
@@ -48,8 +52,27 @@ def window(qtbot: QtBot, settings: QSettings) -> Iterator[MainWindow]:
 
 
 @pytest.fixture
-def dialog(window: MainWindow, qtbot: QtBot) -> KeysDialog:
-    window.show_keys()
+def declared(qapp: QApplication, settings: QSettings) -> Iterator[None]:
+    """All actions and their keys, without a window."""
+    keymap().declare((*MENU_ACTIONS, *CANVAS_ACTIONS, *CLOCK_ACTIONS, *LOCAL_ACTIONS))
+    keymap().use(settings)
+    yield
+    keymap().use(None)
+
+
+@pytest.fixture
+def dialog(declared: None, qtbot: QtBot) -> Iterator[KeysDialog]:
+    house = QWidget()
+    qtbot.addWidget(house)
+    made = KeysDialog(house)
+    with qtbot.waitExposed(made):
+        made.show()
+    yield made
+    made.close()
+
+
+def dialog_of(window: MainWindow, qtbot: QtBot) -> KeysDialog:
+    QTest.keyClick(window, KEY.Key_K, CTRL | Qt.KeyboardModifier.AltModifier)
     made: KeysDialog = window.findChild(KeysDialog)
     qtbot.waitUntil(made.isVisible)
     return made
@@ -68,10 +91,10 @@ def give(dialog: KeysDialog, name: str, key: Qt.Key, *held: Qt.KeyboardModifier)
 
 
 def test_a_new_key_of_the_canvas_works_at_once_and_the_old_one_is_dead(
-    window: MainWindow, dialog: KeysDialog
+    window: MainWindow, qtbot: QtBot
 ) -> None:
     canvas = window.build.canvas
-    give(dialog, "canvas.duplicate", KEY.Key_J, CTRL)
+    give(dialog_of(window, qtbot), "canvas.duplicate", KEY.Key_J, CTRL)
     canvas.select(["lstm"])
     QTest.keyClick(canvas, KEY.Key_D, CTRL)
     assert "lstm2" not in blocks(window)
@@ -81,8 +104,9 @@ def test_a_new_key_of_the_canvas_works_at_once_and_the_old_one_is_dead(
 
 
 def test_a_new_key_of_the_window_works_at_once_and_stays_for_the_next_start(
-    window: MainWindow, dialog: KeysDialog, settings: QSettings, qtbot: QtBot
+    window: MainWindow, settings: QSettings, qtbot: QtBot
 ) -> None:
+    dialog = dialog_of(window, qtbot)
     give(dialog, "page.train", KEY.Key_F9)
     dialog.accept()
     with qtbot.waitActive(window):
@@ -237,7 +261,7 @@ def test_files_go_out_and_in_and_a_broken_one_changes_nothing(
 # The sheet
 
 
-def test_the_sheet_lists_every_action_with_its_keys_in_force(window: MainWindow) -> None:
+def test_the_sheet_lists_every_action_with_its_keys_in_force(declared: None) -> None:
     keymap().set_keys("canvas.rename", ["Ctrl+R"])
     lines = [line for part in sections() for line in part.lines]
     assert len(lines) == len(keymap().actions())
@@ -264,7 +288,9 @@ def test_f1_shows_the_sheet_esc_takes_it_away_and_gives_the_keys_back(
     assert canvas.hasFocus()
 
 
-def test_the_sheet_is_one_page_of_paper_and_a_picture(window: MainWindow, tmp_path: Path) -> None:
+def test_the_sheet_is_one_page_of_paper_and_a_picture(
+    declared: None, tmp_path: Path, qtbot: QtBot
+) -> None:
     pdf, png = tmp_path / "keys.pdf", tmp_path / "keys.png"
     write_sheet(pdf)
     write_sheet(png)
@@ -272,12 +298,14 @@ def test_the_sheet_is_one_page_of_paper_and_a_picture(window: MainWindow, tmp_pa
     picture = QImage(str(png))
     inked = {picture.pixelColor(x, y).name() for x in range(60, 900, 3) for y in range(60, 300, 3)}
     assert len(inked) > 5, "words stand on it"
-    window.show_key_sheet()
-    window.findChild(KeySheet).save_to(tmp_path / "no" / "keys.pdf")
-    assert "not saved" in window.findChild(KeySheet)._told.text()
+    house = QWidget()
+    qtbot.addWidget(house)
+    sheet = KeySheet(house)
+    sheet.save_to(tmp_path / "no" / "keys.pdf")
+    assert "not saved" in sheet.told.text()
 
 
-def test_a_wide_sheet_is_lower_than_a_narrow_one(window: MainWindow) -> None:
+def test_a_wide_sheet_is_lower_than_a_narrow_one(declared: None) -> None:
     assert Sheet(1200).height() < Sheet(500).height()
 
 

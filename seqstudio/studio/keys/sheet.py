@@ -226,7 +226,11 @@ def _landscape() -> QPageLayout:
 
 
 class KeySheet(QWidget):
-    """The sheet over a window; Esc, its key or a click beside it takes it away."""
+    """The sheet over a window; Esc, its key or a click beside it takes it away.
+
+    Attributes:
+        told: Which keys these are, then what was saved or why not.
+    """
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -235,7 +239,7 @@ class KeySheet(QWidget):
         self._before = window.focusWidget()
         self.card = QFrame(self)
         self.card.setProperty("kind", "card")
-        self._told = Label("", "small", "textMid", parent=self)
+        self.told = Label("", "small", "textMid", parent=self)
         self.change = Button("Change keys…", parent=self)
         self.print = Button("Print…", parent=self)
         self.save = Button("Save…", parent=self)
@@ -256,7 +260,7 @@ class KeySheet(QWidget):
         head.setSpacing(8)
         head.addWidget(Label("Keys", "page", "textHi", parent=self))
         head.addSpacing(8)
-        head.addWidget(self._told, 1)
+        head.addWidget(self.told, 1)
         for button in (self.change, self.print, self.save, self.leave):
             head.addWidget(button)
         self._scroll = scroll = QScrollArea(self)
@@ -278,7 +282,7 @@ class KeySheet(QWidget):
     @Slot()
     def rekey(self) -> None:
         """Say which keys these are."""
-        self._told.setText(subtitle())
+        self.told.setText(subtitle())
         self._page.refresh()
 
     @Slot()
@@ -312,9 +316,9 @@ class KeySheet(QWidget):
         try:
             write_sheet(path)
         except SeqError as error:
-            self._told.setText(error.sentence())
+            self.told.setText(error.sentence())
         else:
-            self._told.setText(f"Saved as {path.name}")
+            self.told.setText(f"Saved as {path.name}")
 
     @override
     def eventFilter(self, watched: QObject, event: QEvent, /) -> bool:

@@ -7,10 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
-from platformdirs import user_log_dir
+from platformdirs import user_config_dir, user_log_dir
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
+from seqstudio.blocks.suggesting import Habits
 from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
@@ -42,6 +43,7 @@ def run(path: Path | None, *, threads: bool = False) -> int:
     take_appearance(settings)
     window = open_window(path, settings=settings, faults=faults, threads=threads)
     window.recovery = Recovery(window.session, recovery_folder())
+    window.build.canvas.editor.habits = Habits(Path(user_config_dir("seqstudio")) / "links.json")
     for found in offers(recovery_folder())[:1]:
         window.banner.show_offer(found)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -71,6 +71,8 @@ class Inspector(QWidget):
         self._report = check(document.project.graph, DataFacts())
         self._live: dict[str, dict[str, str]] = {}
         self._page: Page | None = None
+        # Mends a problem with the settings that it needs; True when it did.
+        self.mender: Callable[[Problem], bool] | None = None
         self._header = PanelHeader("Inspector", side=True, parent=self)
         self._scroll = QScrollArea(self)
         self._scroll.setWidgetResizable(True)
@@ -208,6 +210,8 @@ class Page(QWidget):
 
     def mend(self, problem: Problem) -> None:
         """Put the block that a problem names on the wire concerned."""
+        if self.inspector.mender is not None and self.inspector.mender(problem):
+            return
         graph = self.inspector.project().graph
         wire = graph.into(problem.block).get(problem.port)
         if wire is None:

@@ -104,6 +104,7 @@ class BuildPage(Page):
         self.inspector.opened.connect(self._show_code)
         self.code.block_wanted.connect(self._show_block)
         self.inspector.action.connect(self._act)
+        self.inspector.mender = self.canvas.mend
         self.session.facts_changed.connect(self._take_facts)
         self.session.state_changed.connect(self._show_running)
         self.session.project_changed.connect(self._show_stale)

@@ -235,12 +235,13 @@ class CanvasView(CanvasSurface):
         else:
             self.fit()
 
-    def mend(self, problem: Problem) -> None:
-        """Insert the block that makes a problem go away."""
+    def mend(self, problem: Problem) -> bool:
+        """Insert the block that makes a problem go away; False when no single block does."""
         mend = self.editor.mending(problem)
         if mend is not None:
             widths = {key: item.layout.width for key, item in self.canvas.blocks.items()}
             self.editor.mend(mend, widths)
+        return mend is not None
 
     def set_running(self, ids: Iterable[str], running: bool) -> None:
         """Start or end the state ring of blocks."""

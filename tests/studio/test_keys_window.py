@@ -220,6 +220,20 @@ def test_a_second_key_none_and_reset(dialog: KeysDialog) -> None:
     assert not dialog.reset.isEnabled()
 
 
+def test_own_keys_do_not_go_with_a_preset_without_a_question(dialog: KeysDialog) -> None:
+    dialog.preset.value_changed.emit("Blender")
+    assert keymap().preset == "Blender"
+    give(dialog, "canvas.rename", KEY.Key_F11)
+    dialog.preset.value_changed.emit("SeqStudio")
+    assert "your own" in dialog.told.text()
+    assert (keymap().preset, keymap().keys("canvas.rename")) == ("Blender", ("F11",))
+    QTest.mouseClick(dialog.leave, Qt.MouseButton.LeftButton)
+    assert dialog.preset.value() == "Blender"
+    dialog.preset.value_changed.emit("SeqStudio")
+    QTest.mouseClick(dialog.take_over, Qt.MouseButton.LeftButton)
+    assert (keymap().preset, keymap().keys("canvas.rename")) == ("SeqStudio", ("F2",))
+
+
 def test_the_search_finds_by_words_and_by_keys(dialog: KeysDialog) -> None:
     QTest.keyClicks(dialog.search, "ctrl+d")
     assert dialog.shown() == ["canvas.duplicate"]
@@ -248,6 +262,7 @@ def test_files_go_out_and_in_and_a_broken_one_changes_nothing(
     good, bad = tmp_path / "mine.keys.json", tmp_path / "bad.json"
     dialog.export_to(good)
     dialog.reset_all.click()
+    dialog.take_over.click()
     assert keymap().keys("canvas.rename") == ("F2",)
     bad.write_bytes(b"\xff\xfe\0")
     for path in (bad, tmp_path / "gone.json"):

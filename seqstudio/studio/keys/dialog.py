@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +46,8 @@ class KeysDialog(QDialog):
         change: Press it, then the new key.
         add: The same, keeping the keys that are there.
         told: What happened, or what holds the key that was pressed.
-        take_over: Gives the pressed key to the chosen action, away from its holder.
+        take_over: Agrees to what `told` says: moves a key, takes a preset.
+        leave: Leaves everything as it is.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -54,7 +57,7 @@ class KeysDialog(QDialog):
         self.resize(*_SIZE)
         self._rows: dict[str, QTreeWidgetItem] = {}
         self._headings: list[QTreeWidgetItem] = []
-        self._wanted: tuple[Mode, str] | None = None
+        self._pending: Callable[[], object] | None = None
         self._make_controls()
         self._lay_out()
         self._connect()
@@ -201,10 +204,19 @@ class KeysDialog(QDialog):
             self.change.click()
 
     def _say(self, words: str) -> None:
-        self._wanted = None
+        self._pending = None
         self.told.setText(words)
         self.take_over.hide()
         self.leave.hide()
+
+    def _ask(self, words: str, yes: str, act: Callable[[], object]) -> None:
+        """Say what would happen; `act` does it once the person agrees."""
+        self._say(words)
+        self._pending = act
+        self.take_over.setText(yes)
+        self.take_over.show()
+        self.leave.show()
+        self.take_over.setFocus()
 
     # Changes
 
@@ -223,11 +235,8 @@ class KeysDialog(QDialog):
             self._give(mode, key)
             return
         where = WHERE.get(action.context, action.group)
-        self._say(f"{native(key)} runs “{holder.words}” now ({where.lower()}).")
-        self._wanted = (mode, key)
-        self.take_over.show()
-        self.leave.show()
-        self.take_over.setFocus()
+        words = f"{native(key)} runs “{holder.words}” now ({where.lower()})."
+        self._ask(words, "Move it here", partial(self._give, mode, key))
 
     def _give(self, mode: Mode, key: str) -> None:
         kept = keymap().keys(self.current) if mode == "add" else ()
@@ -236,13 +245,14 @@ class KeysDialog(QDialog):
 
     @Slot()
     def _move(self) -> None:
-        if self._wanted is not None:
-            self._give(*self._wanted)
+        if self._pending is not None:
+            self._pending()
             self.tree.setFocus()
 
     @Slot()
     def _leave(self) -> None:
         self._say("")
+        self.preset.set_value(keymap().preset)
         self.tree.setFocus()
 
     @Slot()
@@ -255,12 +265,24 @@ class KeysDialog(QDialog):
 
     @Slot()
     def _reset_all(self) -> None:
-        keymap().reset_all()
-        self._say(f"All keys are those of {keymap().preset} again")
+        self._start_from(keymap().preset)
 
     @Slot(object)
     def _choose_preset(self, name: object) -> None:
-        keymap().choose_preset(str(name))
+        self._start_from(str(name))
+
+    def _start_from(self, preset: str) -> None:
+        """Take a preset as it is; keys of the person's own are not lost without a question."""
+        own = len(keymap().own)
+        if own:
+            words = f"{own} action{'s lose keys' if own > 1 else ' loses a key'} of your own."
+            self._ask(words, "Take the preset", partial(self._take_preset, preset))
+        else:
+            self._take_preset(preset)
+
+    def _take_preset(self, preset: str) -> None:
+        keymap().choose_preset(preset)
+        self._say(f"All keys are those of {preset}")
 
     # Files
 

@@ -70,11 +70,15 @@ class Crumbs(QWidget):
         self.buttons = []
         for depth, title in enumerate(self._titles):
             if depth:
-                self._row.addWidget(Label("›", "body", "textLow", parent=self._bar))
+                self._add(Label("›", "body", "textLow", parent=self._bar))
             if depth == len(self._titles) - 1:
-                self._row.addWidget(Label(_short(title), "body", "textHi", parent=self._bar))
+                self._add(Label(_short(title), "body", "textHi", parent=self._bar))
             else:
-                self._row.addWidget(self._button(depth, title))
+                self._add(self._button(depth, title))
+
+    def _add(self, part: QWidget) -> None:
+        self._row.addWidget(part)
+        part.show()  # else it counts for the size of the bar only after the next event
 
     def _button(self, depth: int, title: str) -> QToolButton:
         button = QToolButton(self._bar)

@@ -146,6 +146,7 @@ class InsideView(QObject):
         self.crumbs.move(_MARGIN, _MARGIN)
         top = self.crumbs.geometry().bottom() + 8 if inside else 20
         view.dimensions.move(2 * _MARGIN, top)
+        view.map_gives_way = inside
         view.top_room = view.dimensions.geometry().bottom() + 4 if inside else _TOP
         roomy = view.width() >= _ROOMY
         self.card.unfold(roomy)

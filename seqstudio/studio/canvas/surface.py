@@ -33,6 +33,7 @@ class CanvasSurface(QGraphicsView):
         dimensions: Sizes at the top left.
         side_room: Pixels at the right that a card covers.
         top_room: Pixels at the top that the words above the graph cover.
+        map_gives_way: The minimap hides while the whole graph is in view.
 
     Signals:
         overlay_placed: What stands still above the graph has its place for the present size.
@@ -46,6 +47,7 @@ class CanvasSurface(QGraphicsView):
         # True until a person zooms or pans: the view then fits itself to the graph.
         self.fits_itself = True
         self.side_room, self.top_room = 0, _OVERLAY_ROOM
+        self.map_gives_way = False
         self._dots: tuple[object, QPixmap] = (None, QPixmap())
         self._set_up()
         # Children of the view, not of the viewport: scrolling would move those.
@@ -184,6 +186,13 @@ class CanvasSurface(QGraphicsView):
     @Slot()
     def _tell_minimap(self) -> None:
         self._minimap.tell(self.seen())
+        self._show_minimap()
+
+    def _show_minimap(self) -> None:
+        """Inside a block the map gives way while everything is in view: it would cover the end."""
+        roomy = self.width() > 2.5 * self._minimap.width() and self.height() > 320
+        needless = self.map_gives_way and self.seen().contains(self.canvas.content())
+        self._minimap.setVisible(roomy and not needless)
 
     # Qt
 
@@ -201,8 +210,7 @@ class CanvasSurface(QGraphicsView):
         self.tools.move(right - self.tools.width(), _MARGIN)
         self._legend.move(2 * _MARGIN, bottom - self._legend.height())
         self._minimap.move(right - self._minimap.width(), bottom - self._minimap.height())
-        roomy = self.width() > 2.5 * self._minimap.width() and self.height() > 320
-        self._minimap.setVisible(roomy)
+        self._show_minimap()
         self._legend.setVisible(self.height() > 240)
         self.nothing.setGeometry(self.rect().adjusted(24, 48, -24, -48))
         self.overlay_placed.emit()

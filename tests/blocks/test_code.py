@@ -11,34 +11,85 @@ import keyword
 import pytest
 from torch import nn
 
-from seqstudio.blocks.code import model_code
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.code import Code, model_code
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.names import RESERVED, attribute_name
+from seqstudio.blocks.structure import straight_group
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import GraphError
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
-from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.graph import Block, Graph, Path, Wire
+from seqstudio.document.project import Project
 
 FACTS = DataFacts("a text", vocabulary=3)
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
-def test_a_template_exports_python_and_marks_the_lines_of_each_block(template: str) -> None:
+def code_of(template: str) -> tuple[Project, Code]:
     project = make(template)
     dataset = open_dataset(project.data)
     symbols = dataset.vocabulary.symbols if dataset.vocabulary is not None else ()
-    code = model_code(project.graph, facts_of(dataset, project.training), symbols)
+    return project, model_code(project.graph, facts_of(dataset, project.training), symbols)
+
+
+def names_of(path: Path) -> set[str]:
+    return {attribute_name(path[-1]), path[-1], f"self.{attribute_name(path[-1])}"}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_exports_python_and_marks_the_lines_of_each_block(template: str) -> None:
+    project, code = code_of(template)
     tree = ast.parse(code.text)
     assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)][-1] == "Model"
     lines = code.text.split("\n")
-    assert set(code.lines) == set(project.graph.blocks)
-    for key, numbers in code.lines.items():
-        for number in numbers:
-            assert attribute_name(key) in lines[number - 1], (key, number)
-    inputs = {block.id for block in project.graph if block.kind in {"tokens", "vectors"}}
-    assert {key for key, numbers in code.lines.items() if not numbers} == inputs
-    assert all(len(numbers) == 2 for key, numbers in code.lines.items() if key not in inputs)
+    blocks = {(*path, block.id): block for path, block in project.graph.everything()}
+    assert set(code.lines) == set(blocks)
+    for path, block in blocks.items():
+        told = [lines[number - 1] for number in code.lines[path]]
+        if KINDS[block.kind].stream:
+            assert not told  # the argument itself stands for it
+            continue
+        assert told, path
+        assert any(word in line for word in names_of(path) for line in told), (path, told)
+
+
+@pytest.mark.parametrize("template", ["char-mgu", "reverse-attention", "caption-hard", "char-gpt"])
+def test_a_line_leads_back_to_its_block_even_inside_of_others(template: str) -> None:
+    project, code = code_of(template)
+    for path, block in project.graph.everything():
+        whole = (*path, block.id)
+        if block.inside is None and block.kind != "state":
+            for number in code.lines[whole]:
+                here = code.at(number)
+                assert here[: len(path)] == path
+                if len(here) == len(whole) and block.kind not in {"inlet", "outlet"}:
+                    assert here == whole
+    assert code.at(1) == ()
+
+
+def test_one_class_for_groups_that_are_alike_and_marks_for_both() -> None:
+    graph = make("hello-rnn").graph
+    group = Block("group", "group", inside=straight_group())
+    (wire,) = [wire for wire in graph.wires if wire.source == "one_hot"]
+    graph = graph.with_block(group).with_block(Block("twin", "group", inside=straight_group()))
+    graph = graph.with_wire(Wire("one_hot", "out", "group", "in"))
+    graph = graph.with_wire(Wire("group", "out", "twin", "in"))
+    graph = graph.with_wire(Wire("twin", "out", wire.target, wire.into))
+    code = model_code(graph, FACTS)
+    assert code.text.count("class Group(") == 1
+    assert "class Twin(" not in code.text
+    assert "self.twin = Group()" in code.text
+    assert code.lines["group", "out"] == code.lines["twin", "out"] != ()
+
+
+def test_bypassed_blocks_vanish_and_muted_ones_give_zeros_that_one_can_see() -> None:
+    graph = make("char-lstm").graph
+    graph = graph.with_block(dataclasses.replace(graph.blocks["dropout"], mode="bypass"))
+    text = model_code(graph, FACTS).text
+    assert "dropout = " not in text.partition("class Model(")[2]
+    graph = graph.with_block(dataclasses.replace(graph.blocks["lstm"], mode="mute"))
+    assert "lstm = torch.zeros_like(lstm)  # muted" in model_code(graph, FACTS).text
 
 
 def undefined(tree: ast.Module) -> set[str]:
@@ -58,10 +109,7 @@ def undefined(tree: ast.Module) -> set[str]:
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_the_export_stands_alone(template: str) -> None:
-    project = make(template)
-    dataset = open_dataset(project.data)
-    symbols = dataset.vocabulary.symbols if dataset.vocabulary is not None else ()
-    text = model_code(project.graph, facts_of(dataset, project.training), symbols).text
+    text = code_of(template)[1].text
     tree = ast.parse(text)
     assert undefined(tree) == set()
     assert "seqstudio" not in text.replace("made with SeqStudio", "")

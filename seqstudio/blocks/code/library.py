@@ -52,8 +52,8 @@ class Library:
     parts: Mapping[str, str]
     imports: Mapping[str, Import]
 
-    def needed(self, wanted: Iterable[str]) -> list[str]:
-        """Return the definitions that `wanted` needs, each behind those that it uses."""
+    def needed(self, wanted: Iterable[str]) -> dict[str, str]:
+        """Return the definitions that `wanted` needs by name, each behind those that it uses."""
         done: dict[str, str] = {}
         waiting = set[str]()
 
@@ -68,7 +68,7 @@ class Library:
         for name in self.parts:
             if name in set(wanted):
                 take(name)
-        return list(done.values())
+        return done
 
 
 def read_library(files: Sequence[Path]) -> Library:

@@ -91,9 +91,9 @@ class _File:
         self.plan = plan
         self.vocabulary = vocabulary
         self.tied = _tied(graph, report)
-        self.classes = Classes(
-            {*layers().parts, "Model", *(i.alias for i in _KNOWN)}, facts.padded
-        )
+        imported = {*layers().imports, *(each.alias for each in _KNOWN)}
+        taken = {*layers().needed(self._wanted()), *imported, "Model"}
+        self.classes = Classes(taken, facts.padded)
         self.model = ModelClass(self.classes, plan, facts, self.tied)
 
     def code(self) -> Code:
@@ -122,10 +122,13 @@ class _File:
 
     def _before(self) -> Iterator[str]:
         yield _constants(self.facts, self.vocabulary)
+        yield from layers().needed(self._wanted()).values()
+
+    def _wanted(self) -> set[str]:
+        """Return the classes that the blocks are made of."""
         made = (n for n in self.plan.everything() if n.inner is None and not is_formula(n))
         wanted = {node.call.cls for node in made}
-        wanted |= {kept.call.cls for plan in _plans(self.plan) for kept in plan.states}
-        yield from layers().needed(wanted)
+        return wanted | {kept.call.cls for plan in _plans(self.plan) for kept in plan.states}
 
     def _behind(self) -> Iterator[str]:
         yield _LOADER.strip().replace("TIED", self._tied_weights())
@@ -135,7 +138,7 @@ class _File:
     def _tied_weights(self) -> str:
         if self.tied is None:
             return ""
-        head, source = self.tied
+        head, source = map(attribute_name, self.tied)
         return f' | {{"{head}.linear.weight": weights["{source}.weight"]}}'
 
 
@@ -170,11 +173,10 @@ class ModelClass(CircuitClass):
 
     def _tie(self) -> Iterator[Line]:
         if self.tied is not None:
-            head, source = self.tied
-            yield Line(f"        nn.init.normal_(self.{source}.weight, std=0.02)", (source,))
-            yield Line(
-                f"        self.{head}.linear.weight = self.{source}.weight  # tied", (head,)
-            )
+            head, source = map(attribute_name, self.tied)
+            yield Line(f"        nn.init.normal_(self.{source}.weight, std=0.02)", self.tied[1:])
+            tie = f"        self.{head}.linear.weight = self.{source}.weight  # tied"
+            yield Line(tie, self.tied[:1])
 
     def _arguments(self) -> list[str]:
         args = ["self", "inputs: Tensor", "state: dict[str, Any] | None = None"]
@@ -248,8 +250,8 @@ def _header(facts: DataFacts, body: str) -> str:
 
 
 def _tied(graph: Graph, report: Report) -> tuple[str, str] | None:
-    """Return the attributes of the head and of the embedding whose weights it shares."""
+    """Return the ids of the head and of the embedding whose weights it shares."""
     if not graph.blocks[report.head].params.get("tie", False):
         return None
     embedding = tied_embedding(graph, report.head)
-    return None if embedding is None else (attribute_name(report.head), attribute_name(embedding))
+    return None if embedding is None else (report.head, embedding)

@@ -69,6 +69,7 @@ class CodePanel(Panel):
         self._count = Label("", "small", "textMid", parent=body)
         row = QHBoxLayout()
         row.setContentsMargins(12, 4, 12, 4)
+        row.setSpacing(8)
         row.addWidget(self.search, 1)
         row.addWidget(self._count)
         rows = QVBoxLayout(body)
@@ -141,10 +142,11 @@ class CodePanel(Panel):
 
     @override
     def tell(self) -> None:
-        report = self.session.report
+        report, words = self.session.report, ""
         if self._code is not None and report is not None:
             lines = self._code.text.count("\n")
-            self.header.set_subtitle(f"{report.total:,} parameters, {lines} lines of PyTorch")
+            words = f"{report.total:,} parameters, {lines} lines of PyTorch"
+        self.header.set_subtitle(words)
 
     def _mark(self, *, follow: bool = True) -> None:
         if self._code is None:

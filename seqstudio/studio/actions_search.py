@@ -106,6 +106,8 @@ class ActionsSearch(QuickMenu):
         used = [by_key[key] for key in self._recent.keys if key in by_key]
         used = [_used(entry) for entry in used if not entry.why_not]
         rest = [e for e in self.entries if not e.why_not and e.group not in (ADD, START, GO)]
+        groups = list(dict.fromkeys(entry.group for entry in rest))
+        rest.sort(key=lambda entry: groups.index(entry.group))
         return [*used, *(e for e in rest if e.key not in {entry.key for entry in used})]
 
     def open_below(self, button: QWidget) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -357,6 +358,13 @@ def test_both_keys_open_the_search(window: MainWindow) -> None:
         (popup,) = (p for p in window.findChildren(ActionsSearch) if p.isVisible())
         popup.close()
         QApplication.sendPostedEvents(None, 0)
+
+
+def test_without_a_search_each_group_stands_once(window: MainWindow) -> None:
+    popup = search(window, "")
+    groups = [key for key, _ in groupby(entry.group for entry in popup.found(""))]
+    assert len(groups) == len(set(groups))
+    popup.close()
 
 
 def test_starts_of_words_find_an_action(window: MainWindow) -> None:

@@ -121,9 +121,14 @@ class BlockItem(CanvasItem):
 
     def extent(self) -> QRectF:
         """The body with its recurrent loop, in scene coordinates."""
-        if self.layout.state is None:
-            return self.frame
-        return self.frame.adjusted(-LOOP_REACH, -LOOP_RISE - 12, LOOP_REACH, 0)
+        left, top, right, bottom = self.reach()
+        return QRectF(left, top, right - left, bottom - top)
+
+    def reach(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the body with its loop, in scene coordinates."""
+        x, y, layout = self.x(), self.y(), self.layout
+        wide, high = (LOOP_REACH, LOOP_RISE + 12) if layout.state else (0, 0)
+        return x - wide, y - high, x + layout.width + wide, y + layout.height
 
     def port_at(self, name: str, output: bool) -> QPointF | None:
         """Return the centre of a port in scene coordinates, or None."""

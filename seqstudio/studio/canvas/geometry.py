@@ -236,7 +236,7 @@ class Obstacles:
         top = min(start.y(), end.y())
         rows = between[between[:, 3] > top - _LANE_GAP]
         lane = max(start.y(), end.y())
-        for _, upper, _, lower in rows[np.argsort(rows[:, 1])]:
+        for _, upper, _, lower in rows[np.argsort(rows[:, 1])].tolist():
             if upper - _LANE_GAP / 2 < lane + _LANE_GAP:
                 lane = max(lane, lower + _LANE_GAP)
         return float(lane)

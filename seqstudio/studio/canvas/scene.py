@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QPointF, QRectF
 from PySide6.QtWidgets import QGraphicsScene
 
@@ -36,6 +37,14 @@ class PortHit:
     kind: str
 
 
+def _around(edges: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return the rectangle around bodies, one that nothing touches when there are none."""
+    if not len(edges):
+        return np.inf, np.inf, -np.inf, -np.inf
+    low, high = edges[:, :2].min(axis=0), edges[:, 2:].max(axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
 class CanvasScene(QGraphicsScene):
     """Holds one item a block, a wire and a frame, and keeps them equal to a graph.
 
@@ -60,6 +69,7 @@ class CanvasScene(QGraphicsScene):
         self._bends: dict[Wire, tuple[QPointF, ...]] = {}
         self._stood: dict[str, Spot] = {}  # where bodies stood when all wires were laid last
         self._content: QRectF | None = None
+        self._labelled: Report | None = None
 
     def mirror(self, graph: Graph, report: Report, facts: DataFacts) -> None:
         """Make items equal to `graph`; items of what has not changed stay as they are."""
@@ -123,6 +133,9 @@ class CanvasScene(QGraphicsScene):
         return port.kind if port else "tensor"
 
     def _label_wires(self, report: Report) -> None:
+        if report is self._labelled:
+            return
+        self._labelled = report
         wrong = {(p.block, p.port) for p in report.errors if p.port and not p.path}
         for wire, item in self.wires.items():
             shape = report.shapes.get((wire.source, wire.out))
@@ -146,11 +159,12 @@ class CanvasScene(QGraphicsScene):
         spots = [spots[key] for spots in (self._stood, now) for key in moved if key in spots]
         self._stood = now
         edges = np.array([(x, y, x + w, y + h) for x, y, w, h in spots], float).reshape(-1, 4)
+        around = _around(edges)
         obstacles: Obstacles | None = None
         for wire, item in self.wires.items():
-            bends = self._bends.get(wire, ())
             kept = wire.source not in moved and wire.target not in moved and item.laid
-            if kept and bends == item.dots and not (len(edges) and item.meets(edges)):
+            same = kept and self._bends.get(wire, ()) == item.dots
+            if same and (item.far_from(around) or not item.meets(edges)):
                 continue
             obstacles = obstacles or self._obstacles()
             self._lay(wire, item, obstacles)
@@ -319,12 +333,13 @@ class CanvasScene(QGraphicsScene):
         """Return the rectangle of everything, blocks with their loops; empty without blocks."""
         if self._content is None:
             whole = QRectF()
-            for item in self.blocks.values():
-                whole = whole.united(item.extent())
-            for wire in self.wires.values():
-                whole = whole.united(wire.route.path.boundingRect())
             for frame in self.frames.values():
                 whole = whole.united(frame.area)
+            rows = [item.reach() for item in self.blocks.values()]
+            rows += [item.box for item in self.wires.values()]
+            if rows:
+                left, top, right, bottom = _around(np.array(rows, float))
+                whole = whole.united(QRectF(left, top, right - left, bottom - top))
             self._content = whole
         return QRectF(self._content)
 

@@ -30,7 +30,7 @@ from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem, Report
 from seqstudio.blocks.clipboard import Paste
-from seqstudio.blocks.cost import total
+from seqstudio.blocks.cost import Cost, total
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.suggesting import feeders, followers
 from seqstudio.document.document import Document
@@ -94,6 +94,7 @@ class CanvasView(CanvasSurface):
         self.menu: QuickMenu | None = None
         self.own_blocks: Mapping[str, OwnBlock] = {}
         self._gradient: dict[Wire, float] = {}
+        self._costed: tuple[Report | None, Cost] = (None, Cost())
         self._glide = Glide(self.canvas, self)
         self.mouse = CanvasMouse(self)
         self.unroller = Unroller(self)
@@ -335,8 +336,9 @@ class CanvasView(CanvasSurface):
         self.canvas.mirror(editor.graph, editor.report, editor.facts)
         self.canvas.show_gradient(self._gradient)
         self._on_selection()
-        cost = total(editor.graph, editor.report)
-        self.dimensions.tell(editor.facts, cost, editor.document.project.training)
+        if self._costed[0] is not editor.report:
+            self._costed = editor.report, total(editor.graph, editor.report)
+        self.dimensions.tell(editor.facts, self._costed[1], editor.document.project.training)
         self.tools.undo.setEnabled(bool(editor.document.undo_label))
         self.tools.redo.setEnabled(bool(editor.document.redo_label))
         self.unroller.show()

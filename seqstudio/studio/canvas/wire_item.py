@@ -17,7 +17,7 @@ from typing_extensions import override
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.block_item import draw_badge
 from seqstudio.studio.canvas.geometry import Route
-from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, ink, scene_pen
+from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, Ink, ink, scene_pen
 from seqstudio.studio.theme import faded, theme
 
 GRADIENT_LOW, GRADIENT_DECADES = -6.0, 6.0
@@ -56,6 +56,7 @@ class WireItem(CanvasItem):
         chosen_dots: Which of them are selected.
         ends: Where it starts and ends.
         far_lines: Its way as straight lines.
+        box: Left, top, right, bottom of its way.
     """
 
     def __init__(self, wire: Wire, kind: str) -> None:
@@ -75,6 +76,8 @@ class WireItem(CanvasItem):
         self.dots: tuple[QPointF, ...] = ()
         self.chosen_dots: frozenset[int] = frozenset()
         self.far_lines: list[QLineF] = []
+        self.box = 0.0, 0.0, 0.0, 0.0
+        self._words: tuple[object, float, list[tuple[str, str, float]]] = (None, 0.0, [])
         self._line: NDArray[np.float64] | None = None
 
     def set_route(self, route: Route, dots: Sequence[QPointF] = ()) -> None:
@@ -85,7 +88,9 @@ class WireItem(CanvasItem):
         self.ends = QPointF(first.x, first.y), path.currentPosition()
         stops = (self.ends[0], *self.dots, self.ends[1])
         self.far_lines = [QLineF(one, two) for one, two in pairwise(stops)]
-        self.setRect(path.boundingRect().adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM))
+        bounds = path.boundingRect()
+        self.box = bounds.left(), bounds.top(), bounds.right(), bounds.bottom()
+        self.setRect(bounds.adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM))
         self.update()
 
     def carry(self, start: QPointF, end: QPointF, dots: Sequence[QPointF]) -> bool:
@@ -108,13 +113,18 @@ class WireItem(CanvasItem):
         A direct way only depends on what it could run through, a way around on everything between
         its ends.
         """
-        if self.dots:
-            return False
-        box = self.route.path.boundingRect()
-        across = (edges[:, 2] > box.left()) & (edges[:, 0] < box.right())
+        left, top, right, bottom = self.box
+        across = (edges[:, 2] > left) & (edges[:, 0] < right)
         if self.route.direct:
-            across &= (edges[:, 3] > box.top()) & (edges[:, 1] < box.bottom())
+            across &= (edges[:, 3] > top) & (edges[:, 1] < bottom)
         return bool(across.any())
+
+    def far_from(self, around: tuple[float, float, float, float]) -> bool:
+        """Tell at once that no body in a rectangle (left, top, right, bottom) has a say."""
+        left, top, right, bottom = self.box
+        if self.dots or left >= around[2] or right <= around[0]:
+            return True
+        return self.route.direct and (top >= around[3] or bottom <= around[1])
 
     def line(self) -> NDArray[np.float64]:
         """Return the way as a row of points, (n, 2) in scene coordinates."""
@@ -206,21 +216,30 @@ class WireItem(CanvasItem):
 
     def _draw_label(self, painter: QPainter) -> None:
         style = ink()
-        metrics = style.metrics("monoSmall")
-        width = metrics.horizontalAdvance(self.label)
-        if not self.label or width + 12 > self.route.room:
+        width, words = self._label_words(style)
+        if not words or width + 12 > self.route.room:
             return
-        painter.setFont(style.mono)
-        at = self.route.label + QPointF(-width / 2, -8)
+        x, y = self.route.label.x() - width / 2, self.route.label.y() - 8
         if self.route.steep:  # a tag on the wire: above it the line would cross the words
-            at = self.route.label + QPointF(-width / 2, metrics.capHeight() / 2)
-            high = metrics.height()
-            backing = QRectF(at.x() - 5, self.route.label.y() - high / 2, width + 10, high)
+            metrics = style.metrics("monoSmall")
+            y = self.route.label.y() + metrics.capHeight() / 2
+            top = self.route.label.y() - metrics.height() / 2
+            backing = QRectF(x - 5, top, width + 10, metrics.height())
             painter.fillRect(backing, style.color("canvas"))
-        for text, token in label_runs(self.label):
+        painter.setFont(style.mono)
+        for text, token, right in words:
             painter.setPen(style.color(token))
-            painter.drawText(at, text)
-            at += QPointF(metrics.horizontalAdvance(text), 0)
+            painter.drawText(QPointF(x + right, y), text)
+
+    def _label_words(self, style: Ink) -> tuple[float, list[tuple[str, str, float]]]:
+        """Return the width of the label, and its pieces with colour and place."""
+        if self._words[0] != (style, self.label):
+            metrics, x, pieces = style.metrics("monoSmall"), 0.0, []
+            for text, token in label_runs(self.label) if self.label else ():
+                pieces.append((text, token, x))
+                x += metrics.horizontalAdvance(text)
+            self._words = (style, self.label), x, pieces
+        return self._words[1:]
 
 
 class FarWires(CanvasItem):

@@ -235,10 +235,10 @@ def _with_back(
     place = sketch.graph.blocks[forward]
     moved = replace(place, x=place.x + COLUMN)
     sketch.graph = sketch.graph.with_block(moved)
-    turned = sketch.put(f"turn{number}", "reverse", column, 1, "from the end")
-    back = sketch.put(f"back{number}", kind, column + 1, 1, f"layer {number}, backwards", **one)
-    again = sketch.put(f"again{number}", "reverse", column + 2, 1, "in order again")
-    joined = sketch.put(f"join{number}", "concatenate", column + 3, 0.5, "both ways")
+    turned = sketch.put(f"turn{number}", "reverse", column, 1.5, "from the end")
+    back = sketch.put(f"back{number}", kind, column + 1, 1.5, f"layer {number} back", **one)
+    again = sketch.put(f"again{number}", "reverse", column + 2, 1.5, "in order again")
+    joined = sketch.put(f"join{number}", "concatenate", column + 3, 0.75, "both ways")
     sketch.wire(read, turned)
     sketch.wire(turned, back)
     sketch.wire(back, again)
@@ -481,6 +481,21 @@ OPENINGS: Mapping[str, Opening] = {
 }
 
 
+# What stays to be set outside: settings that one block inside has alone. A width or a number of
+# heads is in several blocks at once, which have to agree, so it is changed inside.
+EXPOSED: Mapping[str, tuple[str, ...]] = {
+    "rnn": ("gate.function",),
+    "lstm": ("forget.bias",),
+    "self_attention": ("mask.causal", "mask.window", "drop.share"),
+    "cross_attention": ("drop.share",),
+    "transformer": ("attention.heads", "attention.causal", "attention.window", "up.width"),
+    "encoder_stack": ("attention.heads", "attention.window", "up.width"),
+    "decoder_stack": ("attention.heads", "attention.window", "cross.heads", "up.width"),
+    "perceptron": ("linear.width", "function.function"),
+    "mlp": ("project.width",),
+}
+
+
 def opens(block: Block) -> bool:
     """Tell whether there is something inside a block to look at."""
     return block.inside is not None or block.kind in OPENINGS
@@ -506,7 +521,10 @@ def opened(block: Block, context: Context) -> Block | None:
         return None
     kind, inside = found
     title = block.title or KINDS[block.kind].title
-    return replace(block, kind=kind, params={}, title=title, inside=inside, exposed=())
+    exposed = tuple(
+        name for name in EXPOSED.get(block.kind, ()) if name.partition(".")[0] in inside.blocks
+    )
+    return replace(block, kind=kind, params={}, title=title, inside=inside, exposed=exposed)
 
 
 # Opening on the way to a place inside

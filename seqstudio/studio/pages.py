@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QDockWidget
 from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
+from seqstudio.document.graph import Graph
 from seqstudio.document.library import Library
+from seqstudio.document.project import Project
 from seqstudio.records.readings import GradientReading, Metrics
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.canvas.peek import PeekDesk
@@ -99,6 +101,7 @@ class BuildPage(Page):
         self.palette_side.chosen.connect(self._add)
         self.palette_side.search_wanted.connect(self.canvas.open_add_menu)
         self.canvas.selection_changed.connect(self._selected)
+        self.canvas.inside.moved.connect(self._show_place)
         self.canvas.unroll_requested.connect(self._unroll)
         self.canvas.opened.connect(self._show_code)
         self.inspector.opened.connect(self._show_code)
@@ -204,7 +207,8 @@ class BuildPage(Page):
 
     @Slot(str)
     def _show_running(self, state: str) -> None:
-        ids = list(self.session.project.graph.blocks)
+        outside = not self.canvas.editor.place.path
+        ids = list(self.session.project.graph.blocks) if outside else []
         self.canvas.set_running(ids, state == "running")
         self._show_stale(None)
 
@@ -214,16 +218,19 @@ class BuildPage(Page):
         if run is None or self.session.state not in ACTIVE:
             self.canvas.set_stale([])
             return
-        now = self.session.project.graph.blocks
-        before = run.graph.blocks
-        self.canvas.set_stale(
-            [
-                key
-                for key, block in now.items()
-                if key not in before
-                or (block.kind, dict(block.params)) != (before[key].kind, dict(before[key].params))
-            ]
-        )
+        path = self.canvas.editor.place.path
+        try:
+            now, before = self.session.project.graph.at(path), run.graph.at(path)
+        except KeyError:  # only looked into, or not made of blocks when the run began
+            self.canvas.set_stale([])
+            return
+        self.canvas.set_stale(edited_blocks(before, now))
+
+    @Slot()
+    def _show_place(self) -> None:
+        """Mark the blocks of the graph that the canvas went to."""
+        self._show_running(self.session.state)
+        self._show_live()
 
     @Slot(object)
     def _arrived(self, kinds: object) -> None:
@@ -243,7 +250,7 @@ class BuildPage(Page):
             return
         history = self.session.history
         head = next((b.id for b in self.session.project.graph if _is_head(b.kind)), "")
-        if head and len(history.curves):
+        if head and len(history.curves) and not self.canvas.editor.place.path:
             loss = history.curves.loss
             chosen = np.linspace(0, len(loss) - 1, min(len(loss), 60)).astype(int)
             values = [float(v) for v in loss[chosen] if math.isfinite(v)]
@@ -263,6 +270,17 @@ class BuildPage(Page):
                     "cut off at the window": f"{layer.wall_h:.2e}",
                 },
             )
+
+
+def edited_blocks(before: Graph, now: Graph) -> list[str]:
+    """Return the blocks that would train otherwise than they did; places and names aside."""
+    kept = {key: block for key, block in before.blocks.items() if key in now.blocks}
+    alone = {key: Project(Graph({key: block})) for key, block in now.blocks.items()}
+    return [
+        key
+        for key, project in alone.items()
+        if key not in kept or not project.trains_like(Project(Graph({key: kept[key]})))
+    ]
 
 
 def _is_head(kind: str) -> bool:

@@ -11,7 +11,7 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.editing import set_param
-from seqstudio.blocks.opening import OPENINGS, WithinOpened, open_along, opened, opens
+from seqstudio.blocks.opening import EXPOSED, OPENINGS, WithinOpened, open_along, opened, opens
 from seqstudio.core.errors import GraphError
 from seqstudio.document.document import Document
 from seqstudio.document.edits import MoveBlocks, RenameBlock
@@ -64,6 +64,17 @@ def test_the_opened_block_takes_the_place_of_the_fused_one(kind, params):
     after = check(graph.with_block(new), FACTS)
     assert not after.problems
     assert after.shapes["it", "out"] == report.shapes["it", "out"]
+
+
+@pytest.mark.parametrize("kind", OPENINGS)
+def test_what_is_shown_outside_can_be_set_there(kind):
+    graph = opened_graph(kind, {"dropout": 0.1})
+    for name, param in ports.settings(graph.blocks["it"]).items():
+        value = graph.blocks["it"].value(name)
+        changed = set_param(graph, "it", name, param.parse(value)).apply(Project(graph)).graph
+        assert changed.blocks["it"].value(name) == value
+        assert not check(changed, FACTS).problems
+    assert set(EXPOSED.get(kind, ())) == set(ports.settings(graph.blocks["it"]))
 
 
 @pytest.mark.parametrize("kind", OPENINGS)

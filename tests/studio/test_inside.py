@@ -10,14 +10,16 @@ from PySide6.QtTest import QTest
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.opening import open_along
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
-from seqstudio.document.edits import AddBlock, RemoveBlocks, SetParam
+from seqstudio.document.edits import AddBlock, MoveBlocks, RemoveBlocks, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.project import Project
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.canvas.place import place_of_change
 from seqstudio.studio.inspector import Inspector
+from seqstudio.studio.pages import edited_blocks
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
@@ -318,14 +320,19 @@ def test_settings_inside_are_changed_where_the_canvas_is(view, document, inspect
 def test_a_setting_inside_is_shown_on_the_block_and_set_there(view, document, inspector):
     enter(view, "lstm")
     view.select(("forget",))
-    inspector.page.exposing.boxes["bias"].click()
-    assert document.project.graph.blocks["lstm"].exposed == ("forget.bias",)
-    assert inspector.page.exposing.boxes["bias"].value()
+    assert inspector.page.exposing.boxes["bias"].value()  # an LSTM shows that of its forget gate
+    inspector.page.exposing.boxes["function"].click()
+    assert document.project.graph.blocks["lstm"].exposed == ("forget.bias", "forget.function")
+    assert inspector.page.exposing.boxes["function"].value()
     key(view, Qt.Key.Key_Escape)
     field = inspector.page.form.field("forget.bias")
     assert field.value() == 1.0
     field.value_changed.emit(3.0)
     assert document.project.graph.at(("lstm",)).blocks["forget"].params["bias"] == 3.0
+    enter(view, "lstm")
+    view.select(("forget",))
+    inspector.page.exposing.boxes["bias"].click()
+    assert document.project.graph.blocks["lstm"].exposed == ("forget.function",)
 
 
 def test_ports_are_renamed_and_moved_in_the_inspector(view, document, inspector):
@@ -351,6 +358,16 @@ def two_outputs() -> AddBlock:
     wires = (Wire("in", "out", "left", "in"), Wire("in", "out", "right", "in"))
     inside = Graph({b.id: b for b in blocks}, wires)
     return AddBlock(Block("pair", "group", 0, 400, inside=inside))
+
+
+def test_blocks_edited_since_a_run_are_told_by_what_they_train():
+    before = Project(make("char-lstm").graph)
+    moved = MoveBlocks({"lstm": (9.0, 9.0)}).apply(before)
+    assert edited_blocks(before.graph, moved.graph) == []
+    inside = open_along(before.graph, ("lstm",), FACTS)
+    assert edited_blocks(before.graph, inside) == ["lstm"]
+    wider = SetParam("embedding", "width", 8).apply(before)
+    assert edited_blocks(before.graph, wider.graph) == ["embedding"]
 
 
 def test_the_place_of_a_change_is_the_deepest_graph_that_holds_it():

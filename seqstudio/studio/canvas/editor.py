@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from seqstudio.blocks import editing, ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.check import Problem, Report, title_of
+from seqstudio.blocks.check import Problem, Report, flow, title_of
 from seqstudio.blocks.clipboard import Clip, Paste, clip_text, copied, parse_clip
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.mending import Mend, mending
@@ -199,7 +199,7 @@ class CanvasEditor(QObject):
 
     def step(self, forward: bool) -> bool:
         """Move on to the next block in running order; False at the end (Tab leaves then)."""
-        order, cyclic = self.graph.order()
+        order, cyclic = flow(self.graph).order()
         keys = [*order, *cyclic]
         at = keys.index(self.current) if self.current in keys else (-1 if forward else len(keys))
         following = at + (1 if forward else -1)

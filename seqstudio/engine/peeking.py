@@ -287,7 +287,7 @@ class _Run:
         axis = report.axis or "T"
         if shape is not None and stacked:
             shape = shape.with_axis(axis)
-        notes = [f"{len(self.inputs)} of {self.facts.batch} rows measured"]
+        notes = [f"{len(self.inputs)} of the {self.facts.batch} rows measured"]
         if report.home == "cell":
             notes.append("every step of the cell" if stacked else "the same at every step")
         return _told(wish, self, value, shape, notes)
@@ -457,7 +457,7 @@ def _told(wish: PeekAt, run: _Run, value: Any, shape: Shape | None, notes: list[
         look=look,
         picture=picture,
         tokens=tokens,
-        note=", ".join([*notes, how] if how else notes),
+        note=", ".join([*notes, f"picture: {how}"] if how else notes),
     )
 
 
@@ -511,9 +511,14 @@ def _names(shape: Shape | None, x: Tensor) -> tuple[str, ...]:
         return ("B", "C", "H", "W")
     last = len(shape.dims) - 1
     return tuple(
-        dim if isinstance(dim, str) else "C" if place == last else "H"
+        _name(dim) if isinstance(dim, str) else "C" if place == last else "H"
         for place, dim in enumerate(shape.dims)
     )
+
+
+def _name(dim: str) -> str:
+    """Return the name of an axis without its size: "36P" is P."""
+    return dim.lstrip("0123456789") if dim.endswith("P") and "+" not in dim else dim
 
 
 def _sizes(x: Tensor, names: tuple[str, ...], facts: DataFacts) -> tuple[int, ...]:
@@ -570,7 +575,7 @@ def _small(values: NDArray[np.float32], how: str) -> tuple[NDArray[np.float32], 
     flat = patches.transpose(0, 2, 1, 3).reshape(patches.shape[0], patches.shape[2], -1)
     strongest = np.abs(np.nan_to_num(flat)).argmax(-1)[..., None]
     small = np.take_along_axis(flat, strongest, -1)[..., 0].astype(np.float32)
-    words = f"strongest of {tall} × {wide}"
+    words = f"strongest of every {tall} × {wide}"
     return np.ascontiguousarray(small), f"{how}, {words}" if how else words
 
 

@@ -423,12 +423,14 @@ class PeekDesk(QObject):
     @Slot(object)
     def _told(self, answer: object) -> None:
         assert isinstance(answer, (Peeked, PeekFailed))
+        shown = self._card.isVisible() and self._asked is not None
         if isinstance(answer, PeekFailed) and answer.block and self._is_fault(answer):
             where = answer.path
             fault = Problem(answer.block, "", answer.what, answer.why, answer.hint, path=where)
             self._view.editor.tell_fault(fault)
-        if self._card.isVisible() and self._asked is not None:
+        if shown:
             self._card.tell_values(answer)
+            self._card.show()  # a canvas that is drawn anew takes it away
 
     def _is_fault(self, answer: PeekFailed) -> bool:
         """Tell an exception of a model from a graph that the check already refuses."""

@@ -155,6 +155,15 @@ def test_a_frame_is_resized_and_moved_by_keyboard(view, document, framed):
     assert document.project.graph.blocks["lstm"].y == blocks["lstm"].y - 12
 
 
+def test_tab_reaches_frames_behind_the_blocks(view, document, framed):
+    view.select(["next_token"])
+    QTest.keyClick(view, KEY.Key_Tab)
+    assert view.editor.frames == (framed,)
+    assert view.canvas.frames[framed].focused, "the place of the keyboard is visible"
+    QTest.keyClick(view, KEY.Key_Tab, SHIFT)
+    assert view.selection == ("next_token",)
+
+
 def test_delete_takes_the_frame_and_leaves_the_blocks(view, document, framed):
     QTest.keyClick(view, KEY.Key_Delete)
     assert document.project.graph.frames == ()

@@ -10,8 +10,10 @@ from PySide6.QtGui import QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from seqstudio.blocks import ports
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.editing import refusal
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.document.edits import Connect, MoveBlocks, SetBends, SetMode
@@ -19,6 +21,8 @@ from seqstudio.document.graph import Block, Wire
 from seqstudio.studio.canvas import CanvasView
 from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.edits import Dot
+from seqstudio.studio.canvas.scene import PortHit
+from seqstudio.studio.canvas.wiring import fitting_ports, possible_wires
 
 FACTS = DataFacts("A text", "next token", "ids", 65)
 KEY = Qt.Key
@@ -276,7 +280,7 @@ def test_a_stroke_over_nothing_leaves_the_history_alone(view, document):
 # All wires of an output
 
 
-def port(view, block, name, output):
+def port_place(view, block, name, output):
     return view.mapFromScene(view.canvas.blocks[block].port_at(name, output))
 
 
@@ -290,7 +294,8 @@ def test_shift_and_drag_moves_every_wire_of_an_output(view, document):
     document.apply(Connect(Wire("tokens", "out", "embedding", "in")))
     view.fit()
     before = document.project
-    start, end = port(view, "embedding", "out", True), port(view, "layer_norm", "out", True)
+    start = port_place(view, "embedding", "out", True)
+    end = port_place(view, "layer_norm", "out", True)
     drag(view, start, end, modifiers=SHIFT, release=False)
     assert not view.canvas.wires[WIRE].isVisible()
     QTest.keyClick(view, KEY.Key_Escape)
@@ -304,6 +309,24 @@ def test_shift_and_drag_moves_every_wire_of_an_output(view, document):
     assert document.undo_label == "Move wires"
     document.undo()
     assert document.project is before
+
+
+@pytest.mark.parametrize("name", ["char-attention", "char-lstm-no-forget", "caption-hard"])
+def test_the_ports_that_light_up_are_those_that_are_not_refused(name):
+    outer = make(name).graph
+    for graph in (outer, *(block.inside for block in outer if block.inside)):
+        for block in graph:
+            for output, sides in ((True, ports.outputs(block)), (False, ports.inputs(block))):
+                for side in sides:
+                    hit = PortHit(block.id, side.name, output, side.kind)
+                    fitting = fitting_ports(graph, hit)
+                    for other in graph:
+                        wanted = {
+                            wire.into if output else wire.out
+                            for wire in possible_wires(graph, hit, other.id)
+                            if not refusal(graph, wire)
+                        }
+                        assert fitting[other.id] == wanted
 
 
 # Clipboard

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seqstudio.blocks import editing, ports
+from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import title_of
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.menus import Entry
 from seqstudio.studio.canvas.scene import PortHit
-from seqstudio.studio.canvas.wiring import possible_wires
+from seqstudio.studio.canvas.wiring import fitting_ports, possible_wires
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView
@@ -53,11 +53,12 @@ class Choosing:
 
     def _targets(self, port: PortHit) -> list[Wire]:
         graph = self._view.editor.graph
+        fitting, drawn = fitting_ports(graph, port), set(graph.wires)
         return [
             wire
             for block in graph
             for wire in possible_wires(graph, port, block.id)
-            if wire not in graph.wires and not editing.refusal(graph, wire)
+            if (wire.into if port.output else wire.out) in fitting[block.id] and wire not in drawn
         ]
 
     def _wire_entry(self, key: str, wire: Wire, port: PortHit) -> Entry:

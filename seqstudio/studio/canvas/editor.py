@@ -198,14 +198,19 @@ class CanvasEditor(QObject):
             self.report_changed.emit(self._report)
 
     def step(self, forward: bool) -> bool:
-        """Move on to the next block in running order; False at the end (Tab leaves then)."""
+        """Move on to the next block in running order, then to frames; False at the end.
+
+        Tab leaves the canvas then.
+        """
         order, cyclic = flow(self.graph).order()
-        keys = [*order, *cyclic]
+        frames = [frame.id for frame in self.graph.frames]
+        keys = [*order, *cyclic, *frames]
         at = keys.index(self.current) if self.current in keys else (-1 if forward else len(keys))
         following = at + (1 if forward else -1)
         if not 0 <= following < len(keys):
             return False
-        self.select((keys[following],))
+        key = keys[following]
+        self.select(*(((), None, (key,)) if key in frames else ((key,),)))
         return True
 
     def follow(self, forward: bool) -> bool:

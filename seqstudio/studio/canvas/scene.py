@@ -163,6 +163,7 @@ class CanvasScene(QGraphicsScene):
         obstacles: Obstacles | None = None
         for wire, item in self.wires.items():
             kept = wire.source not in moved and wire.target not in moved and item.laid
+            kept = kept and item.pos().isNull()
             same = kept and self._bends.get(wire, ()) == item.dots
             if same and (item.far_from(around) or not item.meets(edges)):
                 continue
@@ -210,7 +211,7 @@ class CanvasScene(QGraphicsScene):
             if not ends and wire not in bends:
                 continue
             rigid = ends == 2 and item.laid
-            if not (rigid and item.carry(*self.ends(wire), self._bends.get(wire, ()))):
+            if not (rigid and item.carry(*self.ends(wire))):
                 found.append((wire, item))
         content = self._content  # until the drag has ended the minimap stands still
         self._lay_all(found)

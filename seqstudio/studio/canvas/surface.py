@@ -162,6 +162,8 @@ class CanvasSurface(QGraphicsView):
         for key in ids:
             if key in self.canvas.blocks:
                 rect = rect.united(self.canvas.blocks[key].frame)
+            elif key in self.canvas.frames:
+                rect = rect.united(self.canvas.frames[key].area)
         if not rect.isEmpty() and not self.seen().contains(rect):
             self.ensureVisible(rect, 24, 24)
             self._view_changed()

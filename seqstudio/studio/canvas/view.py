@@ -333,6 +333,7 @@ class CanvasView(CanvasSurface):
         self.cancel_gesture()
         self.settle()
         self.mouse.forget()
+        self.unroller.leave()
         self.canvas.mirror(editor.graph, editor.report, editor.facts)
         self.canvas.show_gradient(self._gradient)
         self._on_selection()
@@ -589,7 +590,7 @@ class CanvasView(CanvasSurface):
         """Tab goes from block to block in running order, and leaves behind the last one."""
         self._by_key = True
         if self.editor.step(forward):
-            self.reveal(self.editor.selection)
+            self.reveal(self.editor.selection or self.editor.frames)
             return True
         return QWidget.focusNextPrevChild(self, forward)
 

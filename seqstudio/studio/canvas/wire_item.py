@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -83,6 +82,7 @@ class WireItem(CanvasItem):
     def set_route(self, route: Route, dots: Sequence[QPointF] = ()) -> None:
         """Take a new way, and the dots that it passes."""
         self.route, self.dots, self._line = route, tuple(dots), None
+        self.setPos(0.0, 0.0)
         path = route.path
         first = path.elementAt(0)
         self.ends = QPointF(first.x, first.y), path.currentPosition()
@@ -93,13 +93,12 @@ class WireItem(CanvasItem):
         self.setRect(bounds.adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM))
         self.update()
 
-    def carry(self, start: QPointF, end: QPointF, dots: Sequence[QPointF]) -> bool:
-        """Move along where both ends go the same way; False when they do not."""
+    def carry(self, start: QPointF, end: QPointF) -> bool:
+        """Move along for now where both ends go the same way; False when they do not."""
         by = start - self.ends[0]
         if end - self.ends[1] != by:
             return False
-        path = self.route.path.translated(by)
-        self.set_route(replace(self.route, path=path, label=self.route.label + by), dots)
+        self.setPos(by)
         return True
 
     @property
@@ -260,10 +259,13 @@ class FarWires(CanvasItem):
         lines: dict[int, list[QLineF]] = {}
         for item in self._wires.values():
             if item.isVisible():
-                lines.setdefault(item.far_colour(), []).extend(item.far_lines)
-        for colour, found in lines.items():
+                by, found = item.pos(), item.far_lines
+                if not by.isNull():
+                    found = [line.translated(by) for line in found]
+                lines.setdefault(item.far_colour(), []).extend(found)
+        for colour, same in lines.items():
             painter.setPen(ink().far_pen(QColor.fromRgba(colour)))
-            painter.drawLines(found)
+            painter.drawLines(same)
 
 
 def label_runs(label: str) -> list[tuple[str, str]]:

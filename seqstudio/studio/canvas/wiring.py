@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from typing_extensions import override
 
 from seqstudio.blocks import editing, ports
+from seqstudio.blocks.check import flow, is_recurrent
 from seqstudio.document.edits import Connect, Disconnect, Together
 from seqstudio.document.graph import Graph, Wire
 from seqstudio.studio.canvas.geometry import size_of_new, snapped
@@ -40,16 +41,8 @@ class DrawWire(Gesture):
         self.show(self._loose)
         if moved:
             view.canvas.wires[moved].setVisible(False)
-        fitting = {key: self._ports_of(key) for key in graph.blocks}
-        view.canvas.show_fitting(fitting, port.block)
+        view.canvas.show_fitting(fitting_ports(self._graph, port), port.block)
         self.move(start)
-
-    def _ports_of(self, block: str) -> frozenset[str]:
-        return frozenset(
-            wire.into if self.port.output else wire.out
-            for wire in possible_wires(self._graph, self.port, block)
-            if not editing.refusal(self._graph, wire)
-        )
 
     def _wire_at(self, at: QPointF) -> tuple[Wire | None, str]:
         """Return the wire that a release at a point would draw, or why there is none."""
@@ -125,6 +118,28 @@ class DrawWire(Gesture):
             self.view.canvas.wires[self._moved].setVisible(True)
 
 
+def fitting_ports(graph: Graph, port: PortHit) -> dict[str, frozenset[str]]:
+    """Return the ports of each block that a wire from `port` fits, as `editing.refusal` says.
+
+    Loops are looked for once, not for every port of hundreds of blocks.
+    """
+    plain = flow(graph)
+    around = plain.upstream({port.block}) if port.output else plain.downstream({port.block})
+    found = {}
+    for block in graph:
+        sides = ports.inputs(block) if port.output else ports.outputs(block)
+        found[block.id] = frozenset(
+            side.name
+            for side in sides
+            if side.kind == port.kind
+            and block.id != port.block
+            and (
+                block.id not in around or is_recurrent(graph, _between(port, block.id, side.name))
+            )
+        )
+    return found
+
+
 def possible_wires(graph: Graph, port: PortHit, block: str) -> list[Wire]:
     """Return every wire between a port and the ports on the other side of a block."""
     if block == port.block:
@@ -153,9 +168,19 @@ class MoveWires(Gesture):
         for item, wire in zip(self._loose, self._wires, strict=True):
             self.show(item)
             view.canvas.wires[wire].setVisible(False)
+        self._others = self._able()
         fitting = {key: self._fitting(key) for key in view.editor.graph.blocks}
         view.canvas.show_fitting(fitting, port.block)
         self.move(start)
+
+    def _able(self) -> set[str]:
+        """Return the blocks that the wires can leave without closing a loop."""
+        graph = self.view.editor.graph
+        later = {wire for wire in self._wires if is_recurrent(graph, wire)}
+        for wire in self._wires:
+            graph = graph.without_wire(wire)
+        targets = {wire.target for wire in self._wires if wire not in later}
+        return set(graph.blocks) - flow(graph).downstream(targets)
 
     def _moved(self, block: str, out: str) -> tuple[Wire, ...]:
         return tuple(replace(wire, source=block, out=out) for wire in self._wires)
@@ -168,9 +193,11 @@ class MoveWires(Gesture):
         return next((reason for w in wires if (reason := editing.refusal(graph, w))), "")
 
     def _fitting(self, block: str) -> frozenset[str]:
+        """Return the outputs of a block that all the wires can leave."""
+        if block not in self._others:
+            return frozenset()
         outputs = ports.outputs(self.view.editor.graph.blocks[block])
-        names = (port.name for port in outputs)
-        return frozenset(name for name in names if not self._refusal(self._moved(block, name)))
+        return frozenset(port.name for port in outputs if port.kind == self._port.kind)
 
     def _wanted(self, at: QPointF) -> tuple[tuple[Wire, ...], str]:
         """Return the wires that a release at a point would draw, or why there are none."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QPointF, QRectF
+from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from seqstudio.blocks import ports
@@ -52,7 +52,12 @@ class CanvasScene(QGraphicsScene):
         blocks: Items by block id.
         wires: Items by wire.
         frames: Items by frame id, the lowest first.
+
+    Signals:
+        rerouted: Blocks have moved or changed, and their wires with them.
     """
+
+    rerouted = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -190,6 +195,7 @@ class CanvasScene(QGraphicsScene):
         if moved is None:
             self._stood = self._spots()
             self._lay_all(self.wires.items())
+            self.rerouted.emit()
         else:
             self.lead({}, moved)
 
@@ -216,6 +222,7 @@ class CanvasScene(QGraphicsScene):
         content = self._content  # until the drag has ended the minimap stands still
         self._lay_all(found)
         self._content = content
+        self.rerouted.emit()
 
     def bent(self) -> Mapping[Wire, tuple[QPointF, ...]]:
         """Return the wires that pass dots, with these."""

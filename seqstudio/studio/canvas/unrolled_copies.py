@@ -41,6 +41,7 @@ _OUT, _IN, _FOOT = 46.0, 46.0, 30.0
 _HANDLE = (8.0, 24.0)
 _WALL = 30.0
 _ABOVE, _BELOW = -6.0, 8.0
+_ABOVE_BLOCKS = 4.0
 _DOUBLING = 110.0  # pixels of a drag that double the window
 _GAP = "⋯"
 
@@ -106,28 +107,27 @@ class UnrolledCopies(CanvasItem):
 
     def __init__(self, block: BlockItem, shown: Unrolled) -> None:
         super().__init__()
-        self.setParentItem(block)
-        self.shown = shown
+        self.setZValue(_ABOVE_BLOCKS)
         self.preview: int | None = None
-        self._block = block
         self._drag = 0.0
-        self.tell(shown)
+        self.tell(block, shown)
 
-    def tell(self, shown: Unrolled) -> None:
-        """Show something else; the size follows the block above."""
+    def tell(self, block: BlockItem, shown: Unrolled) -> None:
+        """Show something; place and size follow the block above."""
         self.shown = shown
+        self._above = block.layout.body
+        self.setPos(block.pos())
         self._columns = columns_of(shown.steps)
         wide = _LEFT + (len(self._columns) - 1) * PITCH + COPY[0] + _RIGHT
         tall = _HEAD + _OUT + COPY[1] + _IN + _FOOT
-        layout = self._block.layout
-        left = (layout.width - wide) / 2
-        self.setRect(QRectF(left, layout.height, wide, _DROP + tall))
-        self.sheet = QRectF(left, layout.height + _DROP, wide, tall)
+        left, top = (self._above.width() - wide) / 2, self._above.bottom()
+        self.setRect(QRectF(left, top, wide, _DROP + tall))
+        self.sheet = QRectF(left, top + _DROP, wide, tall)
         self.update()
 
     def area(self) -> QRectF:
         """Return the sheet with the copies, in scene coordinates."""
-        return self.sheet.translated(self._block.pos())
+        return self.sheet.translated(self.pos())
 
     def drag_to(self, shift: float, window: int | None) -> None:
         """Show the bracket moved by so many pixels with the window it stands for."""
@@ -140,7 +140,7 @@ class UnrolledCopies(CanvasItem):
             return QRectF()
         at = QRectF(0, 0, *_HANDLE)
         at.moveCenter(QPointF(self._wall(), self._row() + COPY[1] / 2 + 12))
-        return at.translated(self._block.pos())
+        return at.translated(self.pos())
 
     def words(self) -> str:
         """Return what stands below the copies."""
@@ -191,8 +191,8 @@ class UnrolledCopies(CanvasItem):
         """Draw the thin line that joins the block with every copy: they share its weights."""
         colour = faded(theme().role(self.shown.role), 0.75)
         painter.setPen(scene_pen(1.25, colour))
-        top, y = self._block.layout.height, self.sheet.top() + _HEAD
-        middle = self._block.layout.width / 2
+        top, y = self._above.bottom(), self.sheet.top() + _HEAD
+        middle = self._above.center().x()
         painter.drawLine(QPointF(middle, top), QPointF(middle, y))
         drops = [self._copy(p).left() + 12 for p, step in enumerate(self._columns)
                  if step is not None]  # fmt: skip
@@ -297,7 +297,7 @@ class UnrolledCopies(CanvasItem):
         half = COPY[1] / 2 + 26
         paint_bracket(painter, x, self._row() - half, self._row() + half)
         if own:
-            handle = self.handle().translated(-self._block.pos())
+            handle = self.handle().translated(-self.pos())
             ring = style.color("textHi" if self.preview is not None else "surface1")
             painter.setPen(scene_pen(1.5, ring))
             painter.setBrush(style.role("gradient"))
@@ -358,7 +358,7 @@ class DragWindow(Gesture):
         self._copies.drag_to(0.0, None)
 
 
-class Unroller:
+class Unroller(QObject):
     """Which blocks of a canvas are unrolled, and what their copies show.
 
     Attributes:
@@ -366,11 +366,13 @@ class Unroller:
     """
 
     def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
         self._view = view
         self._open: set[tuple[Path, str]] = set()
         self._adjustable = False
         self._reading: GradientReading | None = None
         self.copies: dict[str, UnrolledCopies] = {}
+        view.canvas.rerouted.connect(self.follow)
 
     def recurrent(self) -> list[str]:
         """Return the blocks in view that can be unrolled."""
@@ -403,19 +405,26 @@ class Unroller:
         self._reading, self._adjustable = reading, adjustable
         self.show()
 
+    @Slot()
+    def follow(self) -> None:
+        """Put the copies under their blocks, which have moved."""
+        blocks = self._view.canvas.blocks
+        for key, copies in self.copies.items():
+            if key in blocks:
+                copies.setPos(blocks[key].pos())
+
     def show(self) -> None:
         """Make the copies those of the graph in view."""
         blocks = self._view.canvas.blocks
         wanted = [key for key in self.recurrent() if self.is_open(key)]
-        for key in [key for key in self.copies if key not in wanted or self._lost(key)]:
-            copies = self.copies.pop(key)
-            if copies.scene() is not None:
-                copies.scene().removeItem(copies)
+        for key in [key for key in self.copies if key not in wanted]:
+            self._view.canvas.removeItem(self.copies.pop(key))
         for key in wanted:
             if key in self.copies:
-                self.copies[key].tell(self._shown(key))
+                self.copies[key].tell(blocks[key], self._shown(key))
             else:
                 self.copies[key] = UnrolledCopies(blocks[key], self._shown(key))
+                self._view.canvas.addItem(self.copies[key])
 
     def grab(self, at: Pointer) -> tuple[bool, Gesture | None]:
         """Tell whether a press hits copies, and the gesture it starts."""
@@ -438,10 +447,6 @@ class Unroller:
     @property
     def _path(self) -> Path:
         return self._view.editor.place.path
-
-    def _lost(self, key: str) -> bool:
-        """Tell whether the block of some copies is drawn by another item now."""
-        return self.copies[key].parentItem() is not self._view.canvas.blocks.get(key)
 
     def _steps(self, key: str) -> int:
         """Return the time steps of a block, 0 when it reads no sequence."""

@@ -333,7 +333,6 @@ class CanvasView(CanvasSurface):
         self.cancel_gesture()
         self.settle()
         self.mouse.forget()
-        self.unroller.leave()
         self.canvas.mirror(editor.graph, editor.report, editor.facts)
         self.canvas.show_gradient(self._gradient)
         self._on_selection()

@@ -147,6 +147,61 @@ def _lstm_cell(c: Context) -> Graph:
     return sketch.graph
 
 
+def _peephole_cell(c: Context) -> Graph:
+    """The gates see c too: i and f the one before the step, o the one after it."""
+    sketch, width = _Sketch(), c.integer("hidden")
+    sketch.inlet("in", 0, 0.3, "x")
+    sketch.put("h", ports.STATE, 0, 1.6, "h", width=width)
+    sketch.put("c", ports.STATE, 0, 4.2, "c", width=width)
+    rows = (("output", "o: W x + U h + b", 0), ("input", "i: W x + U h + b", 1),
+            ("candidate", "candidate g", 2), ("forget", "f: W x + U h + b", 3))  # fmt: skip
+    for key, title, row in rows:
+        bias = c.number("forget_bias") if key == "forget" else 0.0
+        function = "tanh" if key == "candidate" else "none"
+        _gate(sketch, key, row, title, c, function=function, bias=bias)
+    _seen(sketch, "input", "input gate i", "c", (1, 4), (2, 1))
+    _seen(sketch, "forget", "forget gate f", "c", (1, 4.8), (2, 3.1))
+    sketch.put("fresh", "multiply", 4, 1.5, "i · g")
+    sketch.put("kept", "multiply", 4, 3.1, "f · c")
+    sketch.put("cell", "add", 5, 2.3, "new cell c")
+    sketch.put("squash", "activation", 6, 2.3, "tanh c", function="tanh")
+    sketch.wire("input_gate", "fresh")
+    sketch.wire("candidate", "fresh.other")
+    sketch.wire("forget_gate", "kept")
+    sketch.under("c", "kept.other", 5.7)
+    sketch.wire("fresh", "cell")
+    sketch.wire("kept", "cell.other")
+    sketch.wire("cell", "squash")
+    _seen(sketch, "output", "output gate o", "cell", (6, 1.2), (7, 0.2))
+    sketch.put("hidden", "multiply", 9, 1, "h = o · tanh c")
+    sketch.wire("output_gate", "hidden")
+    sketch.wire("squash", "hidden.other")
+    sketch.back("cell", "c.next", 5.9)
+    sketch.back("hidden", "h.next", 6.1)
+    sketch.outlet("out", 10, 1, "hidden", "h")
+    return sketch.graph
+
+
+def _seen(
+    sketch: _Sketch,
+    gate: str,
+    title: str,
+    cell: str,
+    peephole: tuple[float, float],
+    total: tuple[float, float],
+) -> None:
+    """Let a gate see the cell: p c is added before its sigmoid."""
+    see, name = f"see_{gate}", title[-1]
+    sketch.put(see, "scale", *peephole, f"p · c for {name}", by="learned", factor=0.0)
+    sketch.put(f"{gate}_sum", "add", *total, f"sum for {name}")
+    column, row = total
+    sketch.put(f"{gate}_gate", "activation", column + 1, row, title, function="sigmoid")
+    sketch.wire(cell, see)
+    sketch.wire(gate, f"{gate}_sum")
+    sketch.wire(see, f"{gate}_sum.other")
+    sketch.wire(f"{gate}_sum", f"{gate}_gate")
+
+
 def _gru_cell(c: Context) -> Graph:
     """n_t = tanh(W x + b + r (U h + c)); h_t = n + z (h_{t-1} - n), as in torch."""
     sketch, width = _Sketch(), c.integer("hidden")
@@ -194,8 +249,8 @@ def _recurrent(kind: str) -> Opening:
     def inside(c: Context) -> tuple[str, Graph] | None:
         if c.integer("layers") > 1 or c.on("bidirectional"):
             return "group", _stack(kind, c)
-        if c.params.get("peepholes"):  # no primitive weighs features one by one
-            return None
+        if c.params.get("peepholes"):
+            return "cell", _peephole_cell(c)
         return "cell", _CELLS[kind](c)
 
     return inside

@@ -123,13 +123,26 @@ def _mask_shape(context: Context) -> Mapping[str, Shape]:
 
 
 def _factor(context: Context) -> float:
-    if context.word("by") == "constant":
-        return context.number("factor")
-    return 1 / sqrt(context.width)
+    if context.word("by") == "root":
+        return 1 / sqrt(context.width)
+    return context.number("factor")
+
+
+def _scale_call(context: Context) -> Call:
+    factor = _factor(context)
+    if context.word("by") == "learned":
+        return Call("FeatureScale", {"width": context.width, "start": factor})
+    return Call("Scale", {"factor": factor})
 
 
 def _scale_shape(context: Context) -> Mapping[str, Shape]:
     shape = context.ins["in"]
+    if context.word("by") == "learned" and not shape.width:
+        raise ShapeError(
+            f"Scale cannot learn a factor for each step of scores {shape}",
+            "the last dimension is a sequence, which has no fixed length",
+            "Put it on features, or give the factor",
+        )
     if context.word("by") == "root" and not shape.width:
         raise ShapeError(
             f"Scale cannot tell the width of a head from scores {shape}",
@@ -241,16 +254,19 @@ SCALE = BlockKind(
     outputs=(OUT,),
     params=(
         Param("by", "By", "choice", "constant",
-              choices=(("constant", "A factor"), ("root", "1 / √width")),
+              choices=(("constant", "A factor"), ("root", "1 / √width"),
+                       ("learned", "Learned, one a feature")),
               help="1 / √width keeps products of queries and keys near 1."),
-        Param("factor", "Factor", "float", 1.0, -1e6, 1e6, help="Every number times this."),
+        Param("factor", "Factor", "float", 1.0, -1e6, 1e6,
+              help="Every number times this; where it is learned, its start."),
     ),
     shape=_scale_shape,
-    module=lambda c: Call("Scale", {"factor": _factor(c)}),
-    summary=lambda c: (f"× {_factor(c):.4g}",),
-    equations=(r"y = a x, \quad \text{or } y = x / \sqrt{d}",),
+    module=_scale_call,
+    count=lambda c: c.width if c.word("by") == "learned" else 0,
+    summary=lambda c: ("learned" if c.word("by") == "learned" else f"× {_factor(c):.4g}",),
+    equations=(r"y = a x, \quad \text{or } y = x / \sqrt{d}", r"y = w \odot x"),
     source="Vaswani et al. 2017, section 3.2.1; lecture: scale of scores (S76)",
-    help="Multiplies everything by one number.",
+    help="Multiplies everything by one number, or each feature by a learned one: a peephole.",
     macs=no_macs,
 )  # fmt: skip
 

@@ -152,6 +152,15 @@ def _gates(cell: Tensors, names: tuple[str, ...]) -> Parts:
     }
 
 
+def _lstm_parts(cell: Tensors) -> Parts:
+    parts = _gates(cell, ("input", "forget", "candidate", "output"))
+    for name in ("input", "forget", "output"):
+        peephole = cell.get(f"peep_{name[0]}")
+        if peephole is not None:
+            parts[f"see_{name}"] = "scale", {"weight": peephole}
+    return parts
+
+
 def _gru_parts(cell: Tensors) -> Parts:
     parts = _gates(cell, ("reset", "update", "candidate"))
     del parts["candidate"]  # its two halves stand apart: the reset gate lies between them
@@ -209,7 +218,7 @@ def _mlp_parts(tensors: Tensors) -> Parts:
 _CELL_RULES: Mapping[str, Callable[[Tensors], Parts]] = {
     "rnn": lambda cell: _gates(cell, ("gate",)),
     "gru": _gru_parts,
-    "lstm": lambda cell: _gates(cell, ("input", "forget", "candidate", "output")),
+    "lstm": _lstm_parts,
 }
 _RULES: Mapping[str, Callable[[Tensors], Parts]] = {
     "self_attention": _self_attention_parts,

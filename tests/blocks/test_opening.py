@@ -26,6 +26,7 @@ VARIANTS = (
     {"norm": "post", "dropout": 0.1},
     {"positions": "none", "causal": False, "window": 3},
     {"function": "none"},
+    {"peepholes": True},
 )
 WIDE, GAP = 156.0, 12.0
 
@@ -139,7 +140,9 @@ def test_a_block_whose_input_is_not_known_cannot_be_opened_yet():
 
 
 def test_what_primitives_cannot_express_does_not_open():
-    graph = around("lstm", {"peepholes": True})
+    graph = around("cross_attention").with_block(Block("last", "last_step"))
+    graph = graph.with_wire(Wire("x", "out", "last", "in"))
+    graph = graph.with_wire(Wire("last", "out", "it", "in"))  # one query, without an axis
     assert opened(graph.blocks["it"], check(graph, FACTS).contexts["it"]) is None
     with pytest.raises(GraphError, match="cannot be opened"):
         open_along(graph, ("it",), FACTS)

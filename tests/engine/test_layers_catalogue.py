@@ -173,6 +173,7 @@ CASES = [
     on("softmax", SCORES),
     on("scale", factor=0.5),
     on("scale", HEADS, by="root"),
+    on("scale", by="learned", factor=0.5),
     *(on("linear", bias=bias) for bias in (True, False)),
     *(
         on("linear", VEC, bias=bias, init=init)

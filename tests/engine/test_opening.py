@@ -31,6 +31,8 @@ CASES = [
     ("lstm", {}),
     ("lstm", {"forget_bias": 3.0, "init": "orthogonal"}),
     ("lstm", {"layers": 2, "residual": True}),
+    ("lstm", {"peepholes": True}),
+    ("lstm", {"peepholes": True, "layers": 2}),
     ("lstm", {"layers": 2, "bidirectional": True}),
     ("self_attention", {}),
     ("self_attention", {"positions": "none", "causal": False}),

@@ -101,6 +101,18 @@ class Scale(nn.Module):
         return x * self.factor
 
 
+class FeatureScale(nn.Module):
+    """y = w x, feature by feature, with learned w that starts at `start`."""
+
+    def __init__(self, width: int, start: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((width,), start))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x (..., width), each feature times its weight."""
+        return self.weight * x
+
+
 class Add(nn.Module):
     """The sum of two paths."""
 

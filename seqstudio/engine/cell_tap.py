@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from seqstudio.engine.circuit import Cell
-from seqstudio.engine.gradflow import time_curve
+from seqstudio.engine.gradflow import norm64, time_curve
 from seqstudio.engine.model import GraphModel
 from seqstudio.records.readings import LayerGradient, freeze
 
@@ -32,6 +32,8 @@ class _Watched:
     title: str
     values: list[Tensor] = field(default_factory=list)
     aliases: list[Tensor] = field(default_factory=list)
+    start: Tensor | None = None
+    wall: Tensor | None = None
     total: Tensor | None = None
     direct: Tensor | None = None
 
@@ -55,6 +57,7 @@ class CellTap:
             states = [_Watched(block, kept.title) for kept in cell.plan.states]
             self._states += states
             self._hooks.append(cell.register_forward_pre_hook(_forget(states)))
+            self._hooks.append(cell.begun.register_forward_hook(_begin(states)))
             for kept, watched in zip(cell.plan.states, states, strict=True):
                 module = cell.states[kept.name]
                 self._hooks.append(module.register_forward_hook(_keep(watched)))
@@ -71,7 +74,9 @@ class CellTap:
         for watched in self._states:
             total = _gradients(watched.values, rows)
             through = _gradients(watched.aliases, rows)
-            watched.values, watched.aliases = [], []
+            start = [] if watched.start is None else [watched.start]
+            watched.wall = _gradients(start, rows)
+            watched.values, watched.aliases, watched.start = [], [], None
             watched.total = total
             watched.direct = None if total is None or through is None else total - through
 
@@ -94,7 +99,7 @@ class CellTap:
                 total_h=freeze(time_curve(watched.total, scale).mean_of_norms.numpy()),
                 direct_h=freeze(time_curve(watched.direct, scale).mean_of_norms.numpy()),
                 total_c=None,
-                wall_h=math.nan,
+                wall_h=math.nan if watched.wall is None else _size(watched.wall, scale),
                 wall_c=None,
                 state=watched.title,
             )
@@ -113,8 +118,25 @@ def _forget(states: list[_Watched]) -> Any:
         for watched in states:  # a cell that runs twice: the last run counts
             watched.values.clear()
             watched.aliases.clear()
+            watched.start = None
 
     return forget
+
+
+def _begin(states: list[_Watched]) -> Any:
+    def begin(module: nn.Module, args: Any, value: Tensor) -> Tensor:
+        """Make the value before the first step a tensor whose gradient is kept."""
+        del module, args
+        leaf = value if value.requires_grad else value.detach().requires_grad_()
+        leaf.retain_grad()
+        next(watched for watched in states if watched.start is None).start = leaf
+        return leaf
+
+    return begin
+
+
+def _size(gradient: Tensor, scale: float) -> float:
+    return float(norm64(gradient[:, 0]).mean()) * scale
 
 
 def _keep(watched: _Watched) -> Any:

@@ -155,12 +155,14 @@ class Cell(Circuit):
 
     Attributes:
         states: A `StateStep` for each state; its output at a step is the value for the next one.
+        begun: Hands on the value of each state before the first step, in the order of the plan.
     """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         made = {kept.name: make_module(kept.call) for kept in plan.states}
         self.states = nn.ModuleDict(made)
+        self.begun = nn.Identity()
         early = plan.apart | plan.ahead
         self._early = tuple(node for node in plan.nodes if node.block in early)
         self._each = tuple(node for node in plan.nodes if node.block not in early)
@@ -196,14 +198,17 @@ class Cell(Circuit):
         return sequence
 
     def _begin(self, values: Values, before: State | None, rows: Tensor) -> dict[str, Tensor]:
-        if before is not None:
-            return {block: value[0] for block, value in before.items()}
         states = {}
         for kept in self.plan.states:
             module = self.states[kept.name]
             assert isinstance(module, StateStep)
-            start = None if kept.start is None else values[kept.start]
-            states[kept.block] = module.begin(rows[:, 0]) if start is None else start
+            if before is not None:
+                start = before[kept.block][0]
+            elif kept.start is not None:
+                start = values[kept.start]
+            else:
+                start = module.begin(rows[:, 0])
+            states[kept.block] = self.begun(start)
         return states
 
     def _following(

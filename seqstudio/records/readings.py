@@ -75,7 +75,7 @@ class LayerGradient:
         total_h: (T,) mean over rows of the norm of dL/dh_t.
         direct_h: (T,) the same of the part that does not pass through h_{t+1}.
         total_c: (T,) the same of dL/dc_t; None unless LSTM.
-        wall_h: Norm of dL/dh_0: what the truncation window cuts off; NaN for a drawn cell.
+        wall_h: Norm of dL/dh_0: what the truncation window cuts off; NaN when none arrives.
         wall_c: Norm of dL/dc_0, None unless LSTM.
         state: Name of the state, for a cell that a person drew; "" for fused layers.
     """

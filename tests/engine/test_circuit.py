@@ -20,7 +20,7 @@ from seqstudio.document.edits import SetMode
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project
 from seqstudio.engine.circuit import Cell
-from seqstudio.engine.gradflow import CellWeights, LayerRun, state_gradients, time_curve
+from seqstudio.engine.gradflow import CellWeights, LayerRun, norm64, state_gradients, time_curve
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import APART, GraphModel, flat_state, nest_state
 from seqstudio.engine.probes import StepTap
@@ -288,6 +288,8 @@ def test_the_curves_of_a_drawn_cell_are_those_of_autograd() -> None:
     (direct,) = torch.autograd.grad(drawn.losses(logits, ids[:, 1:]).mean(), h, retain_graph=True)
     run = LayerRun(drawn.module("embedding")(ids[:, :-1]), h)
     flow = state_gradients(CellWeights.from_module(plain), run, direct)
+    wall = norm64(flow.initial_h).mean() * 15.0
+    assert layer.wall_h == pytest.approx(float(wall), rel=1e-5)
     for curve, wanted in ((layer.total_h, flow.total_h), (layer.direct_h, flow.direct_h)):
         expected = time_curve(wanted, 15.0).mean_of_norms.numpy()
         np.testing.assert_allclose(curve, expected, rtol=1e-5)

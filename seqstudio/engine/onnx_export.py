@@ -139,7 +139,10 @@ def _smaller(given: Mapping[str, Tensor], way: _Way) -> dict[str, Tensor]:
     rows = {name: stream[1:] for name, stream in given.items()}
     if not way.any_steps:
         return rows
-    short = {name: s[:, :SHORT] if _has_steps(s) else s for name, s in rows.items()}
+    short = {
+        name: s[:, : min(SHORT, max(s.shape[1] - 1, 1))] if _has_steps(s) else s
+        for name, s in rows.items()
+    }
     for name, stream in (("lengths", "main"), ("source_lengths", "source")):
         if name in short and _has_steps(short[stream]):
             short[name] = short[name].clamp(max=short[stream].shape[1])

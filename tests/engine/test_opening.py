@@ -9,8 +9,11 @@ from torch import Tensor
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.grouping import group, ungroup
+from seqstudio.blocks.names import attribute_name
 from seqstudio.blocks.opening import OPENINGS, opened
 from seqstudio.document.graph import Block, Graph, Wire
+from seqstudio.document.project import Project
 from seqstudio.engine.circuit import Circuit
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import GraphModel, detach, nest_state
@@ -270,3 +273,26 @@ def test_transfer_takes_one_block_alone():
     assert not carried.fresh
     x = torch.randn(2, 7, 5)
     assert deviation(fused(x)[0], own(x)[0]) < 1e-5
+
+
+def test_a_group_computes_what_its_blocks_did():
+    torch.manual_seed(3)
+    graph = model_graph("lstm")
+    edit, key = group(graph, ("before", "it"))
+    grouped = edit.apply(Project(graph)).graph
+    plain, made = GraphModel(graph, FACTS), GraphModel(grouped, FACTS)
+    inside = made.module(key)
+    assert isinstance(inside, Circuit)
+    with torch.no_grad():
+        for block in ("before", "it"):
+            inside.blocks[attribute_name(block)].load_state_dict(plain.module(block).state_dict())
+        made.module("head").load_state_dict(plain.module("head").state_dict())
+    x = torch.randn(3, 14, 5)
+    one, state = plain(x[:, :7])
+    two, carried = made(x[:, :7])
+    assert torch.equal(one, two)
+    assert torch.equal(plain(x[:, 7:], state)[0], made(x[:, 7:], carried)[0])
+    edit, _ = ungroup(grouped, key)
+    again = GraphModel(edit.apply(Project(grouped)).graph, FACTS)
+    assert not carry_over(plain, again).fresh
+    assert torch.equal(again(x)[0], plain(x)[0])

@@ -287,7 +287,8 @@ class _Run:
         axis = report.axis or "T"
         if shape is not None and stacked:
             shape = shape.with_axis(axis)
-        notes = [f"{len(self.inputs)} of the {self.facts.batch} rows measured"]
+        few, rows = len(self.inputs), self.facts.batch
+        notes = [f"{few} of the {rows} rows measured"] if few < rows else []
         if report.home == "cell":
             notes.append("every step of the cell" if stacked else "the same at every step")
         return _told(wish, self, value, shape, notes)
@@ -457,7 +458,7 @@ def _told(wish: PeekAt, run: _Run, value: Any, shape: Shape | None, notes: list[
         look=look,
         picture=picture,
         tokens=tokens,
-        note=", ".join([*notes, f"picture: {how}"] if how else notes),
+        note=", ".join([*notes, f"{'shown' if tokens else 'picture'}: {how}"] if how else notes),
     )
 
 

@@ -212,3 +212,15 @@ def test_a_cell_that_a_person_drew_unrolls_too(qtbot):
     assert not view.unroller.copies
     view.editor.go(())
     assert list(view.unroller.copies) == ["cell"]
+
+
+def test_a_view_that_fits_itself_shows_the_copies_too(view):
+    view.resize(900, 420)
+    view.fit()
+    view.fits_itself = True
+    view.unroller.toggle("lstm")
+    assert view.canvas.content().contains(copies(view).area())
+    assert view.seen().contains(copies(view).area())
+    view.unroller.toggle("lstm")
+    frame = view.canvas.blocks["lstm"].frame
+    assert view.canvas.content().bottom() < frame.bottom() + 100

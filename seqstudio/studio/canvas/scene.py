@@ -24,7 +24,7 @@ from seqstudio.studio.canvas.wire_item import FarWires, WireItem
 
 TURN_STEP = 25.0
 Spot = tuple[float, float, float, float]
-"""Where a body stands: left, top, width, height."""
+"""Where a body stands, with its loop above: left, top, width, height."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class CanvasScene(QGraphicsScene):
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self.blocks: dict[str, BlockItem] = {}
         self.wires: dict[Wire, WireItem] = {}
+        self._beside: tuple[QRectF, ...] = ()
         self.frames: dict[str, FrameItem] = {}
         self._far = FarWires(self.wires)
         self._far.setVisible(False)
@@ -176,10 +177,7 @@ class CanvasScene(QGraphicsScene):
             self._lay(wire, item, obstacles)
 
     def _spots(self) -> dict[str, Spot]:
-        return {
-            key: (item.x(), item.y(), item.layout.width, item.layout.height)
-            for key, item in self.blocks.items()
-        }
+        return {key: item.spot() for key, item in self.blocks.items()}
 
     def _obstacles(self) -> Obstacles:
         return Obstacles(self._spots())
@@ -341,8 +339,8 @@ class CanvasScene(QGraphicsScene):
         """Return the rectangle of everything, blocks with their loops; empty without blocks."""
         if self._content is None:
             whole = QRectF()
-            for frame in self.frames.values():
-                whole = whole.united(frame.area)
+            for area in (*(frame.area for frame in self.frames.values()), *self._beside):
+                whole = whole.united(area)
             rows = [item.reach() for item in self.blocks.values()]
             rows += [item.box for item in self.wires.values()]
             if rows:
@@ -350,6 +348,11 @@ class CanvasScene(QGraphicsScene):
                 whole = whole.united(QRectF(left, top, right - left, bottom - top))
             self._content = whole
         return QRectF(self._content)
+
+    def set_beside(self, areas: Iterable[QRectF]) -> None:
+        """Tell which areas belong to the content beside blocks, wires and frames."""
+        self._beside = tuple(areas)
+        self._content = None
 
     # What is seen for a moment
 

@@ -389,6 +389,8 @@ class Unroller(QObject):
         places = {(self._path, key) for key in known}
         self._open = self._open - places if places <= self._open else self._open | places
         self.show()
+        if self._view.fits_itself:
+            self._view.fit()
         return bool(known)
 
     def toggle_chosen(self) -> bool:
@@ -425,6 +427,7 @@ class Unroller(QObject):
             else:
                 self.copies[key] = UnrolledCopies(blocks[key], self._shown(key))
                 self._view.canvas.addItem(self.copies[key])
+        self._view.canvas.set_beside(each.area() for each in self.copies.values())
 
     def grab(self, at: Pointer) -> tuple[bool, Gesture | None]:
         """Tell whether a press hits copies, and the gesture it starts."""

@@ -28,7 +28,7 @@ WIDTH, HEIGHT = 1200, 800
 OPEN_MS, EVENT_MS, CHECK_MS = 1000.0, 16.0, 50.0
 ZOOMS = (("all in view", 0.0), ("zoom 30 %", 0.3), ("zoom 50 %", 0.5), ("zoom 100 %", 1.0))
 UNLIMITED = float("nan")
-_COLUMN, _ROW, _STRIDE = 240.0, 144.0, 12
+_COLUMN, _ROW, _STRIDE = 240.0, 144.0, 10
 
 
 def crowd(count: int = BLOCKS) -> Graph:
@@ -49,7 +49,8 @@ def crowd(count: int = BLOCKS) -> Graph:
         last, link = total, link + 1
     while len(graph.blocks) + 1 < count:
         key = f"norm{len(graph.blocks)}"
-        graph = _with(graph, key, "layer_norm", -_COLUMN, _ROW * len(graph.blocks), (last,))
+        place = _ROW * (count - len(graph.blocks))
+        graph = _with(graph, key, "layer_norm", -_COLUMN, place, (last,))
         last = key
     return _with(graph, "head", "next_token", -_COLUMN, 0.0, (last,))
 

@@ -388,7 +388,8 @@ class _Net:
             wish = self._led if sweep == SWEEPS else partial(self._wanted, forward=forward)
             for layer in self.layers if forward else reversed(self.layers):
                 wanted = [wish(key) for key in layer]
-                weights = [self._weight(key, forward) for key in layer]
+                last = sweep == SWEEPS
+                weights = self._ranks(layer) if last else [self._weight(k, forward) for k in layer]
                 gaps = [self._gap(one, two) for one, two in pairwise(layer)]
                 for key, y in zip(layer, spread(wanted, gaps, weights), strict=True):
                     self.y[key] = y
@@ -412,7 +413,18 @@ class _Net:
         ties = self.before.get(key, ())
         if not ties:
             return self.y[key]
-        return self._end(min(ties, key=lambda tie: (-self._pull(tie, True), tie.into)), True)
+        return self._end(min(ties, key=lambda tie: tie.into), True)
+
+    def _ranks(self, layer: Sequence[str]) -> list[float]:
+        """Return how much each insists in the end: the upmost of what one output feeds leads."""
+        seen: set[tuple[str, float]] = set()
+        found = []
+        for key in layer:
+            ends = {(tie.source, tie.out) for tie in self.before.get(key, ())}
+            leads = key in self.boxes and not ends & seen
+            found.append(1.0 if leads else 1e-4 if key in self.boxes else 1e-6)
+            seen |= ends if key in self.boxes else set()
+        return found
 
     def _end(self, tie: Join, forward: bool) -> float:
         """Return the height at which a box has to stand for a wire of it to be level."""

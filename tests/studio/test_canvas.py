@@ -154,7 +154,7 @@ def test_the_wire_bends_at_least_24_and_starts_level(view):
     assert curve(QPointF(0, 0), QPointF(200, 0)).elementAt(1).x == pytest.approx(90)
 
 
-def test_a_wire_goes_below_the_blocks_in_its_way():
+def test_a_wire_goes_around_the_blocks_in_its_way():
     body = QRectF(100, 0, 100, 100)
     obstacles = Obstacles(
         {"a": (-100, 0, 90, 100), "b": (100, 0, 100, 100), "c": (300, 0, 90, 100)}
@@ -165,6 +165,10 @@ def test_a_wire_goes_below_the_blocks_in_its_way():
     assert route.path.boundingRect().bottom() > 100
     free = obstacles.route(QPointF(-10, 50), QPointF(100, 50), "a", "b")
     assert free.path.boundingRect().height() < 1
+    above = obstacles.route(QPointF(-10, 10), QPointF(300, 20), "a", "c")
+    assert above.path.boundingRect().top() < 0, "the shorter way"
+    level = obstacles.route(QPointF(-10, -40), QPointF(300, 60), "a", "c")
+    assert level.path.boundingRect().top() == -40, "on its own height where that is free"
 
 
 def test_a_bent_wire_is_smooth_passes_its_dots_and_has_room_for_its_label():

@@ -130,6 +130,11 @@ class BlockItem(CanvasItem):
         wide, high = (LOOP_REACH, LOOP_RISE + 12) if layout.state else (0, 0)
         return x - wide, y - high, x + layout.width + wide, y + layout.height
 
+    def spot(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the body and the loop above it, in scene coordinates."""
+        rise = LOOP_RISE + 12 if self.layout.state else 0
+        return self.x(), self.y() - rise, self.layout.width, self.layout.height + rise
+
     def port_at(self, name: str, output: bool) -> QPointF | None:
         """Return the centre of a port in scene coordinates, or None."""
         place = (self.layout.outputs if output else self.layout.inputs).get(name)

@@ -205,7 +205,7 @@ class Obstacles:
         target: str,
         bends: Sequence[QPointF] = (),
     ) -> Route:
-        """Return the plain curve, or a way below the blocks that it would run through.
+        """Return the plain curve, or a level way around the blocks that it would run through.
 
         A wire that a person has bent goes where they led it.
         """
@@ -232,14 +232,31 @@ class Obstacles:
         return self._edges[inside]
 
     def _lane(self, start: QPointF, end: QPointF, between: NDArray[np.float64]) -> float:
-        """Return the height of the first free horizontal lane below what is in the way."""
-        top = min(start.y(), end.y())
-        rows = between[between[:, 3] > top - _LANE_GAP]
-        lane = max(start.y(), end.y())
-        for _, upper, _, lower in rows[np.argsort(rows[:, 1])].tolist():
-            if upper - _LANE_GAP / 2 < lane + _LANE_GAP:
-                lane = max(lane, lower + _LANE_GAP)
-        return float(lane)
+        """Return the height of the free lane with the shortest way there and back.
+
+        That is the height of an end where nothing stands in it, else the first lane below or above
+        what is in the way.
+        """
+        high, low = sorted((start.y(), end.y()))
+        for lane in (start.y(), end.y()):
+            near = (between[:, 1] < lane + _LANE_GAP / 2) & (between[:, 3] > lane - _LANE_GAP / 2)
+            if not near.any():
+                return lane
+        below = _free_below(low, high, between[:, 1], between[:, 3])
+        above = -_free_below(-high, -low, -between[:, 3], -between[:, 1])
+        return below if below - low <= high - above else above
+
+
+def _free_below(
+    low: float, high: float, tops: NDArray[np.float64], bottoms: NDArray[np.float64]
+) -> float:
+    """Return the first height from `low` on that bodies reaching below `high` leave free."""
+    rows = bottoms > high - _LANE_GAP
+    lane = low
+    for upper, lower in sorted(zip(tops[rows].tolist(), bottoms[rows].tolist(), strict=True)):
+        if upper - _LANE_GAP / 2 < lane + _LANE_GAP:
+            lane = max(lane, lower + _LANE_GAP)
+    return lane
 
 
 def _runs_through(start: QPointF, end: QPointF, bodies: NDArray[np.float64]) -> bool:

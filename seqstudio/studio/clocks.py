@@ -233,7 +233,15 @@ class Clocks(QWidget):
             return
         tone = "textLow" if token == "\n" else ("textHi" if here else "textMid")
         painter.setPen(theme().color(tone))
-        painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, visible(token)[:2])
+        metrics, words = painter.fontMetrics(), visible(token)
+        if token.isdigit() and len(token) > 1:  # the number of a step: every tenth is enough
+            words = words if int(token) % 10 == 0 else ""
+            room = metrics.horizontalAdvance(words) - cell.width()
+            cell = cell.adjusted(-room / 2, 0, room / 2, 0)
+        elif len(words) > 1:
+            elided = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(cell.width()) - 4)
+            words = elided if len(elided) > 2 else words[:1]
+        painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, words)
 
     def _cursor(self, painter: QPainter, x: float, track: QRectF, narrow: bool = False) -> None:
         painter.setPen(Qt.PenStyle.NoPen)

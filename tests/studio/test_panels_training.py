@@ -17,7 +17,7 @@ from seqstudio.records.readings import Metrics, Validation
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.explanation import InfoPopover
-from seqstudio.studio.panels.measures import TrailingMean, measures_of
+from seqstudio.studio.panels.measures import FAMILIES, TrailingMean, family_of
 from seqstudio.studio.panels.norms import NormsPanel, clip_words, clipped
 from seqstudio.studio.theme import theme, themes
 from seqstudio.studio.widgets import EquationView, Label
@@ -80,12 +80,17 @@ def test_trailing_mean_leaves_nan_out():
 
 
 def test_measures_of_nats_are_closed_forms():
-    loss, perplexity, bits = measures_of("nats per character")
+    loss, perplexity, bits = FAMILIES[family_of("nats per character")]
     assert loss.of(1.5) == 1.5
     assert perplexity.of(math.log(65)) == pytest.approx(65)
     assert bits.of(math.log(2)) == pytest.approx(1)
     assert bits.title("nats per character") == "loss, bits per character"
-    assert [each.key for each in measures_of("mean squared error")] == ["loss", "log"]
+    for unit, keys in (
+        ("mean squared error", ["loss", "log"]),
+        ("nats per value", ["loss", "bits"]),
+        ("nats per step, over all keys", ["loss", "bits"]),
+    ):
+        assert [each.key for each in FAMILIES[family_of(unit)]] == keys
 
 
 # ---------------------------------------------------------------------------------- curves
@@ -400,9 +405,9 @@ def test_errors_of_tasks_without_nats_are_drawn_plain_or_by_decades(viewing, sho
     session = viewing("adding-lstm", run=False)
     given(session, facts(1 / 6, "mean squared error"), metrics(1, [0.2, 0.02]))
     panel = shown(CurvesPanel(session))
-    assert panel._units["other"].isVisible()
+    assert panel._units["error"].isVisible()
     assert not panel._units["nats"].isVisible()
-    panel._units["other"].set_value("log")
+    panel._units["error"].set_value("log")
     panel._switched("log")
     assert panel._chart.view()[1].log
     assert replace(panel.measure, key="loss").of(0.02) == 0.02

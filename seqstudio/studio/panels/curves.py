@@ -19,7 +19,7 @@ from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.feeding import RunCurves, minutes_of
 from seqstudio.studio.panels.floors import FloorCounter
 from seqstudio.studio.panels.lines import run_lines
-from seqstudio.studio.panels.measures import Measure, measures_of
+from seqstudio.studio.panels.measures import FAMILIES, LOSS, Measure, family_of
 from seqstudio.studio.plots import Curve, ReadOut, resolve
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.plots.scale import around
@@ -68,8 +68,8 @@ class CurvesPanel(Panel):
         self._verdict = Label("", "small", "textMid", parent=self)
         self.header.add_switch(self._verdict)
         self._units = {
-            "nats": Segments([(m.key, m.label) for m in measures_of("nats")], name="Unit"),
-            "other": Segments([(m.key, m.label) for m in measures_of("error")], name="Scale"),
+            family: Segments([(m.key, m.label) for m in measures], name="Unit")
+            for family, measures in FAMILIES.items()
         }
         for switch in self._units.values():
             self.header.add_switch(switch)
@@ -104,9 +104,9 @@ class CurvesPanel(Panel):
     @property
     def measure(self) -> Measure:
         """In what the loss is told."""
-        measures = measures_of(self._unit)
-        chosen = self._units["nats" if len(measures) == 3 else "other"].value()
-        return next((m for m in measures if m.key == chosen), measures[0])
+        family = family_of(self._unit)
+        chosen = self._units[family].value()
+        return next((m for m in FAMILIES[family] if m.key == chosen), LOSS)
 
     @property
     def _chance(self) -> float:
@@ -154,9 +154,9 @@ class CurvesPanel(Panel):
             self.show_empty(*self._invitation())
 
     def _show_units(self) -> None:
-        nats = len(measures_of(self._unit)) == 3
+        family = family_of(self._unit)
         for name, switch in self._units.items():
-            switch.setVisible((name == "nats") == nats and self.is_wide(380))
+            switch.setVisible(name == family and self.is_wide(380))
 
     def _invitation(self) -> tuple[str, str, str]:
         if self.session.state in {"starting", "running"}:
@@ -213,7 +213,11 @@ class CurvesPanel(Panel):
         if self.measure.key == "perplexity":
             top = min(top, 4 * low)
         self._chart.ceiling = top * _CEILING
-        return max(0.0, low - 0.22 * abs(top - low)), top + 0.05 * max(abs(top - low), 0.1 * top)
+        bottom = low - 0.22 * abs(top - low)
+        return (
+            max(0.0, bottom) if low >= 0 else bottom,  # only the loss of a density goes below 0
+            top + 0.05 * max(abs(top - low), 0.1 * abs(top)),
+        )
 
     def _add_references(self) -> None:
         name, floor = self._floor_found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,20 +63,28 @@ def _bits(loss: ArrayLike) -> Floats:
 
 
 LOSS = Measure("loss", "Loss", _plain)
-NATS = (
-    LOSS,
-    Measure("perplexity", "Perplexity", _perplexity, form=".2f"),
-    Measure("bits", "Bits", _bits),
-)
+BITS = Measure("bits", "Bits", _bits)
+NATS = (LOSS, Measure("perplexity", "Perplexity", _perplexity, form=".2f"), BITS)
+DENSITIES = (LOSS, BITS)  # of numbers or of many keys at once: no count of equal choices
 SQUARES = (
     Measure("loss", "Loss", _plain, form=".4f", gap_form=".4f"),
     Measure("log", "Log", _plain, log=True, form=".4f", gap_form=".4f"),
 )
 
 
-def measures_of(unit: str) -> tuple[Measure, ...]:
-    """Return the measures that make sense for a unit."""
-    return NATS if not unit or unit.startswith("nats") else SQUARES
+Family = Literal["nats", "density", "error"]
+FAMILIES: dict[Family, tuple[Measure, ...]] = {
+    "nats": NATS,
+    "density": DENSITIES,
+    "error": SQUARES,
+}
+
+
+def family_of(unit: str) -> Family:
+    """Return the family of measures that makes sense for a unit."""
+    if unit and not unit.startswith("nats"):
+        return "error"
+    return "density" if "per value" in unit or "keys" in unit else "nats"
 
 
 class TrailingMean:

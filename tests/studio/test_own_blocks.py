@@ -18,7 +18,6 @@ from seqstudio.studio.own_blocks import OwnBlocksDesk
 from seqstudio.studio.palette import Palette
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
-CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def desk(qtbot, tmp_path):
 def keep(desk: OwnBlocksDesk, title: str = "My memory", words: str = "Keeps c.") -> str:
     desk.view.select(("lstm",))
     desk.view.setFocus()
-    QTest.keyClick(desk.view, Qt.Key.Key_K, CTRL | SHIFT)
+    QTest.keyClick(desk.view, Qt.Key.Key_K)
     dialog = desk.dialog
     dialog.title.setText(title)
     dialog.words.setPlainText(words)

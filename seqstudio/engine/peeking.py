@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 STEPS_MEASURED = 512  # rows times time steps: a forward pass of a few milliseconds
 LEAST_ROWS = 2
-FRESH_S = 0.5  # a run that goes on is not looked at more often than this
+FRESH_S = 0.5  # a run that goes on is not looked at more often than this,
+REST = 50  # and rests this many times as long as a look took: 2 % of the time at most
 WIDE, HIGH = 128, 64  # numbers of a picture at most
 MOST_TOKENS = 64
 _HINT = "Open the block: its settings do not fit what arrives there"
@@ -71,8 +72,7 @@ class Peeker:
         try:
             with _one_thread():
                 project = self._read(wish.project)
-                stale_s = FRESH_S if running else 0.0
-                answer = self._run_for(project, wish, trainer, stale_s).seen(wish)
+                answer = self._run_for(project, wish, trainer, running).seen(wish)
             return replace(answer, cost_s=time.perf_counter() - began)
         except SeqError as error:
             return PeekFailed(
@@ -96,12 +96,12 @@ class Peeker:
         return self._project[1]
 
     def _run_for(
-        self, project: Project, wish: PeekAt, trainer: Trainer | None, stale_s: float
+        self, project: Project, wish: PeekAt, trainer: Trainer | None, running: bool
     ) -> _Run:
         dataset = self._data(project, wish.base, trainer)
         inputs = self._batch(project, dataset)
         if trainer is not None and trains_graph(trainer, project):
-            return self._live(project, inputs, trainer, stale_s)
+            return self._live(project, inputs, trainer, running)
         return self._still(project, wish, dataset, inputs)
 
     def _data(self, project: Project, base: str, trainer: Trainer | None) -> Dataset:
@@ -124,12 +124,12 @@ class Peeker:
             self._inputs = key, as_inputs(batch.inputs)
         return self._inputs[1]
 
-    def _live(self, project: Project, inputs: Inputs, trainer: Trainer, stale_s: float) -> _Run:
+    def _live(self, project: Project, inputs: Inputs, trainer: Trainer, running: bool) -> _Run:
         """Return the batch sent through the model that trains."""
         run, now = self._run, time.monotonic()
         if run is not None and run.model is trainer.model and run.inputs is inputs:
             run.graph = project.graph  # titles and places may be others
-            if run.step == trainer.step or now - run.at_s < stale_s:
+            if run.step == trainer.step or now - run.at_s < run.rest_s * running:
                 return run
         facts = facts_of(trainer.dataset, project.training)
         words = f"step {trainer.step:,}" if trainer.step else untrained(trainer.project)
@@ -243,6 +243,7 @@ class _Run:
         key: What the weights depend on beside the graph.
         values: What left every port, a snapshot each time that a graph ran, by its path.
         failed: Where and why it stopped, None when it did not.
+        took_s: Seconds that it took.
     """
 
     graph: Graph
@@ -256,13 +257,19 @@ class _Run:
     key: tuple[str, int] = ("", 0)
     values: dict[Path, list[Values]] = field(default_factory=dict)
     failed: tuple[Path, str, Exception] | None = None
+    took_s: float = 0.0
+
+    @property
+    def rest_s(self) -> float:
+        """Seconds for which these values do while the weights move on."""
+        return max(FRESH_S, REST * self.took_s)
 
     def carry_out(self, before: _Run | None, device: torch.device) -> None:
         """Send the batch through; take over from an earlier run what an edit left as it was."""
         watch = _Watch(self.model)
         if before is not None and before.inputs is self.inputs and before.failed is None:
             watch.take_over(before.values, _unchanged(before.model, self.model))
-        trained = self.model.training
+        trained, began = self.model.training, time.perf_counter()
         self.model.eval()
         try:
             with torch.no_grad(), _own_random_numbers(), watch.watching():
@@ -272,7 +279,7 @@ class _Run:
             self.failed = path, block, error
         finally:
             self.model.train(trained)
-        self.values = watch.values
+        self.values, self.took_s = watch.values, time.perf_counter() - began
 
     def seen(self, wish: PeekAt) -> Peeked | PeekFailed:
         """Return what leaves the port of a wish."""

@@ -235,3 +235,18 @@ def test_a_bypassed_block_hands_its_input_on() -> None:
     np.testing.assert_array_equal(
         through.picture, seen(peeker.look(wish(project, "lstm"))).picture
     )
+
+
+def test_looks_at_a_run_that_goes_on_rest_in_between(hello: Project, trainer: Trainer) -> None:
+    peeker, key = Peeker(), recurrent(hello)
+
+    def step(running: bool) -> str:
+        return seen(peeker.look(wish(hello, key), trainer, running)).weights
+
+    while trainer.step < 3:
+        trainer.advance()
+    assert step(running=True) == "step 3"
+    while trainer.step < 5:
+        trainer.advance()
+    assert step(running=True) == "step 3"
+    assert step(running=False) == "step 5"

@@ -81,6 +81,9 @@ def read_module(tree: ast.Module, name: str) -> Model:
         reader.read(classes["Model"])
     except RecursionError as error:
         raise ImportedError(f"{name} goes too deep", "", "Use fewer levels") from error
+    except (ValueError, TypeError, KeyError, IndexError) as error:  # a value of the wrong kind
+        why = "a value in it is of the wrong kind"
+        raise ImportedError(f"{name} is not understood", why, "Export the model again") from error
     return Model(reader.graph, facts)
 
 
@@ -367,15 +370,20 @@ class _Reader:
 
 
 class _ModelReader(_Reader):
-    """Reads the outermost class: streams of the data come in."""
+    """Reads the outermost class: streams of the data come in, each a block where it is read."""
 
     @override
     def begin(self, forward: ast.FunctionDef) -> None:
-        shapes = {"inputs": ("main", self.facts.input), "source": ("source", self.facts.source)}
-        for arg in forward.args.args:
-            stream, carries = shapes.get(arg.arg, ("", ""))
-            if carries:
-                self._stream(arg.arg, stream, carries)
+        wanted = {"inputs": ("main", self.facts.input), "source": ("source", self.facts.source)}
+        names = [arg.arg for arg in forward.args.args]
+        self.streams = {name: wanted[name] for name in names if name in wanted}
+
+    @override
+    def value(self, node: ast.expr) -> _Value:
+        if isinstance(node, ast.Name) and node.id in self.streams:
+            stream, carries = self.streams.pop(node.id)
+            self._stream(node.id, stream, carries)
+        return super().value(node)
 
     def _stream(self, name: str, stream: str, carries: str) -> None:
         kind = _stream_kind(stream, carries)
@@ -397,13 +405,6 @@ class _ModelReader(_Reader):
     def statement(self, node: ast.stmt) -> None:
         if not isinstance(node, ast.Return):  # what the head gives has no port
             super().statement(node)
-
-    @override
-    def finish(self, forward: ast.FunctionDef) -> None:
-        del forward
-        used = {wire.source for wire in self.graph.wires}
-        idle = [b.id for b in self.graph if KINDS[b.kind].stream and b.id not in used]
-        self.graph = self.graph.without_blocks(idle)
 
 
 class _InsideReader(_Reader):
@@ -452,7 +453,10 @@ class _InsideReader(_Reader):
     @override
     def finish(self, forward: ast.FunctionDef) -> None:
         told = (ast.get_docstring(forward) or "").removeprefix("Return ").rstrip(".")
-        for name, value in zip(told.split(", "), self.results, strict=True):
+        names = told.split(", ")
+        if len(names) != len(self.results) or not all(name.isidentifier() for name in names):
+            raise _unread(self.name, forward)
+        for name, value in zip(names, self.results, strict=True):
             carries = value.shape.kind if value.shape.kind in {"ids", "state"} else "tensor"
             self.graph = self.graph.with_block(
                 Block(name, ports.OUTLET, params={"carries": carries})
@@ -510,10 +514,11 @@ class _CellReader(_InsideReader):
         made = self.made.get(attribute_name(key))
         if made is None or made.cls != "StateStep":
             raise _unread(self.name, node)
-        self.graph = self.graph.with_block(Block(key, ports.STATE, params=dict(made.args)))
+        params = KINDS[ports.STATE].parse(made.args)
+        self.graph = self.graph.with_block(Block(key, ports.STATE, params=params))
         if start is not None:
             self.graph = self.graph.with_wire(Wire(start.block, start.port, key, "start"))
-        shape = Shape("tensor", ("B", int(made.args.get("width", 0))))
+        shape = Shape("tensor", ("B", int(params["width"])))
         self.values[name] = _Value(key, "out", shape)
         self.states.append(name)
 
@@ -557,7 +562,7 @@ def _stream_kind(stream: str, carries: str) -> str:
         return "picture"
     known = {("main", "ids"): "tokens", ("main", "vectors"): "vectors",
              ("source", "ids"): "source_tokens"}  # fmt: skip
-    return known[stream, carries]
+    return known.get((stream, carries), "tokens")
 
 
 def _names(target: ast.expr) -> Iterator[str]:

@@ -51,7 +51,8 @@ def opened_up(graph: Graph, known: DataFacts, levels: int = 2) -> Graph:
 
 
 OPENED = ["char-gru", "char-gpt", "bert-mini", "reverse-attention", "reverse-transformer",
-          "tagger-bilstm", "brackets-lstm", "char-attention", "order-dense", "shapes-vit"]  # fmt: skip
+          "tagger-bilstm", "brackets-lstm", "char-attention", "order-dense",
+          "shapes-vit"]  # fmt: skip
 
 
 @pytest.mark.parametrize("template", OPENED)

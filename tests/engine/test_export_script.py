@@ -42,7 +42,8 @@ def script_in(folder: Path) -> ModuleType:
 
 # Texts with and without a carried state, drawn tasks of every pattern, pairs, pictures.
 REPEATED = ["char-lstm", "char-gpt", "char-mgu", "bert-mini", "adding-lstm", "recall-lstm",
-            "brackets-lstm", "reverse-attention", "caption-lstm", "forecast-gpt", "shapes-vit"]  # fmt: skip
+            "brackets-lstm", "reverse-attention", "caption-lstm", "forecast-gpt",
+            "shapes-vit"]  # fmt: skip
 
 
 @pytest.mark.parametrize("template", REPEATED)

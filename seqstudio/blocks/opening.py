@@ -67,10 +67,10 @@ class _Sketch:
             if bends:
                 self.graph = self.graph.with_bends(wire, bends)
 
-    def back(self, source: str, target: str, row: float) -> None:
+    def back(self, source: str, target: str, row: float, aside: float = _BESIDE) -> None:
         """Wire to a block further left, along a lane between two rows or below them all."""
         one, two = self.graph.blocks[source], self.graph.blocks[target.partition(".")[0]]
-        right, lane, left = one.x + BODY + _BESIDE, row * ROW, two.x - _BESIDE
+        right, lane, left = one.x + BODY + _BESIDE, row * ROW, two.x - aside
         turns = ((right - _CORNER - _BESIDE, lane), (left + _CORNER + _BESIDE, lane))
         ends = _leg(left, lane, two.y + FIRST_PORT)
         self.wire(source, target, bends=(*_leg(right, one.y + FIRST_PORT, lane), *turns, *ends))
@@ -80,7 +80,9 @@ class _Sketch:
         one, two = self.graph.blocks[source], self.graph.blocks[target.partition(".")[0]]
         left, lane, right = one.x + BODY + _BESIDE, row * ROW, two.x - _BESIDE
         bends = ((left, lane - _CORNER), (left + _CORNER, lane), (right - _CORNER, lane))
-        self.wire(source, target, bends=(*_leg(left, one.y + FIRST_PORT, lane)[:1], *bends))
+        start = _leg(left, one.y + FIRST_PORT, lane)[:1]
+        ends = _leg(right, lane, two.y + 1.5 * FIRST_PORT)  # at the second input
+        self.wire(source, target, bends=(*start, *bends, *ends))
 
 
 def _leg(x: float, start: float, end: float) -> tuple[Point, ...]:
@@ -142,7 +144,7 @@ def _lstm_cell(c: Context) -> Graph:
     sketch.back("cell", "c.next", 4.6)
     sketch.wire("output", "hidden")
     sketch.wire("squash", "hidden.other")
-    sketch.back("hidden", "h.next", 4.8)
+    sketch.back("hidden", "h.next", 4.8, 2 * _BESIDE)
     sketch.outlet("out", 6, 1, "hidden", "h")
     return sketch.graph
 
@@ -177,7 +179,7 @@ def _peephole_cell(c: Context) -> Graph:
     sketch.wire("output_gate", "hidden")
     sketch.wire("squash", "hidden.other")
     sketch.back("cell", "c.next", 5.9)
-    sketch.back("hidden", "h.next", 6.1)
+    sketch.back("hidden", "h.next", 6.1, 2 * _BESIDE)
     sketch.outlet("out", 10, 1, "hidden", "h")
     return sketch.graph
 

@@ -495,3 +495,21 @@ def test_a_solved_problem_leaves_no_message_painted(view, document, qtbot):
     document.apply(Connect(wire))
     qtbot.waitUntil(lambda: any(area.contains(told) for area in repainted))
     assert view.canvas.blocks["embedding"].sceneBoundingRect().height() < told.height()
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(moves=st.lists(st.tuples(st.integers(0, 6), st.integers(-9, 9), st.integers(-9, 9)),
+                      min_size=1, max_size=8))  # fmt: skip
+def test_wires_laid_one_by_one_are_those_laid_all_at_once(qtbot, moves):
+    document = Document(make("char-attention"))
+    view = CanvasView(document)
+    qtbot.addWidget(view)
+    keys = list(document.project.graph.blocks)
+    for which, dx, dy in moves:
+        block = document.project.graph.blocks[keys[which % len(keys)]]
+        document.apply(MoveBlocks({block.id: (block.x + 36 * dx, block.y + 36 * dy)}))
+        shown = {wire: item.route.path for wire, item in view.canvas.wires.items()}
+        view.canvas.reroute()
+        assert shown == {wire: item.route.path for wire, item in view.canvas.wires.items()}

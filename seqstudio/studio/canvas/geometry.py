@@ -24,7 +24,7 @@ SNAP = 12
 GAP = 72
 LOOP_RISE, LOOP_REACH = 28, 22
 TITLE_LEFT, CORNER_ROOM = 30, 30
-_LANE_GAP = 28
+LANE_GAP = 28
 _TURN = 60.0
 _STEEP = 0.2
 _SAMPLES = np.linspace(0.0, 1.0, 33)
@@ -239,7 +239,7 @@ class Obstacles:
         """
         high, low = sorted((start.y(), end.y()))
         for lane in (start.y(), end.y()):
-            near = (between[:, 1] < lane + _LANE_GAP / 2) & (between[:, 3] > lane - _LANE_GAP / 2)
+            near = (between[:, 1] < lane + LANE_GAP / 2) & (between[:, 3] > lane - LANE_GAP / 2)
             if not near.any():
                 return lane
         below = _free_below(low, high, between[:, 1], between[:, 3])
@@ -251,11 +251,13 @@ def _free_below(
     low: float, high: float, tops: NDArray[np.float64], bottoms: NDArray[np.float64]
 ) -> float:
     """Return the first height from `low` on that bodies reaching below `high` leave free."""
-    rows = bottoms > high - _LANE_GAP
+    rows = np.flatnonzero(bottoms > high - LANE_GAP)
+    order = rows[np.argsort(tops[rows])]
     lane = low
-    for upper, lower in sorted(zip(tops[rows].tolist(), bottoms[rows].tolist(), strict=True)):
-        if upper - _LANE_GAP / 2 < lane + _LANE_GAP:
-            lane = max(lane, lower + _LANE_GAP)
+    for upper, lower in zip(tops[order].tolist(), bottoms[order].tolist(), strict=True):
+        if upper - LANE_GAP / 2 >= lane + LANE_GAP:
+            break  # it and all further down leave room above
+        lane = max(lane, lower + LANE_GAP)
     return lane
 
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.block_item import draw_badge
-from seqstudio.studio.canvas.geometry import Route
+from seqstudio.studio.canvas.geometry import LANE_GAP, Route
 from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, Ink, ink, scene_pen
 from seqstudio.studio.theme import faded, theme
 
@@ -107,23 +107,26 @@ class WireItem(CanvasItem):
         return not self.route.path.isEmpty()
 
     def meets(self, edges: NDArray[np.float64]) -> bool:
-        """Tell whether bodies (left, top, right, bottom; a row each) may have a say in its way.
-
-        A direct way only depends on what it could run through, a way around on everything between
-        its ends.
-        """
-        left, top, right, bottom = self.box
+        """Tell whether bodies (left, top, right, bottom; a row each) may have a say in its way."""
+        left, top, right, bottom = self._sphere()
         across = (edges[:, 2] > left) & (edges[:, 0] < right)
-        if self.route.direct:
-            across &= (edges[:, 3] > top) & (edges[:, 1] < bottom)
-        return bool(across.any())
+        return bool((across & (edges[:, 3] > top) & (edges[:, 1] < bottom)).any())
 
     def far_from(self, around: tuple[float, float, float, float]) -> bool:
         """Tell at once that no body in a rectangle (left, top, right, bottom) has a say."""
+        left, top, right, bottom = self._sphere()
+        clear = left >= around[2] or right <= around[0] or top >= around[3] or bottom <= around[1]
+        return bool(self.dots) or clear
+
+    def _sphere(self) -> tuple[float, float, float, float]:
+        """Return where a body has a say in the way: left, top, right, bottom.
+
+        A direct way depends on what it could run through, a way around also on what is as far on
+        the other side, where it would go if that were shorter.
+        """
         left, top, right, bottom = self.box
-        if self.dots or left >= around[2] or right <= around[0]:
-            return True
-        return self.route.direct and (top >= around[3] or bottom <= around[1])
+        more = 0.0 if self.route.direct else bottom - top + 2 * LANE_GAP
+        return left, top - more, right, bottom + more
 
     def line(self) -> NDArray[np.float64]:
         """Return the way as a row of points, (n, 2) in scene coordinates."""

@@ -240,7 +240,7 @@ class Clocks(QWidget):
             cell = cell.adjusted(-room / 2, 0, room / 2, 0)
         elif len(words) > 1:
             elided = metrics.elidedText(words, Qt.TextElideMode.ElideRight, int(cell.width()) - 4)
-            words = elided if len(elided) > 2 else words[:1]
+            words = elided if elided == words or len(elided) > 2 else words[:1]
         painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, words)
 
     def _cursor(self, painter: QPainter, x: float, track: QRectF, narrow: bool = False) -> None:

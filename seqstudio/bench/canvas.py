@@ -144,6 +144,7 @@ def _gestures(view: CanvasView, words: str, zoom: float, events: int) -> dict[st
     ]
     grip = view.mapFromScene(item.frame.topLeft() + QPointF(item.layout.width / 2, 14))
     found[f"drag, {words}"] = _drag(view, grip, events)
+    _timed(QApplication.processEvents)
     spots = [QPoint((60 + 9 * n) % WIDTH, (90 + 5 * n) % HEIGHT) for n in steps]
     found[f"hover, {words}"] = [_timed(partial(_move, view, at, held=False)) for at in spots]
     return found

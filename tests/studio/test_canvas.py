@@ -481,7 +481,7 @@ def mirrors(view, document):
     for block in graph:
         item = view.canvas.blocks[block.id]
         assert (item.x(), item.y()) == (block.x, block.y)
-    assert len(view.canvas.items()) == len(graph.blocks) + len(graph.wires) + 1
+    assert len(view.canvas.items()) == len(graph.blocks) + len(graph.wires) + 2
 
 
 def test_a_solved_problem_leaves_no_message_painted(view, document, qtbot):

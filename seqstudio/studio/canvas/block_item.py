@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
@@ -23,6 +25,7 @@ from seqstudio.studio.canvas.ink import (
     LOD_LINES,
     LOD_TEXT,
     MUTED,
+    WORLD,
     CanvasItem,
     Ink,
     ink,
@@ -34,7 +37,7 @@ from seqstudio.studio.theme import faded, icon_pixmap, theme
 _MARGIN = 16.0
 _MESSAGE_WIDTH = 236.0
 _DIM = 0.45
-_FAR_ICON = 0.2
+FAR_ICON = 0.2
 _TAG_ROOM = 32.0
 _DASH = (4.0, 3.0)
 
@@ -69,6 +72,7 @@ class BlockItem(CanvasItem):
         self.fitting: frozenset[str] | None = None
         self.setZValue(1.0)
         self._words: tuple[str, ...] = ()
+        self._far = False
         self._fit_words()
         self._stretch()
 
@@ -77,6 +81,8 @@ class BlockItem(CanvasItem):
         if face == self.face and not force:
             return False
         self.face = face
+        if self._far:
+            self._leave_out()
         return self._measure()
 
     def show_picture(self, picture: Picture | None) -> bool:
@@ -92,6 +98,20 @@ class BlockItem(CanvasItem):
         self._stretch()
         self.update()
         return moved
+
+    def set_far(self, far: bool) -> None:
+        """Leave the body to `FarBlocks`, for a view so far away that only its colour is seen."""
+        self._far = far
+        self._leave_out()
+
+    def _leave_out(self) -> None:
+        """Paint nothing at all where only the body would be painted and another does that."""
+        ringed = self.chosen or self.focused or bool(self.face.problem)
+        self.setFlag(self.GraphicsItemFlag.ItemHasNoContents, self._far and not ringed)
+
+    def far_fill(self) -> tuple[int, bool]:
+        """Return the colour of the body from far away as one number, and whether it is faint."""
+        return self._fill(ink()).rgba(), bool(self.face.mode)
 
     def _fit_words(self) -> None:
         """Cut title and lines to the room they have; painting only writes them."""
@@ -112,6 +132,8 @@ class BlockItem(CanvasItem):
                 self._fit_words()
             if name == "chosen":
                 self._stretch()
+            if self._far:
+                self._leave_out()
             self.update()
 
     @property
@@ -165,7 +187,9 @@ class BlockItem(CanvasItem):
         widget: QWidget | None = None,
     ) -> None:
         detail = option.levelOfDetailFromTransform(painter.worldTransform())
-        if detail < LOD_TEXT:
+        if self._far:
+            pass  # the body is drawn with all others
+        elif detail < LOD_TEXT:
             self._draw_far(painter, detail)
         else:
             self._draw_near(painter, detail)
@@ -197,7 +221,7 @@ class BlockItem(CanvasItem):
         style, body, mode = ink(), self.layout.body, self.face.mode
         if mode:
             painter.setOpacity(BYPASSED if mode == "bypass" else MUTED)
-        if detail < _FAR_ICON:  # corners and icon are smaller than a pixel: two fills are quick
+        if detail < FAR_ICON:  # corners and icon are smaller than a pixel: two fills are quick
             edge = 1.0 / detail
             painter.fillRect(body, style.color("border"))
             painter.fillRect(body.adjusted(edge, edge, -edge, -edge), self._fill(style))
@@ -418,6 +442,37 @@ class BlockItem(CanvasItem):
         painter.setPen(style.color("textHi"))
         flags = Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
         painter.drawText(place.adjusted(10, 7, -10, -5), flags, text)
+
+
+class FarBlocks(CanvasItem):
+    """The bodies of all blocks as plain rectangles, a call a colour; see `FarWires`."""
+
+    def __init__(self, blocks: Mapping[str, BlockItem]) -> None:
+        super().__init__()
+        self._blocks = blocks
+        self.setZValue(0.9)
+        self.setRect(-WORLD, -WORLD, 2 * WORLD, 2 * WORLD)
+
+    @override
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        rows: dict[tuple[int, bool], list[QRectF]] = {}
+        for item in self._blocks.values():
+            rows.setdefault(item.far_fill(), []).append(item.frame)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+        edge = scene_pen(1.0, ink().color("border"))
+        edge.setCosmetic(True)
+        painter.setPen(edge)
+        for (fill, faint), bodies in rows.items():
+            painter.setOpacity(BYPASSED if faint else 1.0)
+            painter.setBrush(QColor.fromRgba(fill))
+            painter.drawRects(bodies)
+        painter.setOpacity(1.0)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
 def style_header() -> float:

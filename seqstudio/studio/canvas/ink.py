@@ -15,6 +15,7 @@ from seqstudio.studio.theme import Theme, faded, pen, theme
 
 LOD_LINES, LOD_TEXT = 0.5, 0.35
 BYPASSED, MUTED = 0.45, 0.5
+WORLD = 1.2e6
 
 
 class CanvasItem(QGraphicsRectItem):

@@ -14,11 +14,12 @@ from seqstudio.blocks import ports
 from seqstudio.blocks.check import Report
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.graph import Graph, Wire
-from seqstudio.studio.canvas.block_item import BlockItem
+from seqstudio.studio.canvas.block_item import FAR_ICON, BlockItem, FarBlocks
 from seqstudio.studio.canvas.edits import Dot
 from seqstudio.studio.canvas.face import Faces, count_text
 from seqstudio.studio.canvas.frame_item import FrameHit, FrameItem
 from seqstudio.studio.canvas.geometry import Obstacles, crossed, distance
+from seqstudio.studio.canvas.ink import LOD_TEXT
 from seqstudio.studio.canvas.pictures import Picture
 from seqstudio.studio.canvas.wire_item import FarWires, WireItem
 
@@ -67,9 +68,10 @@ class CanvasScene(QGraphicsScene):
         self.wires: dict[Wire, WireItem] = {}
         self._beside: tuple[QRectF, ...] = ()
         self.frames: dict[str, FrameItem] = {}
-        self._far = FarWires(self.wires)
-        self._far.setVisible(False)
-        self.addItem(self._far)
+        self._far_wires, self._far_blocks = FarWires(self.wires), FarBlocks(self.blocks)
+        for item in (self._far_wires, self._far_blocks):
+            item.setVisible(False)
+            self.addItem(item)
         self._faces = Faces()
         self._graph = Graph()
         self._bends: dict[Wire, tuple[QPointF, ...]] = {}
@@ -89,6 +91,7 @@ class CanvasScene(QGraphicsScene):
             item = self.blocks.get(block.id)
             if item is None:
                 item = self.blocks[block.id] = BlockItem(block.id, face)
+                item.set_far(self._far_blocks.isVisible())
                 self.addItem(item)
             else:
                 item.show_face(face)
@@ -128,7 +131,7 @@ class CanvasScene(QGraphicsScene):
         for wire in graph.wires:
             if wire not in self.wires:
                 item = self.wires[wire] = WireItem(wire, self._wire_kind(wire))
-                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, self._far.isVisible())
+                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, self._far_wires.isVisible())
                 self.addItem(item)
         self._bends = {
             wire: tuple(QPointF(x, y) for x, y in points) for wire, points in graph.bends.items()
@@ -148,12 +151,17 @@ class CanvasScene(QGraphicsScene):
             item.set_state("label", "" if shape is None else str(shape))
             item.set_state("wrong", (wire.target, wire.into) in wrong)
 
-    def set_far(self, far: bool) -> None:
-        """Draw all wires as one item, for a view so far away that they are thin lines."""
-        if far != self._far.isVisible():
-            self._far.setVisible(far)
+    def set_zoom(self, zoom: float) -> None:
+        """Draw all wires, and from farther away all bodies, as one item each: that is quick."""
+        thin, flat = zoom < LOD_TEXT, zoom < FAR_ICON
+        if thin != self._far_wires.isVisible():
+            self._far_wires.setVisible(thin)
             for item in self.wires.values():
-                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, far)
+                item.setFlag(item.GraphicsItemFlag.ItemHasNoContents, thin)
+        if flat != self._far_blocks.isVisible():
+            self._far_blocks.setVisible(flat)
+            for block in self.blocks.values():
+                block.set_far(flat)
 
     # The ways of the wires
 

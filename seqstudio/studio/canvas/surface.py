@@ -10,7 +10,6 @@ from PySide6.QtGui import QPainter, QPixmap, QResizeEvent, QShowEvent, QTransfor
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.ink import LOD_TEXT
 from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.theme import painting, theme
@@ -169,7 +168,7 @@ class CanvasSurface(QGraphicsView):
             self._view_changed()
 
     def _view_changed(self) -> None:
-        self.canvas.set_far(self.zoom() < LOD_TEXT)
+        self.canvas.set_zoom(self.zoom())
         self.tools.tell_zoom(self.zoom())
         self.refresh_minimap(changed=False)
 

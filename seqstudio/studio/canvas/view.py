@@ -44,7 +44,6 @@ from seqstudio.studio.canvas.fields import NoteField
 from seqstudio.studio.canvas.geometry import GAP, size_of_new, snapped
 from seqstudio.studio.canvas.gestures import Pointer
 from seqstudio.studio.canvas.glide import Glide
-from seqstudio.studio.canvas.ink import LOD_TEXT
 from seqstudio.studio.canvas.inside import InsideView
 from seqstudio.studio.canvas.keyboard import CanvasKeys
 from seqstudio.studio.canvas.menus import Entry, QuickMenu, TitleField, block_entries
@@ -281,9 +280,9 @@ class CanvasView(CanvasSurface):
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         whole = self.canvas.content().adjusted(-_GRID, -_GRID, _GRID, _GRID)
-        self.canvas.set_far(False)
+        self.canvas.set_zoom(1.0)
         self.canvas.render(painter, QRectF(image.rect()), whole)
-        self.canvas.set_far(self.zoom() < LOD_TEXT)
+        self.canvas.set_zoom(self.zoom())
         painter.end()
         self._on_selection()
         return image

@@ -16,13 +16,12 @@ from typing_extensions import override
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.block_item import draw_badge
 from seqstudio.studio.canvas.geometry import LANE_GAP, Route
-from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, CanvasItem, Ink, ink, scene_pen
+from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, WORLD, CanvasItem, Ink, ink, scene_pen
 from seqstudio.studio.theme import faded, theme
 
 GRADIENT_LOW, GRADIENT_DECADES = -6.0, 6.0
 _ROOM = 24.0
 _ASIDE = 0.35
-WORLD = 1.2e6
 DOT = 5.0
 _CUT_DASH = (6.0, 4.0)
 

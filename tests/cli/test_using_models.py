@@ -264,9 +264,9 @@ for name in sys.argv[1:]:
 assert not any(name.partition(".")[0] == "seqstudio" for name in sys.modules)
 """
 SIZES = {
-    "char-lstm": ("hidden=16", "embedding.width=8", "window=12"),
-    "char-gpt": ("embedding.width=12", "layers=2", "heads=2", "window=12"),
-    "char-attention": ("embedding.width=8", "heads=2", "window=12"),
+    "char-lstm": ("hidden=16", "embedding.width=8", "training.window=12"),
+    "char-gpt": ("embedding.width=12", "layers=2", "heads=2", "training.window=12"),
+    "char-attention": ("embedding.width=8", "heads=2", "training.window=12"),
     "hello-rnn": (),
     "adding-lstm": ("hidden=6", "data.length=8"),
 }
@@ -299,7 +299,8 @@ def test_exported_models_need_only_torch_and_give_the_same_numbers(
     assert done.returncode == 0, done.stderr
     for folder, outputs in expected.items():
         assert np.load(folder / "outputs.npy") == pytest.approx(outputs, abs=1e-6)
-        assert len((folder / "README.txt").read_text(encoding="utf-8").splitlines()) == 3
+        told = (folder / "README.txt").read_text(encoding="utf-8")
+        assert "load_weights(model, 'weights.safetensors')" in told
 
 
 def test_a_project_without_a_run_is_exported_without_weights(
@@ -310,5 +311,6 @@ def test_a_project_without_a_run_is_exported_without_weights(
     told = call("export", path, "--format", "pytorch", "--out", folder)
     assert told.code == 0
     assert "no weights" in told.out
-    assert {each.name for each in folder.iterdir()} == {"model.py", "README.txt"}
+    files = {"model.py", "train.py", "train.npy", "README.txt"}
+    assert {each.name for each in folder.iterdir()} == files
     compile((folder / "model.py").read_text(encoding="utf-8"), "model.py", "exec")

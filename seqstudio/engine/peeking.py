@@ -35,6 +35,7 @@ from seqstudio.engine.batches import Batches
 from seqstudio.engine.circuit import Circuit, Values, plainly
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.model import GraphModel
+from seqstudio.engine.opening import carry_over
 from seqstudio.records.peek import Look, PeekAt, Peeked, PeekFailed
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Peeker:
         inputs = self._batch(project, dataset)
         if trainer is not None and trains_graph(trainer, project):
             return self._live(project, inputs, trainer, running)
-        return self._still(project, wish, dataset, inputs)
+        return self._still(project, wish, dataset, inputs, trainer, running)
 
     def _data(self, project: Project, base: str, trainer: Trainer | None) -> Dataset:
         if trainer is not None and trainer.project.data == project.data:
@@ -138,21 +139,37 @@ class Peeker:
         self._run.carry_out(None, trainer.device)
         return self._run
 
-    def _still(self, project: Project, wish: PeekAt, dataset: Dataset, inputs: Inputs) -> _Run:
-        """Return the batch sent through a model that does not train now."""
-        facts = facts_of(dataset, project.training)
+    def _still(
+        self, project: Project, wish: PeekAt, dataset: Dataset, inputs: Inputs,
+        trainer: Trainer | None, running: bool,
+    ) -> _Run:  # fmt: skip
+        """Return the batch sent through a model of its own, with weights that are lent to it."""
+        facts, began = facts_of(dataset, project.training), time.monotonic()
         part = graph_for(project.graph, facts, wish)
-        old, key = self._run, (wish.folder, project.training.seed)
+        lender = trainer if trainer is not None and trainer.dataset is dataset else None
+        key = (
+            wish.folder,
+            project.training.seed,
+            id(lender.model) if lender and lender.step else 0,
+        )
+        old = self._run
         if old is not None and old.inputs is inputs and old.key == key and old.facts == facts:
             same = project.with_graph(part).trains_like(project.with_graph(old.graph))
-            if same:
+            if same and (lender is None or _does(old, lender, running)):
                 old.graph = part
                 return old
-        model, words, step = _still_model(project, part, facts, wish.folder)
-        run = _Run(part, model, dataset, facts, inputs, words, step, time.monotonic(), key)
-        run.carry_out(old, torch.device("cpu"))
+        model, words, step = _still_model(project, part, facts, wish.folder, lender)
+        run = _Run(part, model, dataset, facts, inputs, words, step, began, key)
+        run.carry_out(old if old is not None and old.key else None, torch.device("cpu"))
+        run.took_s = time.monotonic() - began
         self._run = run
         return run
+
+
+def _does(run: _Run, lender: Trainer, running: bool) -> bool:
+    """Tell whether values are new enough: they need no weights of the lender, or its present."""
+    fresh = time.monotonic() - run.at_s < run.rest_s * running
+    return fresh or run.step in {0, lender.step}
 
 
 def trains_graph(trainer: Trainer, project: Project) -> bool:
@@ -186,13 +203,25 @@ def graph_for(graph: Graph, facts: DataFacts, wish: PeekAt) -> Graph:
     return part
 
 
-def _still_model(
-    project: Project, graph: Graph, facts: DataFacts, folder: str
-) -> tuple[GraphModel, str, int]:
-    """Return a model, which weights it has in words, and their step."""
+def _built(project: Project, graph: Graph, facts: DataFacts) -> GraphModel:
+    """Return a model with the weights that a run would start with."""
     with _own_random_numbers():
         torch.default_generator.manual_seed(project.training.seed)
-        model = GraphModel(graph, facts, whole=graph is project.graph)
+        return GraphModel(graph, facts, whole=graph is project.graph)
+
+
+def _still_model(
+    project: Project, graph: Graph, facts: DataFacts, folder: str, lender: Trainer | None
+) -> tuple[GraphModel, str, int]:
+    """Return a model, which weights it has in words, and their step.
+
+    The trainer lends its weights to the same model with blocks opened, a checkpoint to the same.
+    """
+    model = _built(project, graph, facts)
+    if lender is not None and lender.step:
+        if not carry_over(lender.model, model).fresh:
+            return model, f"step {lender.step:,}", lender.step
+        model = _built(project, graph, facts)
     if folder:
         try:
             saved = store.load_latest(FilePath(folder))
@@ -240,7 +269,7 @@ class _Run:
         words: Which weights, in words.
         step: Their optimizer step.
         at_s: When, in the seconds of the monotonic clock.
-        key: What the weights depend on beside the graph.
+        key: What the weights depend on beside the graph; None for a model that trains.
         values: What left every port, a snapshot each time that a graph ran, by its path.
         failed: Where and why it stopped, None when it did not.
         took_s: Seconds that it took.
@@ -254,7 +283,7 @@ class _Run:
     words: str
     step: int
     at_s: float
-    key: tuple[str, int] = ("", 0)
+    key: tuple[str, int, int] | None = None
     values: dict[Path, list[Values]] = field(default_factory=dict)
     failed: tuple[Path, str, Exception] | None = None
     took_s: float = 0.0
@@ -400,7 +429,8 @@ def _unchanged(old: GraphModel, new: GraphModel) -> frozenset[str]:
 
 def _same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(
-        value.shape == other[key].shape and torch.equal(value, other[key])
+        (value.shape, value.device) == (other[key].shape, other[key].device)
+        and torch.equal(value, other[key])
         for key, value in one.items()
     )
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.opening import opened
 from seqstudio.blocks.structure import simple_cell
 from seqstudio.blocks.templates import make
 from seqstudio.document.edits import Connect, Disconnect, RemoveBlocks, SetParam
@@ -250,3 +251,23 @@ def test_looks_at_a_run_that_goes_on_rest_in_between(hello: Project, trainer: Tr
         trainer.advance()
     assert step(running=True) == "step 3"
     assert step(running=False) == "step 5"
+
+
+def test_a_block_that_is_looked_into_has_the_weights_of_the_run(
+    hello: Project, trainer: Trainer
+) -> None:
+    key, peeker = recurrent(hello), Peeker()
+    one = opened(hello.graph.blocks[key], trainer.model.report.contexts[key])
+    assert one is not None
+    looked_into = hello.with_graph(hello.graph.with_block(one))
+    begun = seen(peeker.look(wish(looked_into, key), trainer))
+    assert begun.weights.startswith("untrained")
+    while trainer.step < 4:
+        trainer.advance()
+    whole = seen(peeker.look(wish(hello, key), trainer))
+    apart = seen(peeker.look(wish(looked_into, key), trainer))
+    assert apart.weights == whole.weights == "step 4"
+    np.testing.assert_allclose(apart.picture, whole.picture, atol=1e-6)
+    state = next(block.id for block in one.inside or () if block.kind == "state")
+    inside = seen(peeker.look(wish(looked_into, state, "out", key), trainer))
+    np.testing.assert_allclose(inside.picture[:, 1:], whole.picture[:, :-1], atol=1e-6)

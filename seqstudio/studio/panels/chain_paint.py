@@ -300,17 +300,26 @@ class ChainPainter:
     ) -> None:
         """Paint a symbol in its circle, or a letter with its time where there is none."""
         painter, radius = self._painter, self._places.radius
+        painter.setFont(theme().font("mono"))
+        shown = "␣" if symbol == " " else shown_text(symbol)
+        half = self._half_width(shown)
+        box = QRectF(middle.x() - half, middle.y() - radius, 2 * half, 2 * radius)
         painter.setPen(pen(theme().role(role), 1.5))
         painter.setBrush(mix(theme().role(role), theme().color("surface0"), _FILL))
-        painter.drawEllipse(middle, radius, radius)
-        box = QRectF(middle.x() - radius, middle.y() - radius, 2 * radius, 2 * radius)
+        painter.drawRoundedRect(box, radius, radius)
         painter.setPen(theme().color("textHi"))
         if symbol:
-            painter.setFont(theme().font("mono"))
-            shown = "␣" if symbol == " " else shown_text(symbol)
-            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
+            room = int(2 * half) - 6
+            elided = painter.fontMetrics().elidedText(shown, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, elided)
         elif column >= 0:
             self._paint_letter(box, letter, "")
+
+    def _half_width(self, shown: str) -> float:
+        """Return half the width of a symbol's circle, which a word stretches."""
+        radius, most = self._places.radius, self._places.pitch / 2 - 6
+        wide = self._painter.fontMetrics().horizontalAdvance(shown) / 2 + 8
+        return max(radius, min(wide, most)) if len(shown) > 1 else radius
 
     def _paint_cell(self, column: int, row: int) -> None:
         painter, box = self._painter, self._places.cell(column, row)

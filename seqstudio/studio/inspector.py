@@ -16,6 +16,7 @@ from seqstudio.blocks.check import Problem, Report, check, title_of
 from seqstudio.blocks.cost import bytes_in_words, costs, in_words
 from seqstudio.blocks.declaration import BlockKind, DataFacts, Shape
 from seqstudio.blocks.grouping import MovePort, SetExposed
+from seqstudio.blocks.opening import opens
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Change, Document
@@ -36,6 +37,7 @@ from seqstudio.studio.widgets import (
     Button,
     ElidedLabel,
     EquationView,
+    IconButton,
     Label,
     PanelHeader,
     Segments,
@@ -49,7 +51,8 @@ class Inspector(QWidget):
 
     Signals:
         opened: Id of the block whose code the person wants to see.
-        action: "duplicate", "copy", "delete" or "tidy", for the canvas to do with its selection.
+        action: What the canvas is to do with its selection: "duplicate", "copy", "delete", "tidy"
+            or "inside".
         message: One line for the person.
     """
 
@@ -235,7 +238,8 @@ class BlockPage(Page):
         self.block_id = block.id
         self.kind = KINDS.get(block.kind)
         self._title = ElidedLabel(title_of(block), "title", "textHi", self)
-        self.column.addLayout(self._heading())
+        self.inside: IconButton | None = None
+        self.column.addLayout(self._heading(opens(block)))
         self.switch: Segments | None = self._add_switch()
         self.problems = Problems(self, self.mend)
         self.column.addWidget(self.problems)
@@ -250,14 +254,18 @@ class BlockPage(Page):
             self._build(block, self.kind)
         self.column.addStretch(1)
 
-    def _heading(self) -> QHBoxLayout:
+    def _heading(self, has_inside: bool) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setContentsMargins(0, 4, 0, 10)
         row.setSpacing(10)
         row.addWidget(Emblem(self.kind, self))
         row.addWidget(self._title, 1)
+        if has_inside:
+            self.inside = IconButton("composite", "Go inside", key="Enter", size=32, parent=self)
+            self.inside.clicked.connect(partial(self.inspector.action.emit, "inside"))
+            row.addWidget(self.inside)
         button = Button("Code", icon="code", parent=self)
-        button.setToolTip("Show the PyTorch code of this block (Enter)")
+        button.setToolTip("Show the PyTorch code of this block (Ctrl+Enter)")
         button.clicked.connect(self._open)
         row.addWidget(button)
         return row

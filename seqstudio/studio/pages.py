@@ -195,9 +195,13 @@ class BuildPage(Page):
             "copy": self.canvas.copy,
             "delete": self.canvas.delete_selection,
             "tidy": self.canvas.tidy,
+            "inside": self._go_inside,
         }
         if name in acts:
             acts[name]()
+
+    def _go_inside(self) -> None:
+        self.canvas.open_block(self.canvas.editor.current)
 
     @Slot()
     def _take_facts(self) -> None:

@@ -335,6 +335,15 @@ def test_a_setting_inside_is_shown_on_the_block_and_set_there(view, document, in
     assert document.project.graph.blocks["lstm"].exposed == ("forget.function",)
 
 
+def test_the_inspector_leads_inside_where_there_is_something(view, inspector, qtbot):
+    view.select(("embedding",))
+    assert inspector.page.inside is None
+    view.select(("lstm",))
+    with qtbot.waitSignal(inspector.action) as told:
+        inspector.page.inside.click()
+    assert told.args == ["inside"]
+
+
 def test_ports_are_renamed_and_moved_in_the_inspector(view, document, inspector):
     view.editor.do(two_outputs())
     view.select(("pair",))

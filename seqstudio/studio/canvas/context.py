@@ -161,5 +161,6 @@ def _fill_for_canvas(view: CanvasView, menu: QMenu, at: QPoint, scene: QPointF) 
         key = keymap().text(f"canvas.{name}")
         menu.addAction(f"{words}\t{key}", act)
     menu.addSeparator()
-    for name in ("select_all", "tidy", "fit"):
+    inside = ("leave",) if view.editor.place.path else ()
+    for name in ("select_all", "tidy", "fit", *inside):
         _act(view, menu, name)

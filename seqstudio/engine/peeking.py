@@ -598,13 +598,15 @@ def _picture(
     while row.dim() > 2:
         row, how = row[0], f"{how}, first of {row.shape[0]}"
     if len(names) > 2 and all(name[-1:] in {"T", "S", "P"} for name in names[-2:]):
-        return "matrix", *_small(row.numpy(), how)
+        return "matrix", *_small(row.numpy(), how, WIDE)
     return "map", *_small(row.numpy().T, how)
 
 
-def _small(values: NDArray[np.float32], how: str) -> tuple[NDArray[np.float32], str]:
-    """Return a map of at most `HIGH` times `WIDE` cells: the strongest number of each patch."""
-    tall, wide = (-(-size // most) for size, most in zip(values.shape, (HIGH, WIDE), strict=True))
+def _small(
+    values: NDArray[np.float32], how: str, high: int = HIGH
+) -> tuple[NDArray[np.float32], str]:
+    """Return a map of at most `high` times `WIDE` cells: the strongest number of each patch."""
+    tall, wide = (-(-size // most) for size, most in zip(values.shape, (high, WIDE), strict=True))
     if tall <= 1 and wide <= 1:
         return np.ascontiguousarray(values, np.float32), how
     padding = [(0, -values.shape[0] % tall), (0, -values.shape[1] % wide)]

@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.check import check
 from seqstudio.blocks.opening import opened
 from seqstudio.blocks.structure import simple_cell
 from seqstudio.blocks.templates import make
+from seqstudio.data.facts import facts_of
+from seqstudio.data.sources import open_dataset
 from seqstudio.document.edits import Connect, Disconnect, RemoveBlocks, SetParam
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.project import Project, project_text
@@ -271,3 +274,20 @@ def test_a_block_that_is_looked_into_has_the_weights_of_the_run(
     state = next(block.id for block in one.inside or () if block.kind == "state")
     inside = seen(peeker.look(wish(looked_into, state, "out", key), trainer))
     np.testing.assert_allclose(inside.picture[:, 1:], whole.picture[:, :-1], atol=1e-6)
+
+
+def test_scores_are_told_as_a_square_matrix_of_the_first_head() -> None:
+    project = make("char-attention")
+    key = next(block.id for block in project.graph if block.kind == "self_attention")
+    context = check(project.graph, facts_of(open_dataset(project.data, None), project.training))
+    one = opened(project.graph.blocks[key], context.contexts[key])
+    assert one is not None
+    assert one.inside is not None
+    weights = next(block.id for block in one.inside if block.kind == "softmax")
+    looked_into = project.with_graph(project.graph.with_block(one))
+    told = seen(Peeker().look(wish(looked_into, weights, "out", key)))
+    assert told.look == "matrix"
+    assert told.picture.shape[0] == told.picture.shape[1]
+    assert told.names[-2:] == ("T", "T")
+    assert told.zeros > 0.4  # what lies ahead
+    np.testing.assert_array_equal(np.triu(told.picture, 1), 0.0)

@@ -30,6 +30,7 @@ _PAD, _LINE = 12.0, 18.0
 _WIDTH, _MAP_HIGH, _AXIS = 296.0, 112.0, 16.0
 _BAR = 8.0
 _TOKEN_LINES = 4
+_NOT_FINITE = "not finite"
 
 
 class PeekCard(QWidget):
@@ -142,6 +143,11 @@ class _Paper:
             self._line(line, "small", "textMid")
         self._wrapped(", ".join((*_weights(told), *([told.note] if told.note else []))))
 
+    @property
+    def _masked(self) -> bool:
+        """Whether infinite numbers are meant: scores that a mask has taken out."""
+        return self._card.values is not None and self._card.values.look == "matrix"
+
     def _text(self, x: float, text: str, font: str, token: str) -> float:
         """Put text at the current line; return where it ends."""
         metrics = QFontMetricsF(theme().font(font))
@@ -185,7 +191,7 @@ class _Paper:
         half = self._wide / 2
         for place, (name, number) in enumerate(pairs):
             left = _PAD + (place % 2) * half
-            bad = name == "not a number"
+            bad = name == _NOT_FINITE and not self._masked
             x = self._text(left, name, "small", "error" if bad else "textMid")
             metrics = QFontMetricsF(theme().font("monoSmall"))
             end = left + half - (12 if place % 2 == 0 else 0)
@@ -299,7 +305,7 @@ def _numbers(told: Peeked) -> list[tuple[str, str]]:
         ("zeros", _share(told.zeros)),
     ]
     if told.bad:
-        pairs.append(("not a number", _share(told.bad)))
+        pairs.append((_NOT_FINITE, _share(told.bad)))
     return pairs
 
 

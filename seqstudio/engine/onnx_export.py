@@ -197,24 +197,27 @@ def _difference(model: GraphModel, content: bytes, given: Mapping[str, Tensor]) 
 
 def _notes(model: GraphModel, example: Inputs, way: _Way) -> Iterator[str]:
     if example.lengths is not None and not way.lengths:
-        blocks = _named(model, lambda node: node.call.cls in {"LSTM", "Transformer"})
+        blocks = _named(model, lambda node: bool(node.lengths))
         yield f"It takes rows of full length only: {blocks} with padding cannot be told in ONNX"
     if not way.any_steps:
-        blocks = _named(model, _loops)
+        blocks = _named(model, _loops) or _named(model, lambda node: node.memory == "state")
         steps = " x ".join(str(size) for size in example.main.shape[1:])
-        yield f"It takes inputs of {steps} only: {blocks} has that size written into it"
+        yield f"It takes inputs of {steps} only: {blocks or 'the model'} has that size written into it"
 
 
 def _loops(node: Node) -> bool:
-    written = node.call.args.get("peepholes", False) or node.call.cls == "FlattenTime"
-    return bool(written) or (node.inner is not None and node.inner.home == "cell")
+    """Tell whether a block has the number of steps written into it; torch unrolls nn.RNN."""
+    if node.inner is not None:
+        return node.inner.home == "cell"
+    sized = node.call.args.get("peepholes", False) or node.call.cls in {"RNN", "FlattenTime"}
+    return bool(sized)
 
 
 def _named(model: GraphModel, of: Callable[[Node], bool]) -> str:
-    """Return the titles of the blocks that a condition holds for."""
+    """Return the titles of the blocks that a condition holds for, "" for none."""
     nodes = [node for node in model.plan.nodes if _within(node, of)]
     titles = [title_of(model.graph.blocks[node.block]) for node in nodes]
-    return ", ".join(dict.fromkeys(titles)) or "the model"
+    return ", ".join(dict.fromkeys(titles))
 
 
 def _within(node: Node, of: Callable[[Node], bool]) -> bool:

@@ -87,7 +87,7 @@ class SelfAttention(nn.Module):
             k, v = torch.cat([state[0], k], 2), torch.cat([state[1], v], 2)
         share = self.dropout if self.training else 0.0
         mask = self.mask(q.shape[2], k.shape[2], x.device, lengths)
-        triangle = self.causal and mask is None and q.shape[2] > 1
+        triangle = self.causal and mask is None and bool(q.shape[2] > 1)
         y = F.scaled_dot_product_attention(q, k, v, mask, share, is_causal=triangle)
         kept = slice(-self.window, None)  # all of them without a window
         end = None if state is None else (k[:, :, kept], v[:, :, kept], start + x.shape[1])

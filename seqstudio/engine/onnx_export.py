@@ -202,7 +202,8 @@ def _notes(model: GraphModel, example: Inputs, way: _Way) -> Iterator[str]:
     if not way.any_steps:
         blocks = _named(model, _loops) or _named(model, lambda node: node.memory == "state")
         steps = " x ".join(str(size) for size in example.main.shape[1:])
-        yield f"It takes inputs of {steps} only: {blocks or 'the model'} has that size written into it"
+        where = blocks or "the model"
+        yield f"It takes inputs of {steps} only: {where} has that size written into it"
 
 
 def _loops(node: Node) -> bool:

@@ -35,8 +35,9 @@ class Place:
 def with_settings(project: Project, pairs: Iterable[str]) -> Project:
     """Return the project with every "KEY=VALUE" put into force, in order.
 
-    Keys are `data.NAME`, `training.NAME`, `sampling.NAME`, `BLOCK.NAME` with a block's id, or the
-    bare NAME where only one of them has it.
+    Keys are `data.NAME`, `training.NAME`, `sampling.NAME`, `BLOCK.NAME` with a block's id (or
+    `BLOCK.INNER.NAME`), or the bare NAME where only one of them has it; a setting of the project
+    goes before those of its blocks.
 
     Raises:
         UsageError: No "=", no such key, or a bare name that several places have.
@@ -55,15 +56,16 @@ def with_setting(project: Project, key: str, value: object) -> Project:
     place = find(project, key)
     if place.home in GROUPS:
         return SetSetting(place.home, place.param.name, value).apply(project)
-    return SetParam(place.home, place.param.name, place.param.parse(value)).apply(project)
+    block, _, name = place.key.partition(".")  # "decoder.r.width" is a setting of a block inside
+    return SetParam(block, name, place.param.parse(value)).apply(project)
 
 
 def places(project: Project) -> list[Place]:
     """Return every setting of a project."""
     settings = [Place(home, param) for home, group in GROUPS.items() for param in group.PARAMS]
     blocks = [
-        Place(block.id, param)
-        for block in project.graph
+        Place(".".join((*path, block.id)), param)
+        for path, block in project.graph.everything()
         if block.kind in KINDS
         for param in KINDS[block.kind].params
     ]
@@ -78,8 +80,9 @@ def find(project: Project, key: str) -> Place:
     """
     known = places(project)
     found = [place for place in known if key in {place.key, place.param.name}]
-    if len(found) == 1:
-        return found[0]
+    common = [place for place in found if place.home in GROUPS]
+    if len(found) == 1 or len(common) == 1:  # a bare name means the project before its blocks
+        return (common or found)[0]
     if not found:
         raise no_such("setting", key, _nearby(known, key))
     keys = ", ".join(place.key for place in found)

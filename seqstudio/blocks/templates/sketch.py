@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.editing import STEP_X
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import Value
 
-STEP_Y = 132.0
+STEP_X = 264.0  # the widest block of a template and the least gap
+STEP_Y = 156.0
 Feed = str
 """A block, whose first output is meant, or "block.port"."""
 

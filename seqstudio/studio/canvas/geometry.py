@@ -217,8 +217,9 @@ class Obstacles:
             gap = end - start
             return Route(direct, (start + end) / 2, abs(gap.x()), steep=_is_steep(gap))
         lane = self._lane(start, end, between)
-        near = float(np.min(np.abs(between[:, [0, 2]] - start.x())))
-        far = float(np.min(np.abs(between[:, [0, 2]] - end.x())))
+        beside = _beside(between, (start.y(), end.y(), lane))
+        near = float(np.min(np.abs(beside - start.x()), initial=np.inf))
+        far = float(np.min(np.abs(beside - end.x()), initial=np.inf))
         return _detour(start, end, lane, max(24.0, min(_TURN, near - 6, far - 6)))
 
     def _between(
@@ -245,6 +246,14 @@ class Obstacles:
         below = _free_below(low, high, between[:, 1], between[:, 3])
         above = -_free_below(-high, -low, -between[:, 3], -between[:, 1])
         return below if below - low <= high - above else above
+
+
+def _beside(bodies: NDArray[np.float64], heights: tuple[float, ...]) -> NDArray[np.float64]:
+    """Return the left and right edges of the bodies that a turn between heights could touch."""
+    reach = LANE_GAP / 2
+    tall = (bodies[:, 3] > min(heights) - reach) & (bodies[:, 1] < max(heights) + reach)
+    edges: NDArray[np.float64] = bodies[tall][:, [0, 2]]
+    return edges
 
 
 def _free_below(

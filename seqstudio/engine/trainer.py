@@ -32,7 +32,7 @@ from seqstudio.engine import checkpoint as store
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Cadence, Setup, Trial
 from seqstudio.engine.decoding import written_sample
-from seqstudio.engine.devices import choose_device, devices, torch_version
+from seqstudio.engine.devices import choose_device, devices, refuse_excess, torch_version
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.losses import asked, mean_loss
@@ -133,6 +133,8 @@ class Trainer:
         project = parse_project(start.project)
         base = Path(start.base) if start.base else None
         dataset = open_dataset(project.data, base)
+        facts = facts_of(dataset, project.training)
+        refuse_excess(project, facts, choose_device(start.device))
         trainer = cls(start, project, dataset, emit)
         if start.resume and trainer.folder is not None:
             restore(trainer, store.load_latest(trainer.folder))

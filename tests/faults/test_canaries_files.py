@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqstudio.blocks.editing import Paste
+from seqstudio.blocks.clipboard import parse_clip
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.sources import open_dataset
@@ -145,7 +145,7 @@ def test_a_pickle_that_is_text_is_only_text(tmp_path: Path, nest: Path) -> None:
 @pytest.mark.parametrize("egg", EGGS)
 def test_on_the_clipboard(nest: Path, egg: str) -> None:
     text = EGGS[egg](nest).decode("latin-1")
-    assert "no blocks" in refused(lambda: Paste(text, (0.0, 0.0)))
+    assert "no blocks" in refused(lambda: parse_clip(text))
 
 
 @pytest.mark.parametrize("egg", EGGS)

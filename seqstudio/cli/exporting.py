@@ -14,7 +14,7 @@ from seqstudio.core.files import storage_error, write_atomic
 from seqstudio.document.project import load_project, runs_folder
 
 if TYPE_CHECKING:
-    from seqstudio.engine.exporting import Taken
+    from seqstudio.engine.exchange.export import Taken
 
 ROWS = 3  # of the example that an ONNX file is traced with
 
@@ -27,7 +27,7 @@ def export(arguments: Namespace) -> int:
     taken, told = _taken(path, arguments.run)
     if arguments.format == "onnx":
         return _export_onnx(taken, out, told)
-    from seqstudio.engine.exporting import CODE, SCRIPT, write_export
+    from seqstudio.engine.exchange.export import CODE, SCRIPT, write_export
 
     _make(out)
     write_export(taken, out)
@@ -37,7 +37,7 @@ def export(arguments: Namespace) -> int:
 
 def _taken(path: Path, run: str | None) -> tuple[Taken, str]:
     """Return the named or newest run; the project alone while it has none."""
-    from seqstudio.engine.exporting import WEIGHTS, Taken
+    from seqstudio.engine.exchange.export import WEIGHTS, Taken
 
     project = load_project(path)
     if run is None and not any(runs_folder(path).glob("*/run.db")):
@@ -54,9 +54,9 @@ def _export_onnx(taken: Taken, out: Path, told: str) -> int:
 
     from seqstudio.data.facts import facts_of
     from seqstudio.engine.batches import Batches
+    from seqstudio.engine.exchange.onnx_export import onnx_model
     from seqstudio.engine.inputs import as_inputs
     from seqstudio.engine.model import GraphModel
-    from seqstudio.engine.onnx_export import onnx_model
 
     project, dataset = taken.project, taken.dataset
     model = taken.model or GraphModel(project.graph, facts_of(dataset, project.training))

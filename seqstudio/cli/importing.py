@@ -13,7 +13,7 @@ def import_file(arguments: Namespace) -> int:
     """Write a project with the graph of a model; say what could not be taken over."""
     path, wanted = named(arguments.model)
     target = new_file(Path(arguments.out), force=arguments.force)
-    from seqstudio.engine.importing import import_model
+    from seqstudio.engine.exchange.importing import import_model
 
     imported = import_model(path, wanted, arguments.run_python)
     save_project(imported.project, target)

@@ -19,7 +19,7 @@ from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project
 from seqstudio.engine.batches import Batches
-from seqstudio.engine.exporting import weights_of
+from seqstudio.engine.exchange.export import weights_of
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.model import GraphModel
 

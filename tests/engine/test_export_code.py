@@ -21,7 +21,7 @@ from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import GraphError
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Graph, Mode, Wire
-from seqstudio.engine.exporting import Taken, write_export
+from seqstudio.engine.exchange.export import Taken, write_export
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import GraphModel
 from tests.engine.exported import drawn, facts, largest_difference, loaded, small

@@ -7,10 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from seqstudio.engine import onnx_export
+from seqstudio.engine.exchange import onnx_export
+from seqstudio.engine.exchange.onnx_export import (
+    OnnxError,
+    OnnxModel,
+    missing_packages,
+    onnx_model,
+)
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.model import GraphModel
-from seqstudio.engine.onnx_export import OnnxError, OnnxModel, missing_packages, onnx_model
 from tests.engine.exported import drawn, facts, small
 
 installed = pytest.mark.skipif(

@@ -14,8 +14,8 @@ import torch
 
 from seqstudio.data.sources import KINDS, open_dataset
 from seqstudio.document.settings import DataSettings
-from seqstudio.engine.exporting import Taken, write_export
-from seqstudio.engine.exporting_tasks import task_source
+from seqstudio.engine.exchange.export import Taken, write_export
+from seqstudio.engine.exchange.script_data import task_source
 from seqstudio.engine.trainer import Trainer
 from seqstudio.records.messages import Start
 from tests.engine.exported import small

@@ -14,12 +14,12 @@ from torch import nn
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.graph import Graph
-from seqstudio.engine import importing
-from seqstudio.engine.importing import import_model
-from seqstudio.engine.importing_steps import Drawing
+from seqstudio.engine.exchange import importing
+from seqstudio.engine.exchange.importing import import_model
+from seqstudio.engine.exchange.reader import ImportedError
+from seqstudio.engine.exchange.steps import Drawing
+from seqstudio.engine.exchange.tracer import _traced
 from seqstudio.engine.model import GraphModel
-from seqstudio.engine.module_reader import ImportedError
-from seqstudio.engine.module_tracer import _traced
 
 FILE = Path(__file__).parent / "torch_modules.py"
 FACTS = DataFacts("ids", vocabulary=11, window=6, classes=4)

@@ -18,8 +18,8 @@ from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project, parse_project, project_text
-from seqstudio.engine.importing import import_model
-from seqstudio.engine.module_reader import LIMIT_BYTES, ImportedError, parsed, read_module
+from seqstudio.engine.exchange.importing import import_model
+from seqstudio.engine.exchange.reader import LIMIT_BYTES, ImportedError, parsed, read_module
 from tests.engine.exported import facts, small
 from tests.engine.test_export_code import OPENED, opened_up
 

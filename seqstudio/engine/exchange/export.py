@@ -16,7 +16,7 @@ from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.document.project import Project
 from seqstudio.engine.checkpoint import model_tensors
-from seqstudio.engine.exporting_script import training_script
+from seqstudio.engine.exchange.script import training_script
 from seqstudio.engine.model import GraphModel
 
 CODE, SCRIPT, WEIGHTS, README = "model.py", "train.py", "weights.safetensors", "README.txt"

@@ -1,6 +1,6 @@
 """What a traced torch module does, step by step, as blocks and wires.
 
-A step is plain data that `seqstudio.engine.module_tracer` wrote: a layer with its settings, or a
+A step is plain data that `seqstudio.engine.exchange.tracer` wrote: a layer with its settings, or a
 function with its arguments. Where a layer works otherwise than ours, or there is no block for it,
 an opaque block takes its place and says why.
 """

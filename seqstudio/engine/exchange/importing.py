@@ -16,15 +16,15 @@ from seqstudio.core.errors import DataError, SeqError
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project
 from seqstudio.document.settings import DataSettings
-from seqstudio.engine.importing_steps import Drawing
-from seqstudio.engine.module_reader import (
+from seqstudio.engine.exchange.reader import (
     LIMIT_BYTES,
     ImportedError,
     is_ours,
     parsed,
     read_module,
 )
-from seqstudio.engine.module_tracer import trace_file
+from seqstudio.engine.exchange.steps import Drawing
+from seqstudio.engine.exchange.tracer import trace_file
 
 TIME_LIMIT_S = 60.0
 _LIMIT_STEPS = 2_000

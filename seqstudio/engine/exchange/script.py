@@ -13,7 +13,7 @@ from seqstudio.blocks.plan import make_plan
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.document.project import Project
-from seqstudio.engine.exporting_tasks import task_source
+from seqstudio.engine.exchange.script_data import task_source
 from seqstudio.engine.losses import LOG_SPREADS
 
 

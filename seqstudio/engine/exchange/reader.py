@@ -20,7 +20,7 @@ from seqstudio.blocks.declaration import Call, DataFacts, Shape
 from seqstudio.blocks.names import attribute_name
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Block, Graph, Mode, Wire
-from seqstudio.engine.kind_finder import find_kind
+from seqstudio.engine.exchange.kind_finder import find_kind
 
 LIMIT_BYTES = 2_000_000
 _CLS_OF = {name: cls for cls, name in FUNCTIONS.items()}

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.templates import TEMPLATES
-from seqstudio.studio.canvas.menus import Entry, QuickMenu, block_entries, rank
+from seqstudio.studio.canvas.hands.menus import Entry, QuickMenu, block_entries, rank
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import heading

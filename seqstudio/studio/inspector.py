@@ -27,7 +27,7 @@ from seqstudio.document.project import Project
 from seqstudio.document.settings import DataSettings, Settings, TrainingSettings
 from seqstudio.studio.canvas.editor import CanvasEditor
 from seqstudio.studio.canvas.edits import insert_with_room
-from seqstudio.studio.canvas.face import loop_text
+from seqstudio.studio.canvas.items.face import loop_text
 from seqstudio.studio.canvas.place import Place
 from seqstudio.studio.forms import Form
 from seqstudio.studio.inspector_inside import Exposing, PortRows, shown_params, shown_values

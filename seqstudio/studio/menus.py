@@ -11,7 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from seqstudio.blocks.editing import switch_cells
-from seqstudio.studio.canvas.keyboard import ACTIONS as CANVAS_ACTIONS
+from seqstudio.studio.canvas.hands.keyboard import ACTIONS as CANVAS_ACTIONS
 from seqstudio.studio.keys import Action, follow_keys, keymap
 from seqstudio.studio.keys.local import LOCAL_ACTIONS
 from seqstudio.studio.theme import themes

@@ -34,7 +34,7 @@ from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Document
 from seqstudio.document.edits import Connect, Disconnect, Edit, RenameBlock, Within
 from seqstudio.document.graph import Graph
-from seqstudio.studio.canvas.menus import Entry, QuickMenu
+from seqstudio.studio.canvas.hands.menus import Entry, QuickMenu
 from seqstudio.studio.keys import keymap, pressed
 from seqstudio.studio.outline_rows import Row, children, connections, wire_words
 from seqstudio.studio.theme import follow_theme, icon, theme

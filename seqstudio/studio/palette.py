@@ -35,7 +35,7 @@ from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.declaration import BlockKind
 from seqstudio.document.library import OwnBlock
 from seqstudio.studio.canvas import BLOCK_MIME
-from seqstudio.studio.canvas.menus import Entry, block_entries, rank
+from seqstudio.studio.canvas.hands.menus import Entry, block_entries, rank
 from seqstudio.studio.canvas.own import OWN_KEY, own_entry, own_mime
 from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, icon_pixmap, painting, pen, theme

@@ -24,10 +24,10 @@ from seqstudio.document.edits import Connect, Disconnect, MoveBlocks
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.project import Project
 from seqstudio.studio.canvas import CanvasView
-from seqstudio.studio.canvas.geometry import Obstacles, crossed, curve, distance, through
+from seqstudio.studio.canvas.items.geometry import Obstacles, crossed, curve, distance, through
+from seqstudio.studio.canvas.items.pictures import spark_path
+from seqstudio.studio.canvas.items.wire_item import gradient_width, label_runs
 from seqstudio.studio.canvas.peek import known_lines, shape_in_full
-from seqstudio.studio.canvas.pictures import spark_path
-from seqstudio.studio.canvas.wire_item import gradient_width, label_runs
 from seqstudio.studio.theme import theme, themes
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")

@@ -16,8 +16,8 @@ from seqstudio.document.document import Document
 from seqstudio.document.edits import Disconnect, SetFrames
 from seqstudio.document.graph import Frame, Wire
 from seqstudio.studio.canvas import CanvasView
-from seqstudio.studio.canvas.context import context_menu
-from seqstudio.studio.canvas.fields import NoteField
+from seqstudio.studio.canvas.hands.context import context_menu
+from seqstudio.studio.canvas.hands.fields import NoteField
 from seqstudio.studio.theme import theme, themes
 
 FACTS = DataFacts("A text", "next token", "ids", 65)

@@ -19,10 +19,10 @@ from seqstudio.document.document import Document
 from seqstudio.document.edits import Connect, MoveBlocks, SetBends, SetMode
 from seqstudio.document.graph import Block, Wire
 from seqstudio.studio.canvas import CanvasView
-from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.edits import Dot
+from seqstudio.studio.canvas.hands.context import context_menu, tip_at
+from seqstudio.studio.canvas.hands.wiring import fitting_ports, possible_wires
 from seqstudio.studio.canvas.scene import PortHit
-from seqstudio.studio.canvas.wiring import fitting_ports, possible_wires
 
 FACTS = DataFacts("A text", "next token", "ids", 65)
 KEY = Qt.Key

@@ -21,8 +21,8 @@ from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas import BLOCK_MIME, CanvasView
-from seqstudio.studio.canvas.context import context_menu, tip_at
-from seqstudio.studio.canvas.wiring import DrawWire
+from seqstudio.studio.canvas.hands.context import context_menu, tip_at
+from seqstudio.studio.canvas.hands.wiring import DrawWire
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton

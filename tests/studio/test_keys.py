@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QSettings, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication
 
-from seqstudio.studio.canvas.keyboard import ACTIONS as CANVAS_ACTIONS
+from seqstudio.studio.canvas.hands.keyboard import ACTIONS as CANVAS_ACTIONS
 from seqstudio.studio.clocks import ACTIONS as CLOCK_ACTIONS
 from seqstudio.studio.keys import Action, Keymap, caps, key_text, pressed
 from seqstudio.studio.keys.exchange import KeysFileError, read_keys, written_keys

@@ -16,8 +16,8 @@ from pytestqt.qtbot import QtBot
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.studio.actions_search import ActionsSearch, Recent, listed
-from seqstudio.studio.canvas.keyboard import ACTIONS as CANVAS_ACTIONS
-from seqstudio.studio.canvas.menus import Entry
+from seqstudio.studio.canvas.hands.keyboard import ACTIONS as CANVAS_ACTIONS
+from seqstudio.studio.canvas.hands.menus import Entry
 from seqstudio.studio.clocks import ACTIONS as CLOCK_ACTIONS
 from seqstudio.studio.focus import holds_focus
 from seqstudio.studio.keys import keymap

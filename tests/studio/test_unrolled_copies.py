@@ -16,7 +16,7 @@ from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.records.readings import GradientReading, LayerGradient
 from seqstudio.studio.canvas import CanvasView
-from seqstudio.studio.canvas.context import context_menu
+from seqstudio.studio.canvas.hands.context import context_menu
 from seqstudio.studio.canvas.unrolled_copies import columns_of, name_of
 from seqstudio.studio.panels.chain import arrow_of
 from seqstudio.studio.theme import theme

@@ -9,7 +9,7 @@
 `keyboard` the keys, `menus` the search menus, `overlay` what stands still above the canvas.
 """
 
-from seqstudio.studio.canvas.menus import AddBlockMenu
+from seqstudio.studio.canvas.hands.menus import AddBlockMenu
 from seqstudio.studio.canvas.view import BLOCK_MIME, CanvasView
 
 __all__ = ["BLOCK_MIME", "AddBlockMenu", "CanvasView"]

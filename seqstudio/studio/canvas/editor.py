@@ -31,7 +31,7 @@ from seqstudio.document.edits import (
 )
 from seqstudio.document.graph import Block, Graph, Mode, Path, Point, Wire
 from seqstudio.studio.canvas.edits import Cargo, Dot, insert_with_room, rewire, without_dots
-from seqstudio.studio.canvas.face import alike
+from seqstudio.studio.canvas.items.face import alike
 from seqstudio.studio.canvas.place import Place
 
 PASTE_STEP = 24.0

@@ -13,7 +13,7 @@ from seqstudio.blocks.grouping import group, ungroup
 from seqstudio.blocks.opening import opens
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Graph, Path
-from seqstudio.studio.canvas.crumbs import Crumbs, InsideCard
+from seqstudio.studio.canvas.items.crumbs import Crumbs, InsideCard
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

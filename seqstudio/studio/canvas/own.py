@@ -13,8 +13,8 @@ from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import AddBlock
 from seqstudio.document.graph import Graph
 from seqstudio.document.library import LIMIT_BYTES, OwnBlock, own_text, parse_own
-from seqstudio.studio.canvas.geometry import snapped
-from seqstudio.studio.canvas.menus import Entry, first_sentence
+from seqstudio.studio.canvas.hands.menus import Entry, first_sentence
+from seqstudio.studio.canvas.items.geometry import snapped
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

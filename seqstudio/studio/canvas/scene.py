@@ -14,14 +14,14 @@ from seqstudio.blocks import ports
 from seqstudio.blocks.check import Report
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.graph import Graph, Wire
-from seqstudio.studio.canvas.block_item import FAR_ICON, BlockItem, FarBlocks
 from seqstudio.studio.canvas.edits import Dot
-from seqstudio.studio.canvas.face import Faces, count_text
-from seqstudio.studio.canvas.frame_item import FrameHit, FrameItem
-from seqstudio.studio.canvas.geometry import Obstacles, crossed, distance
-from seqstudio.studio.canvas.ink import LOD_TEXT
-from seqstudio.studio.canvas.pictures import Picture
-from seqstudio.studio.canvas.wire_item import FarWires, WireItem
+from seqstudio.studio.canvas.items.block_item import FAR_ICON, BlockItem, FarBlocks
+from seqstudio.studio.canvas.items.face import Faces, count_text
+from seqstudio.studio.canvas.items.frame_item import FrameHit, FrameItem
+from seqstudio.studio.canvas.items.geometry import Obstacles, crossed, distance
+from seqstudio.studio.canvas.items.ink import LOD_TEXT
+from seqstudio.studio.canvas.items.pictures import Picture
+from seqstudio.studio.canvas.items.wire_item import FarWires, WireItem
 
 TURN_STEP = 25.0
 Spot = tuple[float, float, float, float]

@@ -10,7 +10,7 @@ from PySide6.QtGui import QPainter, QPixmap, QResizeEvent, QShowEvent, QTransfor
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.overlay import CanvasTools, Dimensions, Minimap, PortLegend
+from seqstudio.studio.canvas.items.overlay import CanvasTools, Dimensions, Minimap, PortLegend
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.theme import painting, theme
 from seqstudio.studio.widgets import EmptyState

@@ -21,9 +21,9 @@ from seqstudio.document.edits import SetSetting
 from seqstudio.document.graph import Path
 from seqstudio.document.settings import TrainingSettings
 from seqstudio.records.readings import GradientReading
-from seqstudio.studio.canvas.block_item import BlockItem
-from seqstudio.studio.canvas.gestures import Gesture, Pointer
-from seqstudio.studio.canvas.ink import LOD_TEXT, CanvasItem, scene_pen
+from seqstudio.studio.canvas.hands.gestures import Gesture, Pointer
+from seqstudio.studio.canvas.items.block_item import BlockItem
+from seqstudio.studio.canvas.items.ink import LOD_TEXT, CanvasItem, scene_pen
 from seqstudio.studio.panels.chain import CellRow, Chain
 from seqstudio.studio.panels.chain_paint import paint_bracket, paint_gradient
 from seqstudio.studio.theme import faded, mix, theme

@@ -36,20 +36,20 @@ from seqstudio.blocks.suggesting import feeders, followers
 from seqstudio.document.document import Document
 from seqstudio.document.graph import Wire
 from seqstudio.document.library import OwnBlock
-from seqstudio.studio.canvas.arrange import Arranger
-from seqstudio.studio.canvas.context import context_menu, tip_at
 from seqstudio.studio.canvas.editor import CanvasEditor
 from seqstudio.studio.canvas.edits import Dot
-from seqstudio.studio.canvas.fields import NoteField
-from seqstudio.studio.canvas.geometry import GAP, size_of_new, snapped
-from seqstudio.studio.canvas.gestures import Pointer
-from seqstudio.studio.canvas.glide import Glide
+from seqstudio.studio.canvas.hands.arrange import Arranger
+from seqstudio.studio.canvas.hands.context import context_menu, tip_at
+from seqstudio.studio.canvas.hands.fields import NoteField
+from seqstudio.studio.canvas.hands.gestures import Pointer
+from seqstudio.studio.canvas.hands.keyboard import CanvasKeys
+from seqstudio.studio.canvas.hands.menus import Entry, QuickMenu, TitleField, block_entries
+from seqstudio.studio.canvas.hands.mouse import CanvasMouse
 from seqstudio.studio.canvas.inside import InsideView
-from seqstudio.studio.canvas.keyboard import CanvasKeys
-from seqstudio.studio.canvas.menus import Entry, QuickMenu, TitleField, block_entries
-from seqstudio.studio.canvas.mouse import CanvasMouse
+from seqstudio.studio.canvas.items.geometry import GAP, size_of_new, snapped
+from seqstudio.studio.canvas.items.glide import Glide
+from seqstudio.studio.canvas.items.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.own import OWN_KEY, OWN_MIME, add_own, dragged, own_entries
-from seqstudio.studio.canvas.pictures import ImagePicture, SparkPicture, TextPicture
 from seqstudio.studio.canvas.scene import PortHit
 from seqstudio.studio.canvas.surface import CanvasSurface
 from seqstudio.studio.canvas.unrolled_copies import Unroller

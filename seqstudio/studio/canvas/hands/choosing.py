@@ -9,9 +9,9 @@ from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import title_of
 from seqstudio.document.graph import Wire
-from seqstudio.studio.canvas.menus import Entry
+from seqstudio.studio.canvas.hands.menus import Entry
+from seqstudio.studio.canvas.hands.wiring import fitting_ports, possible_wires
 from seqstudio.studio.canvas.scene import PortHit
-from seqstudio.studio.canvas.wiring import fitting_ports, possible_wires
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF
 
-from seqstudio.studio.canvas.geometry import snapped
+from seqstudio.studio.canvas.items.geometry import snapped
 
 _PART = (0.0, 0.5, 1.0)
 _OVERHANG = 12.0

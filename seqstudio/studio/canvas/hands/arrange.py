@@ -15,8 +15,8 @@ from seqstudio.document.edits import Edit, MoveBlocks, SetBends, SetFrames, Toge
 from seqstudio.document.graph import Frame, Point, Wire
 from seqstudio.document.project import LIMIT_BENDS, LIMIT_FRAMES
 from seqstudio.studio.canvas.edits import Cargo, Dot, cargo, placed
-from seqstudio.studio.canvas.frame_item import NOTE_SIZE, Part, resized
-from seqstudio.studio.canvas.geometry import SNAP, snapped
+from seqstudio.studio.canvas.items.frame_item import NOTE_SIZE, Part, resized
+from seqstudio.studio.canvas.items.geometry import SNAP, snapped
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

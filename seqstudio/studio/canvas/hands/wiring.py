@@ -13,10 +13,10 @@ from seqstudio.blocks import editing, ports
 from seqstudio.blocks.check import flow, is_recurrent
 from seqstudio.document.edits import Connect, Disconnect, Together
 from seqstudio.document.graph import Graph, Wire
-from seqstudio.studio.canvas.geometry import size_of_new, snapped
-from seqstudio.studio.canvas.gestures import Gesture, Pointer
+from seqstudio.studio.canvas.hands.gestures import Gesture, Pointer
+from seqstudio.studio.canvas.items.geometry import size_of_new, snapped
+from seqstudio.studio.canvas.items.transient import GhostItem, LooseWireItem, StrokeItem
 from seqstudio.studio.canvas.scene import PortHit
-from seqstudio.studio.canvas.transient import GhostItem, LooseWireItem, StrokeItem
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from seqstudio.studio.canvas.arrange import SIDES, Arranger
-from seqstudio.studio.canvas.choosing import Choosing
-from seqstudio.studio.canvas.geometry import SNAP
+from seqstudio.studio.canvas.hands.arrange import SIDES, Arranger
+from seqstudio.studio.canvas.hands.choosing import Choosing
+from seqstudio.studio.canvas.items.geometry import SNAP
 from seqstudio.studio.keys import Action, keymap, pressed
 
 if TYPE_CHECKING:

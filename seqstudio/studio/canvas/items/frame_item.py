@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
 from seqstudio.document.graph import Frame
-from seqstudio.studio.canvas.ink import LOD_TEXT, CanvasItem, Ink, ink, scene_pen
+from seqstudio.studio.canvas.items.ink import LOD_TEXT, CanvasItem, Ink, ink, scene_pen
 from seqstudio.studio.theme import faded, mix
 
 TITLE = 28.0

@@ -7,10 +7,10 @@ from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.block_item import draw_glyph
-from seqstudio.studio.canvas.geometry import curve
-from seqstudio.studio.canvas.ink import scene_pen
-from seqstudio.studio.canvas.wire_item import draw_line
+from seqstudio.studio.canvas.items.block_item import draw_glyph
+from seqstudio.studio.canvas.items.geometry import curve
+from seqstudio.studio.canvas.items.ink import scene_pen
+from seqstudio.studio.canvas.items.wire_item import draw_line
 from seqstudio.studio.theme import faded, theme
 
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygo
 from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.canvas.face import Face
-from seqstudio.studio.canvas.geometry import (
+from seqstudio.studio.canvas.items.face import Face
+from seqstudio.studio.canvas.items.geometry import (
     CORNER_ROOM,
     LOOP_REACH,
     LOOP_RISE,
@@ -20,7 +20,7 @@ from seqstudio.studio.canvas.geometry import (
     lay_out,
     loop_path,
 )
-from seqstudio.studio.canvas.ink import (
+from seqstudio.studio.canvas.items.ink import (
     BYPASSED,
     LOD_LINES,
     LOD_TEXT,
@@ -31,7 +31,7 @@ from seqstudio.studio.canvas.ink import (
     ink,
     scene_pen,
 )
-from seqstudio.studio.canvas.pictures import Picture
+from seqstudio.studio.canvas.items.pictures import Picture
 from seqstudio.studio.theme import faded, icon_pixmap, theme
 
 _MARGIN = 16.0

@@ -14,9 +14,17 @@ from PySide6.QtWidgets import QStyleOptionGraphicsItem, QWidget
 from typing_extensions import override
 
 from seqstudio.document.graph import Wire
-from seqstudio.studio.canvas.block_item import draw_badge
-from seqstudio.studio.canvas.geometry import LANE_GAP, Route
-from seqstudio.studio.canvas.ink import LOD_LINES, LOD_TEXT, WORLD, CanvasItem, Ink, ink, scene_pen
+from seqstudio.studio.canvas.items.block_item import draw_badge
+from seqstudio.studio.canvas.items.geometry import LANE_GAP, Route
+from seqstudio.studio.canvas.items.ink import (
+    LOD_LINES,
+    LOD_TEXT,
+    WORLD,
+    CanvasItem,
+    Ink,
+    ink,
+    scene_pen,
+)
 from seqstudio.studio.theme import faded, theme
 
 GRADIENT_LOW, GRADIENT_DECADES = -6.0, 6.0

@@ -10,7 +10,7 @@ from typing_extensions import override
 from seqstudio.blocks.cost import Cost, bytes_in_words, in_words
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.document.settings import TrainingSettings
-from seqstudio.studio.canvas.block_item import draw_glyph
+from seqstudio.studio.canvas.items.block_item import draw_glyph
 from seqstudio.studio.canvas.scene import CanvasScene
 from seqstudio.studio.keys import follow_keys, keymap
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme

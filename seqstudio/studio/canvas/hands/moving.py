@@ -11,11 +11,11 @@ from typing_extensions import override
 from seqstudio.blocks.clipboard import Paste, copied
 from seqstudio.document.graph import Wire
 from seqstudio.studio.canvas.edits import Cargo, Dot
-from seqstudio.studio.canvas.frame_item import FrameHit, resized
-from seqstudio.studio.canvas.geometry import snapped
-from seqstudio.studio.canvas.gestures import Gesture, Pointer
-from seqstudio.studio.canvas.guides import Level, Magnets
-from seqstudio.studio.canvas.transient import GhostItem, GuideItem
+from seqstudio.studio.canvas.hands.gestures import Gesture, Pointer
+from seqstudio.studio.canvas.items.frame_item import FrameHit, resized
+from seqstudio.studio.canvas.items.geometry import snapped
+from seqstudio.studio.canvas.items.guides import Level, Magnets
+from seqstudio.studio.canvas.items.transient import GhostItem, GuideItem
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

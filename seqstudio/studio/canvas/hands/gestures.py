@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from typing_extensions import override
 
-from seqstudio.studio.canvas.transient import RubberItem, Transient
+from seqstudio.studio.canvas.items.transient import RubberItem, Transient
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

@@ -16,7 +16,7 @@ from PySide6.QtGui import QFontMetricsF, QPainterPath
 
 from seqstudio.blocks import editing
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.studio.canvas.face import Face
+from seqstudio.studio.canvas.items.face import Face
 from seqstudio.studio.theme import theme
 
 LEAST_WIDTH, MOST_WIDTH, WIDTH_STEP = 156, 240, 4

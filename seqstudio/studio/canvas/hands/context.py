@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from seqstudio.blocks.check import Problem
-from seqstudio.studio.canvas.arrange import SIDES
+from seqstudio.studio.canvas.hands.arrange import SIDES
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.theme import theme
 

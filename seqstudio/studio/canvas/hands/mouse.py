@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QInputDevice, QMouseEvent, QWheelEvent
 
-from seqstudio.studio.canvas.block_item import BlockItem
 from seqstudio.studio.canvas.edits import Dot
-from seqstudio.studio.canvas.frame_item import FrameHit
-from seqstudio.studio.canvas.gestures import BoxSelect, Gesture, Pan, Pointer
-from seqstudio.studio.canvas.moving import BendWire, CloneBlocks, MoveThings, ResizeFrame
+from seqstudio.studio.canvas.hands.gestures import BoxSelect, Gesture, Pan, Pointer
+from seqstudio.studio.canvas.hands.moving import BendWire, CloneBlocks, MoveThings, ResizeFrame
+from seqstudio.studio.canvas.hands.wiring import CutStroke, DrawWire, DropBlock, MoveWires
+from seqstudio.studio.canvas.items.block_item import BlockItem
+from seqstudio.studio.canvas.items.frame_item import FrameHit
+from seqstudio.studio.canvas.items.wire_item import WireItem
 from seqstudio.studio.canvas.peek import PeekCard, known_lines
 from seqstudio.studio.canvas.scene import PortHit
-from seqstudio.studio.canvas.wire_item import WireItem
-from seqstudio.studio.canvas.wiring import CutStroke, DrawWire, DropBlock, MoveWires
 
 if TYPE_CHECKING:
     from seqstudio.studio.canvas.view import CanvasView

@@ -1,0 +1,1 @@
+"""What hands do on the canvas: gestures of the pointer, keys, menus, arranging."""

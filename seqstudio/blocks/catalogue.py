@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from seqstudio.blocks.attention import ATTENTION
 from seqstudio.blocks.declaration import BlockKind
-from seqstudio.blocks.dense import DENSE
-from seqstudio.blocks.glue import GLUE
-from seqstudio.blocks.heads import HEADS
-from seqstudio.blocks.opaque import OPAQUE
-from seqstudio.blocks.pictures import PICTURES
-from seqstudio.blocks.recurrent import RECURRENT
-from seqstudio.blocks.scores import SCORE_GLUE, SCORES
-from seqstudio.blocks.sources import POSITIONS, SOURCES
-from seqstudio.blocks.steps import STEPS
-from seqstudio.blocks.structure import CELL, STRUCTURE
+from seqstudio.blocks.kinds.attention import ATTENTION
+from seqstudio.blocks.kinds.dense import DENSE
+from seqstudio.blocks.kinds.glue import GLUE
+from seqstudio.blocks.kinds.heads import HEADS
+from seqstudio.blocks.kinds.opaque import OPAQUE
+from seqstudio.blocks.kinds.pictures import PICTURES
+from seqstudio.blocks.kinds.recurrent import RECURRENT
+from seqstudio.blocks.kinds.scores import SCORE_GLUE, SCORES
+from seqstudio.blocks.kinds.sources import POSITIONS, SOURCES
+from seqstudio.blocks.kinds.steps import STEPS
+from seqstudio.blocks.kinds.structure import CELL, STRUCTURE
 
 _ALL = (
     *SOURCES,

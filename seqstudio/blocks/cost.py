@@ -12,7 +12,7 @@ from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Report, flow
 from seqstudio.blocks.declaration import Context, Shape
-from seqstudio.blocks.rules import numbers, steps
+from seqstudio.blocks.kinds.rules import numbers, steps
 from seqstudio.document.graph import Block, Graph
 from seqstudio.document.settings import TrainingSettings
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seqstudio.blocks.clipboard import FORMAT, Clip, Paste, clip_text, copied, parse_clip
-from seqstudio.blocks.structure import simple_cell
+from seqstudio.blocks.kinds.structure import simple_cell
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import GraphError
 from seqstudio.document.graph import Block, Frame, Graph, Wire

@@ -14,8 +14,8 @@ from torch import nn
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.code import Code, model_code
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.kinds.structure import straight_group
 from seqstudio.blocks.names import RESERVED, attribute_name
-from seqstudio.blocks.structure import straight_group
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import GraphError
 from seqstudio.data.facts import facts_of

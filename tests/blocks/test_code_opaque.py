@@ -9,7 +9,7 @@ from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.check import check
 from seqstudio.blocks.code import model_code
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.opaque import kept_code
+from seqstudio.blocks.kinds.opaque import kept_code
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import GraphError
 from seqstudio.document.graph import Block, Graph, Wire

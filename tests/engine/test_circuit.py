@@ -11,7 +11,7 @@ from torch import nn
 
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.structure import simple_cell, straight_group
+from seqstudio.blocks.kinds.structure import simple_cell, straight_group
 from seqstudio.blocks.templates.cells import lstm_without_forget_gate, minimal_gated_unit
 from seqstudio.blocks.templates.pairs import attending_cell
 from seqstudio.blocks.templates.sketch import Sketch

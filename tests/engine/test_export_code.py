@@ -14,9 +14,9 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
 from seqstudio.blocks.code import model_code, plain_names
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.kinds.structure import simple_cell
 from seqstudio.blocks.opening import open_along, opens
 from seqstudio.blocks.plan import make_plan
-from seqstudio.blocks.structure import simple_cell
 from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.core.errors import GraphError
 from seqstudio.data.sources import open_dataset

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.declaration import Call, Context, DataFacts, Dim, Port, Shape, ShapeError
-from seqstudio.blocks.structure import STRUCTURE
+from seqstudio.blocks.kinds.structure import STRUCTURE
 from seqstudio.engine import layers
 
 ROWS = 3

@@ -10,8 +10,8 @@ from torch import nn
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
+from seqstudio.blocks.kinds.structure import simple_cell
 from seqstudio.blocks.opening import opened
-from seqstudio.blocks.structure import simple_cell
 from seqstudio.blocks.templates import make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset

@@ -14,7 +14,7 @@ from typing import Any
 
 from seqstudio.blocks import ports
 from seqstudio.blocks.catalogue import KINDS
-from seqstudio.blocks.opaque import MOST_PORTS, kept_code
+from seqstudio.blocks.kinds.opaque import MOST_PORTS, kept_code
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import Value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import gcd
 
 from seqstudio.blocks.declaration import OUT, BlockKind, Call, Context, Port, Shape, ShapeError
-from seqstudio.blocks.rules import no_macs
+from seqstudio.blocks.kinds.rules import no_macs
 from seqstudio.document.param import Param
 
 PICTURE_IN = Port("in", "picture", "picture", "Channels, height, width")

@@ -15,7 +15,7 @@ from seqstudio.blocks.declaration import (
     ShapeError,
     Sight,
 )
-from seqstudio.blocks.rules import (
+from seqstudio.blocks.kinds.rules import (
     NO_FUNCTION,
     need_features,
     need_sequence,

@@ -15,7 +15,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import need_sequence, no_macs, steps
+from seqstudio.blocks.kinds.rules import need_sequence, no_macs, steps
 from seqstudio.document.param import Param
 
 IDS_IN = Port("in", "tokens", "ids", "Numbers of symbols")

@@ -15,7 +15,7 @@ from seqstudio.blocks.declaration import (
     ShapeError,
     Sight,
 )
-from seqstudio.blocks.rules import DROPOUT, need_features, need_sequence, plural, steps
+from seqstudio.blocks.kinds.rules import DROPOUT, need_features, need_sequence, plural, steps
 from seqstudio.document.param import Param, Value
 
 HEADS = Param(

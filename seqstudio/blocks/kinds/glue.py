@@ -14,7 +14,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import need_features, no_macs
+from seqstudio.blocks.kinds.rules import need_features, no_macs
 from seqstudio.document.param import Param, Value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import sqrt
 
-from seqstudio.blocks.attention import CAUSAL, HEADS, WINDOW, divisor_near
 from seqstudio.blocks.declaration import (
     IN,
     OUT,
@@ -17,7 +16,8 @@ from seqstudio.blocks.declaration import (
     ShapeError,
     Sight,
 )
-from seqstudio.blocks.rules import need_sequence, no_macs, numbers, unchanged
+from seqstudio.blocks.kinds.attention import CAUSAL, HEADS, WINDOW, divisor_near
+from seqstudio.blocks.kinds.rules import need_sequence, no_macs, numbers, unchanged
 from seqstudio.document.param import Param
 
 

@@ -15,7 +15,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import (
+from seqstudio.blocks.kinds.rules import (
     need_features,
     need_sequence,
     need_vector,

@@ -14,7 +14,7 @@ from seqstudio.blocks.declaration import (
     Shape,
     ShapeError,
 )
-from seqstudio.blocks.rules import need_features, need_main_axis, need_vector, numbers
+from seqstudio.blocks.kinds.rules import need_features, need_main_axis, need_vector, numbers
 from seqstudio.document.param import Param
 
 

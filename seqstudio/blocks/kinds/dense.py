@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seqstudio.blocks.declaration import IN, OUT, BlockKind, Call, Context, Shape
-from seqstudio.blocks.rules import (
+from seqstudio.blocks.kinds.rules import (
     DROPOUT as INNER_DROPOUT,
 )
-from seqstudio.blocks.rules import (
+from seqstudio.blocks.kinds.rules import (
     FUNCTIONS,
     NO_FUNCTION,
     need_features,

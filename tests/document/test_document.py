@@ -92,7 +92,7 @@ def test_after_an_undo_a_drag_does_not_reach_back(document: Document) -> None:
     "edit",
     [
         hidden(3),
-        MoveBlocks({"rnn": (456.0, 0.0)}),
+        MoveBlocks({"rnn": (make("hello-rnn").graph.blocks["rnn"].x, 0.0)}),
         RenameBlock("rnn", ""),
         SetSetting("training", "steps", "800"),
         ReplaceProject(make("hello-rnn")),

@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
@@ -207,3 +207,16 @@ def test_the_card_paints_maps_tokens_pictures_and_reasons(qtbot, qapp):
     assert image.pixelColor(1, 1).getRgb() == (255, 0, 0, 255)
     card.tell_values(PeekFailed(1, (), "rnn", "RNN fails", "a reason", "a hint"))
     assert card.words()[-3:] == ("RNN fails", "a reason", "a hint")
+
+
+def test_the_card_says_that_values_are_on_their_way(qtbot):
+    canvas = QWidget()
+    qtbot.addWidget(canvas)
+    canvas.resize(600, 400)
+    card = PeekCard(canvas)
+    card.tell(("B 2", "float32"), QPoint(10, 10))
+    assert "on its way" not in " ".join(card.words())
+    card.wait()
+    assert "on its way" in " ".join(card.words())
+    card.tell_values(PeekFailed(1, (), "", "Nothing flows", "", ""))
+    assert "on its way" not in " ".join(card.words())

@@ -31,6 +31,7 @@ _WIDTH, _MAP_HIGH, _AXIS = 296.0, 112.0, 16.0
 _BAR = 8.0
 _TOKEN_LINES = 4
 _NOT_FINITE = "not finite"
+_WAITING = "One batch is on its way through…"
 
 
 class PeekCard(QWidget):
@@ -39,6 +40,7 @@ class PeekCard(QWidget):
     Attributes:
         values: What it shows now beside the shape, None while that is still to come.
         failure: Why nothing flows, None when something does.
+        waiting: Somebody was asked what flows and has not answered yet.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -47,6 +49,7 @@ class PeekCard(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.values: Peeked | None = None
         self.failure: PeekFailed | None = None
+        self.waiting = False
         self._head: tuple[str, ...] = ()
         self._at = QPoint()
         self.hide()
@@ -56,14 +59,21 @@ class PeekCard(QWidget):
         """Show what the check knows near a point of the parent; values follow."""
         self._head, self._at = lines, at
         self.values = self.failure = None
+        self.waiting = False
         self._settle()
         self.show()
         self.raise_()
+
+    def wait(self) -> None:
+        """Say that the values are on their way, as long as there are none."""
+        self.waiting = self.values is None and self.failure is None
+        self._settle()
 
     def tell_values(self, told: Peeked | PeekFailed) -> None:
         """Show what flows, or why nothing does."""
         self.values = told if isinstance(told, Peeked) else None
         self.failure = told if isinstance(told, PeekFailed) else None
+        self.waiting = False
         self._settle()
 
     def words(self) -> tuple[str, ...]:
@@ -71,7 +81,7 @@ class PeekCard(QWidget):
         if self.failure is not None:
             return (*self._head, self.failure.what, self.failure.why, self.failure.hint)
         if self.values is None:
-            return self._head
+            return (*self._head, _WAITING) if self.waiting else self._head
         shape = " · ".join(f"{n} {s:,}" for n, s in _dims(self.values))
         told = (shape, *(f"{a} {b}" for a, b in _numbers(self.values)), *_weights(self.values))
         return (*told, *self._head[1:])
@@ -126,6 +136,8 @@ class _Paper:
             for number, line in enumerate(self._card.head):
                 self._line(line, "mono" if number == 0 else "small", "textHi" if not number else
                            "textMid")  # fmt: skip
+        if self._card.waiting:
+            self._line(_WAITING, "small", "textLow")
         if failure is not None:
             self._line(failure.what, "small", "error")
             self._wrapped(" ".join(part for part in (failure.why, failure.hint) if part))
@@ -417,6 +429,7 @@ class PeekDesk(QObject):
     def _ask(self, block: str, port: str) -> None:
         self._asked = self._view.editor.place.path, block, port
         self._session.peek(self._view.editor.place.whole, *self._asked)
+        self._card.wait()
         self._again.start()
 
     @Slot()

@@ -165,7 +165,7 @@ RECORDS: Mapping[type, Callable[[Any], Mapping[str, Any]]] = {
     StateChanged: vars,
     Facts: vars,
     LiveChanged: vars,
-    Failed: lambda event: {name: value for name, value in vars(event).items() if name != "trace"},
+    Failed: lambda event: {n: v for n, v in vars(event).items() if n not in {"trace", "remedies"}},
     Saved: lambda event: {"step": event.step, "best": event.best},
     Validation: vars,
     Sample: _sample,

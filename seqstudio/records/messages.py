@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
 from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.records.readings import (
     AttentionReading,
@@ -33,6 +34,7 @@ class Start:
         resume: Continue from the folder's last checkpoint.
         paused: Stop before the first step and wait.
         probes: Whether the gradient and attention probes run.
+        back_to: Continue from the newest checkpoint at or before this step; -1 takes the newest.
     """
 
     run: str
@@ -43,6 +45,7 @@ class Start:
     resume: bool = False
     paused: bool = False
     probes: bool = True
+    back_to: int = -1
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,17 @@ class Stop:
 
 
 Command = (
-    Start | Pause | Resume | Step | SetLive | SetProbeText | Write | Checkpoint | Stop | PeekAt
+    Start
+    | Pause
+    | Resume
+    | Step
+    | SetLive
+    | SetProbeText
+    | ApplyGraph
+    | Write
+    | Checkpoint
+    | Stop
+    | PeekAt
 )
 
 
@@ -199,6 +212,7 @@ class Failed:
         hint: What to do.
         trace: Traceback for the details, "" when it adds nothing.
         fatal: True when the run ended; False when it goes on.
+        remedies: What helps, each a button.
     """
 
     what: str
@@ -206,6 +220,7 @@ class Failed:
     hint: str
     trace: str = ""
     fatal: bool = True
+    remedies: tuple[Remedy, ...] = ()
 
 
 Event = (
@@ -213,6 +228,7 @@ Event = (
     | StateChanged
     | Facts
     | LiveChanged
+    | GraphApplied
     | Saved
     | Progress
     | Failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
 def everything(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the plain numbers that an exact continuation needs."""
-    moments, numbers = store.optimizer_tensors(trainer.optimizer)
+    learner = trainer.learner
+    moments, numbers = store.optimizer_tensors(learner.optimizer)
     tensors = {f"model/{k}": v for k, v in store.model_tensors(trainer.model).items()}
     tensors |= {f"optimizer/{k}": v for k, v in moments.items()}
-    carried = flat_state(trainer.state or {})
+    carried = flat_state(learner.state or {})
     tensors |= {f"state/{k}": v.detach().cpu().contiguous() for k, v in carried.items()}
     tensors["random/torch"] = torch.get_rng_state()
     if trainer.device.type == "cuda":
@@ -37,8 +39,8 @@ def numbers_of(trainer: Trainer) -> dict[str, Any]:
         "step": trainer.step,
         "seconds": trainer.seconds,
         "tokens": trainer.tokens,
-        "rate": trainer.rate,
-        "clip": trainer.clip,
+        "rate": trainer.learner.settings.learning_rate,
+        "clip": trainer.learner.settings.clip,
         "best": None if math.isinf(trainer.best) else trainer.best,
         "best_step": trainer.best_step,
         "data": trainer.batches.position(),
@@ -71,17 +73,20 @@ def restore(trainer: Trainer, saved: store.Checkpoint) -> None:
             f"{trainer.dataset.title} is not the same any more",
             "Put the old data back, or start a new run",
         )
-    store.load_model(trainer.model, saved.part("model"))
-    store.restore_optimizer(trainer.optimizer, saved.part("optimizer"), meta["optimizer"])
+    learner = trainer.learner
+    store.load_model(learner.model, saved.part("model"))
+    store.restore_optimizer(learner.optimizer, saved.part("optimizer"), meta["optimizer"])
     flat = {k: v.to(trainer.device) for k, v in saved.part("state").items()}
-    trainer.state = nest_state(flat, trainer.model) if flat else None
-    trainer.batches.seek(meta["data"])
+    learner.state = nest_state(flat, learner.model) if flat else None
+    learner.batches.seek(meta["data"])
     torch.set_rng_state(saved.tensors["random/torch"])
     if trainer.device.type == "cuda" and "random/cuda" in saved.tensors:
         torch.cuda.set_rng_state(saved.tensors["random/cuda"], trainer.device)
-    trainer.step, trainer.tokens = saved.step, int(meta["tokens"])
+    learner.step, trainer.tokens = saved.step, int(meta["tokens"])
     trainer.seconds = float(meta["seconds"])
-    trainer.rate, trainer.clip = float(meta["rate"]), float(meta["clip"])
+    learner.settings = replace(
+        learner.settings, learning_rate=float(meta["rate"]), clip=float(meta["clip"])
+    )
     trainer.best = math.inf if meta["best"] is None else float(meta["best"])
     trainer.best_step = int(meta["best_step"])
     if meta["trial_over"]:

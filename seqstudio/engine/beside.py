@@ -1,0 +1,251 @@
+"""The work beside the steps: validation, writing, looking, saving. In slices, when it is due."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from seqstudio.core.errors import SeqError
+from seqstudio.engine import checkpoint as store
+from seqstudio.engine.cadence import Cadence
+from seqstudio.engine.decoding import written_sample
+from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.inputs import as_inputs
+from seqstudio.engine.learner import Learnt
+from seqstudio.engine.losses import asked
+from seqstudio.engine.meter import FLUSH_S
+from seqstudio.engine.model import GraphModel
+from seqstudio.engine.probe_text import ProbeText
+from seqstudio.engine.probes import StepTap
+from seqstudio.engine.sampling import write
+from seqstudio.records.messages import Event, Failed, Progress, Write
+from seqstudio.records.readings import Validation, freeze
+
+if TYPE_CHECKING:
+    from seqstudio.engine.trainer import Trainer
+
+SLICE_S = 0.03
+FIRST_CHECKPOINT_S = 5.0
+CHECKPOINT_S = 30.0
+AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
+PROBED_ROWS = 4
+_OVER = object()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Work beside the steps: done slice by slice; large products gain from more threads."""
+
+    slices: Iterator[None]
+    large: bool
+
+
+class Beside:
+    """Decides what is due beside the steps of one trainer, and does it slice by slice."""
+
+    def __init__(self, trainer: Trainer, emit: Callable[[Event], None], probe_text: str) -> None:
+        self._trainer = trainer
+        self._emit = emit
+        self._queue: deque[_Work] = deque()
+        self.look_at(probe_text)
+        self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
+        self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
+        self._tapping = Cadence(0.02, first_s=0.0, at_least_s=0.1)
+        self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
+        self._saving = Cadence(0.02, first_s=FIRST_CHECKPOINT_S, at_least_s=CHECKPOINT_S)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is work to do."""
+        return bool(self._queue)
+
+    @property
+    def unmeasured(self) -> str:
+        """Why the probe text cannot be measured, "" when it can."""
+        return self._probe_text.unmeasured
+
+    def look_at(self, text: str) -> None:
+        """Let the probes read this text from now on."""
+        trainer = self._trainer
+        self._probe_text = ProbeText(trainer.model, trainer.dataset, text)
+
+    # ---------------------------------------------------------------- the queue
+
+    def line_up(self, slices: Iterator[None], *, large: bool = False) -> None:
+        """Add work, done in the order of coming."""
+        self._queue.append(_Work(slices, large))
+
+    def slice(self) -> None:
+        """Do about `SLICE_S` of the work that waits."""
+        end = time.perf_counter() + SLICE_S
+        while self._queue and time.perf_counter() < end:
+            work = self._queue[0]
+            with _threads(self._trainer.setup.threads if work.large else 1):
+                if next(work.slices, _OVER) is _OVER:
+                    self._queue.popleft()
+
+    def plan(self) -> None:
+        """Line up what is due before the next step."""
+        trainer, now = self._trainer, self._trainer.seconds
+        if self._writing.due(now) and trainer.model.pattern == "next token":
+            self.line_up(self._write_automatically())
+        if trainer.probing and self._looking.due(now):
+            self.line_up(self.look())
+        if trainer.step and self._validate.due(now):
+            self.line_up(self._validation(), large=True)
+        if self._saving.due(now) and trainer.folder is not None and trainer.step:
+            self.line_up(self._save_in_passing())
+
+    # ------------------------------------------------------------------ probes
+
+    @property
+    def tapping(self) -> bool:
+        """Whether the gradients through time of the next step are wanted."""
+        return self._trainer.probing and self._tapping.due(self._trainer.seconds)
+
+    def tap(self, learnt: Learnt, watched: StepTap) -> float:
+        """Tell the gradients through time of a step; return the seconds that it took."""
+        batch, losses = learnt.batch, learnt.losses
+        given = as_inputs(batch.inputs)
+        rows = given.alike(PROBED_ROWS)
+        watched.collect(rows)
+        row = given.without_padding(rows[:1]).main[0]
+        steps, terms = min(batch.steps, len(row)), float(asked(batch.targets).sum())
+        reading = watched.reading(self._trainer.step, self._words(row), terms, steps)
+        if losses.dim() == 2:
+            loss = losses[rows[0], :steps].double().cpu().numpy()
+            reading = replace(reading, loss=freeze(loss))
+        self._emit(reading)
+        self._tapping.done(self._trainer.seconds, reading.cost_s)
+        return reading.cost_s
+
+    def _words(self, row: Tensor) -> tuple[str, ...]:
+        vocabulary = self._trainer.dataset.vocabulary
+        if vocabulary is None:
+            return tuple(str(t) for t in range(len(row)))
+        return tuple(vocabulary.symbols[int(i)] for i in row.cpu())
+
+    def look(self) -> Iterator[None]:
+        """Measure the probe text."""
+        began = time.perf_counter()
+        for reading in self._probe_text.readings(self._trainer.step):
+            self._emit(reading)
+            yield
+        self._looking.done(self._trainer.seconds, time.perf_counter() - began)
+
+    # ----------------------------------------------------------------- writing
+
+    def _write_automatically(self) -> Iterator[None]:
+        began = time.perf_counter()
+        wish = self._trainer.project.sampling
+        seed = self._trainer.project.training.seed
+        request = Write(
+            AUTOMATIC, wish.prompt, wish.length, wish.temperature, wish.top_k, wish.top_p, seed
+        )
+        yield from self.written(request)
+        self._writing.done(self._trainer.seconds, time.perf_counter() - began)
+
+    def written(self, request: Write) -> Iterator[None]:
+        """Write a sample and tell it while it grows."""
+        trainer = self._trainer
+        if trainer.dataset.vocabulary is None:
+            self._emit(Failed("This model cannot write", "it reads no tokens", "", fatal=False))
+            return
+        if trainer.dataset.writes is not None:
+            self._emit(written_sample(trainer.model, trainer.dataset, request, trainer.step))
+            return
+        shown = 0.0
+        try:
+            for writing in write(trainer.model, trainer.dataset.vocabulary, request, trainer.step):
+                now = time.perf_counter()
+                if writing.done or now - shown > FLUSH_S:
+                    self._emit(writing.sample())
+                    shown = now
+                yield
+        except SeqError as error:
+            self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+
+    # --------------------------------------------------------------- measuring
+
+    def _validation(self) -> Iterator[None]:
+        trainer = self._trainer
+        began, result = time.perf_counter(), Score()
+        window = trainer.project.training.window
+        for result in score(trainer.model, trainer.dataset, window, trainer.carry, PART_TOKENS):  # noqa: B007
+            yield
+        best = result.loss < trainer.best
+        if best:
+            trainer.best, trainer.best_step = result.loss, trainer.step
+            trainer.save_best()
+        complete = trainer.dataset.generated or len(trainer.dataset.valid) <= PART_TOKENS + 1
+        self._tell(trainer.step, result, complete, best)
+        self._validate.done(trainer.seconds, time.perf_counter() - began)
+
+    def finish(self) -> Iterator[None]:
+        """Measure the whole held-out part, with the last weights and with the best ones so far."""
+        trainer = self._trainer
+        self._emit(Progress("Measuring the whole held-out part", math.nan))
+        last, earlier, kept = Score(), Score(), self._best_kept()
+        for last in self._whole_score(trainer.model):  # noqa: B007  the last one is the result
+            yield
+        if kept is not None:
+            before = copy.deepcopy(trainer.model)  # a stop in between has to find the last weights
+            store.load_model(before, kept.part("model"))
+            for earlier in self._whole_score(before):  # noqa: B007
+                yield
+        won = kept is not None and earlier.loss < last.loss
+        if kept is not None:
+            self._tell(kept.step, earlier, complete=True, best=won)
+        self._tell(trainer.step, last, complete=True, best=not won)
+        if not won:
+            trainer.save_best()
+        if trainer.probing:
+            yield from self.look()
+        if trainer.model.pattern == "next token":
+            yield from self._write_automatically()
+
+    def _best_kept(self) -> store.Checkpoint | None:
+        trainer = self._trainer
+        if trainer.folder is None or trainer.best_step in {-1, trainer.step}:
+            return None
+        return store.load_checkpoint(trainer.folder, "best")
+
+    def _whole_score(self, model: GraphModel) -> Iterator[Score]:
+        trainer = self._trainer
+        return score(model, trainer.dataset, trainer.project.training.window, trainer.carry)
+
+    def _tell(self, step: int, result: Score, complete: bool, best: bool) -> None:
+        self._emit(Validation(step, result.loss, result.accuracy, result.count, complete, best))
+
+    # ------------------------------------------------------------------ saving
+
+    def _save_in_passing(self) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            self._trainer.checkpoint()
+        except SeqError as error:  # a full disk must not end the training
+            self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+        self._saving.done(self._trainer.seconds, time.perf_counter() - began)
+        yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use `count` processor threads inside: many small products are slower with more."""
+    before = torch.get_num_threads()
+    if count != before:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        if count != before:
+            torch.set_num_threads(before)

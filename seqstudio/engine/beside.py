@@ -21,7 +21,6 @@ from seqstudio.engine.decoding import written_sample
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.learner import Learnt
-from seqstudio.engine.losses import asked
 from seqstudio.engine.meter import FLUSH_S
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
@@ -119,7 +118,7 @@ class Beside:
         rows = given.alike(PROBED_ROWS)
         watched.collect(rows)
         row = given.without_padding(rows[:1]).main[0]
-        steps, terms = min(batch.steps, len(row)), float(asked(batch.targets).sum())
+        steps, terms = min(batch.steps, len(row)), float(learnt.terms)
         reading = watched.reading(self._trainer.step, self._words(row), terms, steps)
         if losses.dim() == 2:
             loss = losses[rows[0], :steps].double().cpu().numpy()

@@ -25,7 +25,7 @@ def everything(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     moments, numbers = store.optimizer_tensors(learner.optimizer)
     tensors = {f"model/{k}": v for k, v in store.model_tensors(trainer.model).items()}
     tensors |= {f"optimizer/{k}": v for k, v in moments.items()}
-    carried = flat_state(learner.state or {})
+    carried = flat_state(learner.whole_state() or {})
     tensors |= {f"state/{k}": v.detach().cpu().contiguous() for k, v in carried.items()}
     tensors["random/torch"] = torch.get_rng_state()
     if trainer.device.type == "cuda":
@@ -77,7 +77,7 @@ def restore(trainer: Trainer, saved: store.Checkpoint) -> None:
     store.load_model(learner.model, saved.part("model"))
     store.restore_optimizer(learner.optimizer, saved.part("optimizer"), meta["optimizer"])
     flat = {k: v.to(trainer.device) for k, v in saved.part("state").items()}
-    learner.state = nest_state(flat, learner.model) if flat else None
+    learner.take_state(nest_state(flat, learner.model) if flat else None)
     learner.batches.seek(meta["data"])
     torch.set_rng_state(saved.tensors["random/torch"])
     if trainer.device.type == "cuda" and "random/cuda" in saved.tensors:

@@ -52,6 +52,12 @@ def choose_device(wanted: str) -> torch.device:
         ) from error
 
 
+def cores() -> int:
+    """Return the processor cores for this process: several that train together share them."""
+    shares = os.environ.get("LOCAL_WORLD_SIZE", "1")
+    return max((os.cpu_count() or 1) // max(int(shares) if shares.isdigit() else 1, 1), 1)
+
+
 def memory_of(device: torch.device) -> int:
     """Return the bytes of memory of a device, 0 where nobody tells."""
     if device.type == "cuda":

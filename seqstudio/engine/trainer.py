@@ -9,7 +9,6 @@ leaves through `emit` as the frozen records of `seqstudio.records`.
 from __future__ import annotations
 
 import math
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ from seqstudio.engine import checkpoint as store
 from seqstudio.engine.batches import Batches
 from seqstudio.engine.beside import Beside
 from seqstudio.engine.cadence import Setup, Trial
-from seqstudio.engine.devices import choose_device, devices, refuse_excess, torch_version
+from seqstudio.engine.devices import choose_device, cores, devices, refuse_excess, torch_version
 from seqstudio.engine.learner import Learner
 from seqstudio.engine.meter import Meter
 from seqstudio.engine.model import GraphModel
@@ -38,6 +37,8 @@ from seqstudio.records.messages import Event, Facts, Failed, LiveChanged, Saved,
 __all__ = ["Trainer", "devices", "load_trained", "torch_version"]
 
 LOOK_STEPS = 25
+
+MakeLearner = Callable[[Project, Dataset, torch.device], Learner]
 
 
 class Trainer:
@@ -52,14 +53,19 @@ class Trainer:
     """
 
     def __init__(
-        self, start: Start, project: Project, dataset: Dataset, emit: Callable[[Event], None]
+        self,
+        start: Start,
+        project: Project,
+        dataset: Dataset,
+        emit: Callable[[Event], None],
+        learner: MakeLearner = Learner,
     ) -> None:
         torch.manual_seed(project.training.seed)
         self.project = project
         self.dataset = dataset
         self.folder = Path(start.folder) if start.folder else None
         self.device = choose_device(start.device)
-        self.learner = Learner(project, dataset, self.device)
+        self.learner = learner(project, dataset, self.device)
         self.seconds = 0.0
         self.tokens = 0
         self.best = math.inf
@@ -76,8 +82,15 @@ class Trainer:
     # ------------------------------------------------------------------ opening
 
     @classmethod
-    def open(cls, start: Start, emit: Callable[[Event], None]) -> Trainer:
+    def open(
+        cls, start: Start, emit: Callable[[Event], None], learner: MakeLearner = Learner
+    ) -> Trainer:
         """Load data, build the model, continue from the last checkpoint if asked to.
+
+        Args:
+            start: The run.
+            emit: Called with everything that is worth knowing.
+            learner: Makes what does the steps.
 
         Raises:
             SeqError: The project, the data, the device or the checkpoint is no good.
@@ -87,7 +100,7 @@ class Trainer:
         dataset = open_dataset(project.data, base)
         facts = facts_of(dataset, project.training)
         refuse_excess(project, facts, choose_device(start.device))
-        trainer = cls(start, project, dataset, emit)
+        trainer = cls(start, project, dataset, emit, learner)
         if start.resume and trainer.folder is not None:
             restore(trainer, store.load_latest(trainer.folder))
         trainer._tell_facts()
@@ -121,8 +134,8 @@ class Trainer:
 
     def _make_trial(self) -> Trial:
         settings = self.project.training
-        cores = os.cpu_count() or 1
-        threads = (settings.threads,) if settings.threads else tuple(dict.fromkeys((cores, 1)))
+        most = cores()
+        threads = (settings.threads,) if settings.threads else tuple(dict.fromkeys((most, 1)))
         auto = settings.precision == "auto"
         precisions = ("bfloat16", "float32") if auto else (settings.precision,)
         if self.device.type != "cpu":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ FOLDER = "checkpoints"
 VERSION = 1
 HEADER_LIMIT = 1_000_000
 FILE_LIMIT = 16_000_000_000
+LADDER = 24
+LADDER_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -119,17 +122,43 @@ def free_name(folder: Path, name: str) -> str:
     return f"{name}b" if taken == name else name
 
 
-def mark_latest(folder: Path, name: str) -> None:
-    """Make a checkpoint the one that a run continues from, and drop all but it and the last."""
+def mark_latest(folder: Path, name: str, ladder: int = LADDER) -> None:
+    """Make a checkpoint the one that a run continues from, and drop those not needed any more.
+
+    Args:
+        folder: Folder of the run.
+        name: The checkpoint.
+        ladder: How many older ones stay, to fork from, beside it and the one before it; fewer
+            where they would need more than `LADDER_BYTES`.
+    """
     home = folder / FOLDER
     pointer = home / "latest.json"
     before = _pointer(pointer)
     write_atomic(pointer, _json({"latest": name, "previous": before.get("latest", "")}))
     keep = {name, before.get("latest", ""), "best"}
+    size = max((home / f"{name}.safetensors").stat().st_size, 1)
+    older = [path.stem for path in home.glob("step-*.safetensors") if path.stem not in keep]
+    steps = {_step_in(each): each for each in sorted(older) if _step_in(each) < _step_in(name)}
+    keep |= {steps[step] for step in rungs(steps, min(ladder, LADDER_BYTES // size))}
     for path in home.glob("*.safetensors"):
         if path.stem not in keep:
             path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+
+
+def rungs(steps: Iterable[int], count: int) -> list[int]:
+    """Return at most `count` of the steps, first and last among them, as evenly as they lie."""
+    kept = sorted(steps)
+    while len(kept) > max(count, 0):
+        gaps = [after - before for before, after in zip(kept, kept[2:], strict=False)]
+        # the one that leaves the smallest gap goes; one alone is the newest
+        del kept[gaps.index(min(gaps)) + 1 if gaps else 0]
+    return kept
+
+
+def _step_in(name: str) -> int:
+    digits = name.removeprefix("step-").rstrip("b")
+    return int(digits) if digits.isdigit() else -1
 
 
 def load_latest(folder: Path) -> Checkpoint:

@@ -118,6 +118,17 @@ def open_run(folder: Path, *, readings: bool = True) -> RunHistory:
     return reader.history
 
 
+def copy_record(folder: Path, target: Path) -> None:
+    """Write a copy of a run's record as it is now, also while it is being written.
+
+    Raises:
+        RunError: No run there, a damaged record or one of a newer program.
+        sqlite3.Error: The copy cannot be written.
+    """
+    with _reading(folder) as base, closing(sqlite3.connect(target)) as copy:
+        base.backup(copy)
+
+
 def list_runs(runs_folder: Path) -> list[RunInfo]:
     """Return the runs of a project, newest first; none when the folder does not exist."""
     folders = [path.parent for path in runs_folder.glob(f"*/{DATABASE}")]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from seqstudio.core.errors import RunError, StorageError
 from seqstudio.core.files import storage_error, write_atomic
-from seqstudio.records.messages import Event, Progress, StateChanged
+from seqstudio.records.messages import Event, Facts, LiveChanged, Progress, StateChanged
 from seqstudio.records.readings import (
     AttentionReading,
     GradientReading,
@@ -29,7 +29,7 @@ from seqstudio.records.readings import (
     Sample,
     Validation,
 )
-from seqstudio.runtime.codec import pack
+from seqstudio.runtime.codec import pack, unpack
 from seqstudio.runtime.series import COLUMNS, INTEGERS, PER_OCTAVE, faded, join, rows, thin_rows
 
 SCHEMA = 1
@@ -116,6 +116,25 @@ class RunStore:
         return store
 
     @classmethod
+    def fork(cls, folder: Path, project_text: str, step: int, begin: int) -> RunStore:
+        """Turn a copy of another run's record into that of a new run.
+
+        Args:
+            folder: Folder of the new run, with the copy.
+            project_text: Text of the new run's project.
+            step: Last step that both share.
+            begin: Step from which the new run repeats the other, live changes included.
+
+        Raises:
+            RunError: The copy is damaged.
+            StorageError: It cannot be written.
+        """
+        store = cls._open(folder)
+        store.forget_future(step, begin)
+        store.keep_project(project_text)
+        return store
+
+    @classmethod
     def _open(cls, folder: Path) -> RunStore:
         _make_folder(folder)
         lock = _take_lock(folder)
@@ -132,6 +151,19 @@ class RunStore:
         except StorageError:
             self.close()
             raise
+
+    def forget_future(self, step: int, begin: int) -> None:
+        """Keep what was measured up to `step`; states, failures and files were another run's."""
+        with _transaction(self._base):
+            self._rewind(step)
+            self._base.execute("DELETE FROM samples WHERE step > ?", (step,))
+            for row_id, body in list(self._base.execute("SELECT id, body FROM events")):
+                event = unpack(body)
+                shared = isinstance(event, LiveChanged) and event.step < begin
+                if not shared and not isinstance(event, Facts):
+                    self._base.execute("DELETE FROM events WHERE id = ?", (row_id,))
+            query = "UPDATE about SET value = ? WHERE key = 'started_at'"
+            self._base.execute(query, (repr(time.time()),))
 
     def append(self, event: Event) -> None:
         """Record an event; unfinished samples and progress are passed over.

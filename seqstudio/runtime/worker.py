@@ -17,6 +17,7 @@ from typing_extensions import override
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError, StorageError
 from seqstudio.document.project import project_text
+from seqstudio.engine.forking import Replay, has_turned, open_replay, turn
 from seqstudio.engine.peeking import Peeker
 from seqstudio.engine.trainer import Trainer, devices, torch_version
 from seqstudio.records.messages import (
@@ -40,8 +41,12 @@ from seqstudio.records.messages import (
 )
 from seqstudio.records.peek import PeekAt
 from seqstudio.runtime.channel import Channel, ChannelClosedError
+from seqstudio.runtime.forking import ForkPoint, end_replay, load_fork
 from seqstudio.runtime.recorder import Recorder, not_recorded
 from seqstudio.runtime.store import RunStore
+
+Opening = Callable[[Start, Callable[[Event], None]], Trainer]
+"""Opens a run: see `Trainer.open`."""
 
 DETAIL_S = 1.0
 REHEARSED_STEPS = 2
@@ -67,8 +72,8 @@ def _rehearse() -> None:
             trainer.advance()
 
 
-def _serve(channel: Channel) -> None:
-    worker = _Worker(channel)
+def _serve(channel: Channel, opening: Opening | None = None) -> None:
+    worker = _Worker(channel, opening)
     try:
         while True:
             worker.turn()
@@ -77,7 +82,10 @@ def _serve(channel: Channel) -> None:
 
 
 def train_here(
-    start: Start, listen: Callable[[Envelope], None], should_stop: Callable[[], bool]
+    start: Start,
+    listen: Callable[[Envelope], None],
+    should_stop: Callable[[], bool],
+    opening: Opening | None = None,
 ) -> State:
     """Train in this thread until the budget is spent; what the command line does.
 
@@ -87,13 +95,14 @@ def train_here(
         start: The run.
         listen: Called with every event, in this thread or the one that counts the floor.
         should_stop: Asked between steps.
+        opening: How the run is opened; None as one process does it.
 
     Returns:
         "finished", "stopped" or "failed"; the failure itself went to `listen`.
     """
     channel = _Caller(replace(start, paused=False), listen, should_stop)
     with _signals_stop(channel):
-        _serve(channel)
+        _serve(channel, opening)
     return channel.state
 
 
@@ -146,8 +155,9 @@ def _signals_stop(channel: Channel) -> Iterator[None]:
 class _Worker:
     """Serves one run after the other."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, opening: Opening | None = None) -> None:
         self._channel = channel
+        self._opening = opening
         self._run = ""
         self._state: State = "stopped"
         self._trainer: Trainer | None = None
@@ -159,6 +169,9 @@ class _Worker:
         self._detail = ""
         self._detail_s = 0.0
         self._peeker = Peeker()
+        self._start: Start | None = None
+        self._fork: ForkPoint | None = None  # until the replay is over
+        self._later: list[Command] = []  # what waits for that
         self._wish: PeekAt | None = None  # the newest, until nothing else is to be obeyed
 
     def emit(self, event: Event) -> None:
@@ -231,10 +244,34 @@ class _Worker:
         self._run, self._saved_at, self._saved = start.run, -1, None
         self.emit(StateChanged("starting", 0))
         self._recorder = self._open_recorder(start)
-        self._trainer = trainer = Trainer.open(start, self.emit)
+        self._trainer = trainer = self._open_trainer(start)
         self._saved_at = trainer.step if start.resume else -1
         self._until = None
         self._tell("paused" if start.paused else "running", trainer)
+
+    def _open_trainer(self, start: Start) -> Trainer:
+        """Open the run; one that has yet to repeat steps of the run it left begins with those."""
+        self._start, self._fork, self._later = start, None, []
+        if self._opening is not None:
+            return self._opening(start, self.emit)
+        point = load_fork(Path(start.folder)) if start.resume and start.folder else None
+        if point is None or point.done or has_turned(start, point.project, point.step):
+            return Trainer.open(start, self.emit)
+        self._fork = point
+        replay = open_replay(start, point.project, self.emit)
+        replay.follow(point.step, point.rows, point.live)
+        return replay
+
+    def _turn(self, replay: Replay, point: ForkPoint, start: Start) -> None:
+        """End the replay: from here on the fork goes its own way."""
+        self._trainer, fresh = turn(start, replay, self.emit)
+        self._fork = None
+        for failed in doubts(replay, fresh):
+            self.emit(failed)
+        end_replay(Path(start.folder), point)
+        self._tell("running", self._trainer)
+        for command in self._later:
+            self._ask(self._trainer, command)
 
     def _open_recorder(self, start: Start) -> Recorder | None:
         begin = RunStore.resume if start.resume else RunStore.create
@@ -266,6 +303,9 @@ class _Worker:
         self._tell("paused", trainer)
 
     def _ask(self, trainer: Trainer, command: Command) -> None:
+        if self._fork is not None:
+            self._later.append(command)  # nothing may change what is being repeated
+            return
         try:
             match command:
                 case SetLive():
@@ -297,6 +337,9 @@ class _Worker:
     def _work(self, trainer: Trainer) -> None:
         if self._state != "running":
             self._waiting = trainer.idle()
+            return
+        if isinstance(trainer, Replay) and trainer.over and self._fork and self._start:
+            self._turn(trainer, self._fork, self._start)
             return
         if self._until is not None and trainer.step == self._until - 1:
             trainer.probe_next()
@@ -356,6 +399,23 @@ class _Worker:
             self._state = "stopped"
         if gc.isenabled():  # not beside a window, which must not lose objects in this thread
             gc.collect()  # a model is full of cycles; its memory is wanted now
+
+
+def doubts(replay: Replay, fresh: list[str]) -> list[Failed]:
+    """Say in what a fork does not simply go on from the run that it left."""
+    told = []
+    if replay.apart > 0:
+        told.append(Failed(
+            "The repeated steps are not bit for bit those on record",
+            f"the largest difference of the loss is {replay.apart:.2g}",
+            "That is usual on a GPU; on a processor fix precision and threads for exact forks",
+            fatal=False,
+        ))  # fmt: skip
+    if fresh:
+        more = f" and {len(fresh) - 3} more" if len(fresh) > 3 else ""
+        why = f"another shape than before: {', '.join(fresh[:3])}{more}"
+        told.append(Failed("Some weights start fresh", why, "The others were kept", fatal=False))
+    return told
 
 
 def failure(error: Exception) -> Failed:

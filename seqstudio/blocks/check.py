@@ -176,6 +176,7 @@ class _Checker:
         self.problems.extend(self._leaks(head, used))
         self.problems.extend(self._idle_notes(used, bool(ends)))
         trained = tuple(key for key in order if key in used)
+        self._check_fed(trained)
         self.problems.sort(key=lambda problem: not problem.error)
         return Report(
             self.shapes, self.counts, self.contexts, trained, head, tuple(self.problems),
@@ -240,7 +241,7 @@ class _Checker:
             what = f"The block {block.kind!r} is not known here"
             self._add(block.id, "", what, "it is from another version", "Delete or replace it")
             return
-        if self._misplaced(block, kind):
+        if self._misplaced(block, kind) or self._must_work(block, kind):
             return
         if block.kind == ports.INLET:
             self._take_given(block)
@@ -289,6 +290,15 @@ class _Checker:
             "cell": "only a recurrent cell has time steps",
         }[kind.place]
         self._add(block.id, "", f"{title_of(block)} cannot stand here", why, "Delete it")
+        return True
+
+    def _must_work(self, block: Block, kind: BlockKind) -> bool:
+        """Report a bypassed or muted block that the graph cannot do without."""
+        if not block.mode or not (kind.head or kind.place in {"inside", "cell"}):
+            return False
+        why = "nothing else says what to predict" if kind.head else "it belongs to the frame"
+        what = f"{title_of(block)} cannot be bypassed or muted"
+        self._add(block.id, "", what, why, "Let it work again (Ctrl+B or Ctrl+M)")
         return True
 
     def _take_given(self, block: Block) -> None:
@@ -351,11 +361,23 @@ class _Checker:
                 outs[outlet.id] = shape.with_axis(report.axis) if home == "cell" else shape
         return outs
 
+    def _check_fed(self, trained: tuple[str, ...]) -> None:
+        """Report what would train on nothing, where no other problem tells the cause."""
+        if any(problem.error for problem in self.problems):
+            return
+        for key in trained:
+            if key not in self.contexts:
+                what = f"{title_of(self.graph.blocks[key])} gets nothing to work with"
+                self._add(key, "", what, "what is wired to it gives nothing there",
+                          "Draw another wire to it")  # fmt: skip
+                return
+
     def _check_states(self, used: set[str]) -> None:
         """Hold what arrives at each state's next value against its width."""
         for block in self.graph:
             if block.kind != ports.STATE or block.id not in used:
                 continue
+            self._check_start(block)
             wire = self.graph.into(block.id).get("next")
             kept = self.shapes.get((block.id, "out"))
             if wire is None:
@@ -380,6 +402,23 @@ class _Checker:
                     "it reads later steps of the same text",
                     "Make it causal, or feed it from another stream", error=False, path=path[:-1],
                 )  # fmt: skip
+
+    def _check_start(self, block: Block) -> None:
+        """Hold what begins a state against its width; it has to be known before the first step."""
+        wire = self._wired(block).get("start")
+        kept = self.shapes.get((block.id, "out"))
+        if wire is None or kept is None:
+            return
+        arriving = self.shapes.get((wire.source, wire.out))
+        if arriving is not None and arriving != kept:
+            what = f"{title_of(block)} keeps {kept}, {arriving} arrives at its start"
+            self._add(block.id, "start", what, "a state keeps its shape over time")
+        moving = set(self._stepped()) | {b.id for b in self.graph if b.kind == ports.STATE}
+        if self.flow.upstream({wire.source}) & moving:
+            what = f"The start of {title_of(block)} is not known before the first step"
+            why = "it depends on what comes step by step"
+            hint = "Wire it to an input that is no sequence, or leave it without a wire"
+            self._add(block.id, "start", what, why, hint)
 
     def _check_size(self, head: str) -> None:
         if not head:

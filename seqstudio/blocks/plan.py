@@ -159,7 +159,7 @@ class _Planner:
             axis=self.report.axis,
             apart=apart,
             ahead=ahead,
-            memory="state" if states else _memory(nodes),
+            memory="state" if self.report.home == "cell" else _memory(nodes),
         )
 
     def _outlets(self) -> list[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -148,7 +149,8 @@ class GraphModel(Circuit):
                 node.stream == "picture" and self.facts.input != "picture"
             )
             stream = given.source if beside else given.main
-            values[node.block, "out"] = self.blocks[node.name](stream)
+            value = self.blocks[node.name](stream)
+            values[node.block, "out"] = torch.zeros_like(value) if node.muted else value
 
     def writing_state(self) -> State:
         """Return the state to begin a text with, so that keys and values are kept."""
@@ -170,9 +172,9 @@ class GraphModel(Circuit):
         """True when it knows places by number, so that a text longer than the window restarts."""
         return any(node.call.cls == "Positions" for node in self.plan.everything())
 
-    def losses(self, outputs: Tensor, targets: Tensor) -> Tensor:
+    def losses(self, outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return the loss of every prediction, see `prediction_losses`."""
-        return prediction_losses(self.pattern, outputs, targets)
+        return prediction_losses(self.pattern, outputs, targets, smoothing)
 
     def parameter_count(self) -> int:
         """Return the number of trainable numbers, shared ones once."""

@@ -114,6 +114,11 @@ class DataSettings(Settings):
         ),
     )  # fmt: skip
 
+    @property
+    def cut(self) -> bool:
+        """Whether a window is cut out of a long text; else whole sequences are drawn."""
+        return self.kind in {"text", "abc"}
+
     def idle(self) -> frozenset[str]:
         """Return the names of the settings that have no effect on this kind of data."""
         idle = set()
@@ -131,46 +136,84 @@ class TrainingSettings(Settings):
     """How the model learns. Defaults reach the curves in docs/benchmarks.md on two CPU cores."""
 
     batch: int = 32
+    accumulate: int = 1
     window: int = 128
     carry: bool = True
     optimizer: str = "adamw"
     learning_rate: float = 4e-3
     clip: float = 1.0
+    clip_value: float = 0.0
     weight_decay: float = 0.01
+    momentum: float = 0.9
     beta2: float = 0.99
+    label_smoothing: float = 0.0
+    dropout_factor: float = 1.0
     warmup: int = 100
     schedule: str = "cosine"
+    final_share: float = 0.03
+    decay_every: int = 1000
+    decay_factor: float = 0.5
+    decay_patience: int = 3
     budget: str = "minutes"
     minutes: float = 5.0
     steps: int = 2000
+    validate_every: int = 0
+    stop_patience: int = 0
     precision: str = "auto"
     threads: int = 0
+    compile: bool = False
     seed: int = 0
+    checkpoints: int = 24
 
     PARAMS: ClassVar[tuple[Param, ...]] = (
-        Param("batch", "Batch", "int", 32, 1, 4096, unit="rows",
+        Param("batch", "Batch", "int", 32, 1, 4096, unit="rows", live=True,
               help="Sequences a step learns from at once."),
-        Param("window", "Window", "int", 128, 4, 4096, unit="steps",
+        Param("accumulate", "Batches a step", "int", 1, 1, 1024,
+              help="Batches whose gradients one step adds up: as one batch of so many times the "
+                   "rows, in less memory."),
+        Param("window", "Window", "int", 128, 4, 4096, unit="steps", live=True,
               help="Time steps that the gradient can travel back. Beyond it the gradient stops."),
         Param("carry", "Carry state", "bool", True,
               help="The state after one window is the start of the next: memory reaches further "
                    "than the gradient. Recurrent models only."),
         Param("optimizer", "Optimizer", "choice", "adamw",
-              choices=(("adamw", "AdamW"), ("sgd", "SGD with momentum"), ("rmsprop", "RMSprop")),
+              choices=(("adamw", "AdamW"), ("adam", "Adam"), ("sgd", "SGD with momentum"),
+                       ("rmsprop", "RMSprop"), ("adagrad", "Adagrad")),
               help="The rule that turns gradients into steps."),
         Param("learning_rate", "Learning rate", "float", 4e-3, 1e-6, 10.0, log=True, live=True,
               help="Size of a step, before the schedule."),
         Param("clip", "Clip norm", "float", 1.0, 0.0, 1e4, log=True, live=True,
               help="A gradient longer than this is shortened to it. 0 switches clipping off."),
+        Param("clip_value", "Clip value", "float", 0.0, 0.0, 1e4, log=True, live=True,
+              help="Each number of the gradient is cut to this size, before the norm. 0 switches "
+                   "it off."),
         Param("weight_decay", "Weight decay", "float", 0.01, 0.0, 1.0,
-              help="Pulls weights towards zero at every step."),
+              help="Pulls weights towards zero at every step: apart from the gradient in AdamW, "
+                   "as a part of it in the others."),
+        Param("momentum", "Momentum", "float", 0.9, 0.0, 0.9999,
+              help="Share of the last step that SGD adds to the next."),
         Param("beta2", "Second beta", "float", 0.99, 0.5, 0.99999,
-              help="Memory of AdamW for the size of gradients."),
+              help="Memory of AdamW and Adam for the size of gradients."),
+        Param("label_smoothing", "Label smoothing", "float", 0.0, 0.0, 0.9, live=True,
+              help="Share of the target spread over all classes. The training loss has it, the "
+                   "validation has not."),
+        Param("dropout_factor", "Dropout", "float", 1.0, 0.0, 10.0, unit="×", live=True,
+              help="Multiplies the dropout share of every block, up to a share of 0.95. 1: as "
+                   "drawn, 0: off."),
         Param("warmup", "Warm-up", "int", 100, 0, 100_000, unit="steps",
               help="Steps over which the learning rate rises from zero."),
         Param("schedule", "Schedule", "choice", "cosine",
-              choices=(("cosine", "Cosine to 3 %"), ("constant", "Constant")),
-              help="How the learning rate falls over the budget."),
+              choices=(("cosine", "Cosine"), ("constant", "Constant"), ("step", "Steps"),
+                       ("onecycle", "One cycle"), ("plateau", "On a plateau")),
+              help="How the learning rate moves over the run, after the warm-up."),
+        Param("final_share", "Cosine ends at", "float", 0.03, 0.0, 1.0,
+              help="Share of the learning rate that is left at the end of the budget."),
+        Param("decay_every", "Decay every", "int", 1000, 1, 100_000_000, unit="steps",
+              help="Steps from one fall of the learning rate to the next."),
+        Param("decay_factor", "Decay factor", "float", 0.5, 0.0001, 0.9999,
+              help="What a fall multiplies the learning rate by."),
+        Param("decay_patience", "Decay patience", "int", 3, 0, 10_000, unit="validations",
+              help="Validations without a better one before the learning rate falls, less one."),
         Param("budget", "Budget", "choice", "minutes",
               choices=(("minutes", "Minutes"), ("steps", "Steps")),
               help="What ends a run. Minutes fit the schedule to your computer; steps make a "
@@ -179,15 +222,45 @@ class TrainingSettings(Settings):
               help="Training time of a run."),
         Param("steps", "Steps", "int", 2000, 1, 100_000_000,
               help="Training steps of a run."),
+        Param("validate_every", "Validate every", "int", 0, 0, 100_000_000, unit="steps",
+              help="Steps between validations. 0: whenever 5 % of the time allows one, which "
+                   "differs from run to run."),
+        Param("stop_patience", "Stop early", "int", 0, 0, 10_000, unit="validations",
+              help="Ends the run after so many validations without a better one. 0: never."),
         Param("precision", "Precision", "choice", "auto",
               choices=(("auto", "Fastest, by trial"), ("float32", "float32"),
-                       ("bfloat16", "bfloat16 where it helps")),
+                       ("bfloat16", "bfloat16 where it helps"), ("float16", "float16 on CUDA")),
               help="Number format of the large products. The trial takes a few real steps."),
         Param("threads", "Threads", "int", 0, 0, 256,
               help="Processor threads. 0 lets a short trial choose."),
+        Param("compile", "Compile", "bool", False,
+              help="Tries torch.compile in the first steps, which takes a minute, and keeps it "
+                   "where it is faster."),
         Param("seed", "Seed", "int", 0, 0, 2**31 - 1,
               help="Start of all random numbers of a run."),
+        Param("checkpoints", "Checkpoints kept", "int", 24, 0, 1000,
+              help="Older checkpoints that stay, evenly over the run, to fork from. Together "
+                   "they take at most 2 GB; the newest and the best always stay."),
     )  # fmt: skip
+
+    ONLY: ClassVar[Mapping[str, tuple[str, frozenset[str]]]] = {
+        "minutes": ("budget", frozenset({"minutes"})),
+        "steps": ("budget", frozenset({"steps"})),
+        "momentum": ("optimizer", frozenset({"sgd"})),
+        "beta2": ("optimizer", frozenset({"adamw", "adam"})),
+        "final_share": ("schedule", frozenset({"cosine"})),
+        "decay_every": ("schedule", frozenset({"step"})),
+        "decay_factor": ("schedule", frozenset({"step", "plateau"})),
+        "decay_patience": ("schedule", frozenset({"plateau"})),
+    }
+    """Settings that have an effect only where another one has one of these values."""
+
+    def idle(self) -> frozenset[str]:
+        """Return the names of the settings that have no effect with the others."""
+        return frozenset(
+            name for name, (other, values) in self.ONLY.items()
+            if getattr(self, other) not in values
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

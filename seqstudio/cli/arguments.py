@@ -119,6 +119,26 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _sweep(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    parser.add_argument(
+        "--set", metavar="KEY=VALUES", action="append", default=[],
+        help="a setting to vary: lstm.hidden=32,64,128 or learning_rate=1e-4..1e-2; a range runs "
+        "over decades where its setting does, or as :log or :linear at its end says",
+    )  # fmt: skip
+    parser.add_argument("--method", choices=("grid", "random", "optuna"), default="grid",
+                        help="every combination, random ones, or Optuna's choice")  # fmt: skip
+    parser.add_argument("--trials", metavar="N", help="combinations to try, at most")
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--steps", metavar="N", help="steps of a trial, 500 if not given")
+    budget.add_argument("--minutes", metavar="M", help="minutes of a trial")
+    parser.add_argument("--seeds", metavar="N", help="train each combination with N seeds")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--resume", action="store_true", help="continue the newest sweep that is "
+                        "not finished")  # fmt: skip
+    _json(parser)
+
+
 def _generate(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _run(parser)
@@ -197,6 +217,9 @@ COMMANDS = {
         _check,
     ),
     "train": Command("train a project", "seqstudio.cli.training:train", _train),
+    "sweep": Command(
+        "train with many settings and find the best", "seqstudio.cli.sweeping:sweep", _sweep
+    ),
     "generate": Command(
         "let a trained model write", "seqstudio.cli.generating:generate", _generate
     ),

@@ -3,33 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from seqstudio.blocks.catalogue import KINDS
+from seqstudio.blocks.settings import GROUPS, Place, edit_of, places
 from seqstudio.cli.usage import UsageError, no_such
-from seqstudio.document.edits import SetParam, SetSetting
-from seqstudio.document.param import Param
 from seqstudio.document.project import Project
-from seqstudio.document.settings import DataSettings, SamplingSettings, Settings, TrainingSettings
-
-GROUPS: dict[str, type[Settings]] = {
-    "data": DataSettings,
-    "training": TrainingSettings,
-    "sampling": SamplingSettings,
-}
-
-
-@dataclass(frozen=True)
-class Place:
-    """A setting of a project: group or block id, and its declaration."""
-
-    home: str
-    param: Param
-
-    @property
-    def key(self) -> str:
-        """The full key, such as "lstm.hidden"."""
-        return f"{self.home}.{self.param.name}"
 
 
 def with_settings(project: Project, pairs: Iterable[str]) -> Project:
@@ -53,23 +30,7 @@ def with_settings(project: Project, pairs: Iterable[str]) -> Project:
 
 def with_setting(project: Project, key: str, value: object) -> Project:
     """Return the project with one setting changed; see `with_settings`."""
-    place = find(project, key)
-    if place.home in GROUPS:
-        return SetSetting(place.home, place.param.name, value).apply(project)
-    block, _, name = place.key.partition(".")  # "decoder.r.width" is a setting of a block inside
-    return SetParam(block, name, place.param.parse(value)).apply(project)
-
-
-def places(project: Project) -> list[Place]:
-    """Return every setting of a project."""
-    settings = [Place(home, param) for home, group in GROUPS.items() for param in group.PARAMS]
-    blocks = [
-        Place(".".join((*path, block.id)), param)
-        for path, block in project.graph.everything()
-        if block.kind in KINDS
-        for param in KINDS[block.kind].params
-    ]
-    return [*settings, *blocks]
+    return edit_of(project, find(project, key).key, value).apply(project)
 
 
 def find(project: Project, key: str) -> Place:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqstudio.blocks.check import title_of
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.document.project import Project
@@ -61,13 +60,13 @@ class Learner:
     def __init__(self, project: Project, dataset: Dataset, device: torch.device) -> None:
         self.settings = settings = project.training
         self.device = device
-        self._graph = project.graph
         self.model = GraphModel(project.graph, facts_of(dataset, settings)).to(device)
         self.carry = settings.carry and self.model.recurrent and self.model.pattern == "next token"
         self.batches = Batches(dataset, settings, self.carry, device)
         self.optimizer = make_optimizer(self.model, settings)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.state: State | None = None
+        self._before: State | None = None
         self.step = 0
         self.setup = Setup("float32", torch.get_num_threads())
         self.rates: Mapping[int, float] = {}
@@ -80,6 +79,7 @@ class Learner:
         """
         if not self.model.training:  # walking through all modules costs, so only when needed
             self.model.train()
+        self._before = self.state
         batch = self.batches.next()
         tap: AbstractContextManager[StepTap | None] = nullcontext()
         if tapped and self.model.recurrent:
@@ -143,21 +143,11 @@ class Learner:
         return rate
 
     def drop(self) -> None:
-        """Leave the weights as they are."""
+        """Leave weights and state as they were before `learn`, whether it ended or not."""
         self.optimizer.zero_grad(set_to_none=True)
+        self.state = self._before
 
     def _rate(self, progress: float) -> float:
         settings = self.settings
         factor = rate_factor(self.step, progress, settings.warmup, settings.schedule)
         return self.rates.get(self.step + 1, settings.learning_rate * factor)
-
-    def first_bad(self) -> str:
-        """Return the title of the first block with a gradient that is not finite, "" without."""
-        name = next(
-            (n for n, p in self.model.named_parameters()
-             if p.grad is not None and not bool(torch.isfinite(p.grad).all())), "",
-        )  # fmt: skip
-        block = next(
-            (n.block for n in self.model.nodes if name.startswith(f"blocks.{n.name}.")), ""
-        )
-        return title_of(self._graph.blocks[block]) if block else ""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.dataset import Dataset
@@ -24,11 +23,12 @@ from seqstudio.data.floor import floor
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.project import Project, parse_project
 from seqstudio.engine import checkpoint as store
+from seqstudio.engine import failures, live_edit
 from seqstudio.engine.batches import Batches
 from seqstudio.engine.beside import Beside
 from seqstudio.engine.cadence import Setup, Trial
 from seqstudio.engine.devices import choose_device, cores, devices, refuse_excess, torch_version
-from seqstudio.engine.learner import Learner
+from seqstudio.engine.learner import Learner, Learnt
 from seqstudio.engine.meter import Meter
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.snapshot import everything, numbers_of, restore
@@ -72,7 +72,7 @@ class Trainer:
         self.best_step = -1
         self.probing = start.probes
         self._emit = emit
-        self._meter = Meter(emit)
+        self._meter = Meter(failures.Watch(emit, dataset.chance, lambda: failures.calming(self)))
         self._probe_now = False
         self._finished = False
         self.settle(self._make_trial())
@@ -102,7 +102,7 @@ class Trainer:
         refuse_excess(project, facts, choose_device(start.device))
         trainer = cls(start, project, dataset, emit, learner)
         if start.resume and trainer.folder is not None:
-            restore(trainer, store.load_latest(trainer.folder))
+            restore(trainer, live_edit.load_matching(trainer.folder, project, start.back_to))
         trainer._tell_facts()
         return trainer
 
@@ -248,7 +248,7 @@ class Trainer:
         learnt = self.learner.learn(tapped=self._probe_now or self._beside.tapping)
         loss, norm = learnt.loss, learnt.norm
         if self._looks_now and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
-            self._give_up(loss)
+            self._give_up(learnt)
         aside = 0.0
         if learnt.watched is not None:
             aside = self._beside.tap(learnt, learnt.watched)
@@ -275,18 +275,11 @@ class Trainer:
         """
         return self.device.type == "cpu" or self.step % LOOK_STEPS == 0
 
-    def _give_up(self, loss: Tensor) -> None:
-        """Stop before the bad gradient reaches the weights, and name the block it came from."""
-        where = self.learner.first_bad() or "the loss"
+    def _give_up(self, learnt: Learnt) -> None:
+        """Stop before the bad gradient reaches the weights, and say where it began."""
         self.learner.drop()
         self.flush()
-        if self.device.type == "cpu" and self.folder is not None and self.step:
-            self.checkpoint()  # elsewhere steps since the last look may have spoilt the weights
-        raise RunError(
-            f"Training stopped before step {self.step + 1}: numbers are not finite any more",
-            f"loss {float(loss):g}; the first bad gradient is in {where}",
-            "Lower the learning rate or the clip norm and go on; the last good weights are kept",
-        )
+        raise failures.numbers_error(self, learnt.batch, float(learnt.loss))
 
     def finish(self) -> None:
         """Do what is left at the end of a run at once, then write the last checkpoint."""
@@ -308,6 +301,29 @@ class Trainer:
             raise RunError(f"{name} cannot change while a run goes on", "", "Start a new run")
         self.learner.settings = self.learner.settings.with_value(name, number)
         self._emit(LiveChanged(self.step, name, number))
+
+    def edit(self, text: str, keep: Callable[[str], None]) -> None:
+        """Go on with an edited project, see `live_edit`.
+
+        Args:
+            text: Text of the project.
+            keep: Keeps that text with the run.
+
+        Raises:
+            SeqError: It cannot train or be kept, or the run is over; the run is as it was.
+        """
+        if self._finished:
+            raise RunError("The edit was not applied", "the run is over", "Start a new run")
+        while self._beside.waiting:  # what was asked of the graph before
+            self._beside.slice()
+        self.flush()
+        for event in live_edit.apply_edit(self, text, keep):
+            self._emit(event)
+
+    def take(self, project: Project, learner: Learner) -> None:
+        """Train another project from the next step on."""
+        self.project, self.learner = project, learner
+        self._beside.look_at(project.sampling.probe_text)
 
     def set_probe_text(self, text: str) -> None:
         """Look at another text; a reading follows with the next slice of work."""
@@ -347,7 +363,7 @@ class Trainer:
 
     def save_best(self) -> None:
         """Keep the weights as the best ones, where the run has a folder."""
-        if self.folder is None:
+        if self.folder is None or not failures.finite_weights(self.model):
             return
         tensors = {f"model/{k}": v for k, v in store.model_tensors(self.model).items()}
         try:

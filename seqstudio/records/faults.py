@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -15,17 +14,14 @@ class Remedy:
         setting: Setting that it changes, "" for none.
         value: Its new value.
         block: Id of the block whose setting it is, "" for a setting of training.
-        go: What happens then: "on" from the newest checkpoint, "back" to the one of `step`, or
-            "anew", a new run.
-        step: Training step to go back to.
+        back_to: Training step whose checkpoint training goes on from; -1 for the newest.
     """
 
     words: str
     setting: str = ""
     value: float = 0.0
     block: str = ""
-    go: Literal["on", "back", "anew"] = "on"
-    step: int = -1
+    back_to: int = -1
 
 
 @dataclass(frozen=True)

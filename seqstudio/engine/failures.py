@@ -270,6 +270,7 @@ class Watch:
 
 def free_memory() -> None:
     """Give back what a failed step held."""
-    gc.collect()
+    if gc.isenabled():  # not beside a window, which must not lose objects in this thread
+        gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -357,7 +357,7 @@ def _keep(trainer: Trainer, text: str, old: Project, keep: Keep) -> tuple[Saved,
     path = store.save_checkpoint(folder, name, tensors, meta)
     keep(text)
     try:
-        store.mark_latest(folder, name)
+        store.mark_latest(folder, name, trainer.project.training.checkpoints)
     except SeqError:
         with suppress(SeqError):
             keep(project_text(old))
@@ -388,7 +388,7 @@ def load_matching(folder: Path, project: Project, back_to: int = -1) -> store.Ch
             with suppress(SeqError):
                 found = store.load_checkpoint(folder, name)
                 if found.meta.get("graph_hash") == wanted:
-                    store.mark_latest(folder, name)
+                    store.mark_latest(folder, name, project.training.checkpoints)
                     return found
     if newest is not None:
         return newest  # restoring it says what does not fit

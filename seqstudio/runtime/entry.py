@@ -19,9 +19,16 @@ from seqstudio.runtime.channel import Channel, pipe_channel
 NICENESS = 5
 
 
-def run_trainer(connection: Connection) -> None:
-    """Serve the pipe until it closes, then end the process at once."""
+def run_trainer(connection: Connection, crash_log: str = "") -> None:
+    """Serve the pipe until it closes, then end the process at once.
+
+    Args:
+        connection: This end of the line.
+        crash_log: File that gets the stacks of all threads when native code crashes; "" for
+            standard error.
+    """
     _behave()
+    _note_crashes(crash_log)
     channel = pipe_channel(connection)
     code = 0
     try:
@@ -60,7 +67,13 @@ def _behave() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    if sys.stderr is not None:
+
+
+def _note_crashes(path: str) -> None:
+    if path:
+        # Never closed: it is written to when nothing else works any more.
+        faulthandler.enable(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    elif sys.stderr is not None:
         faulthandler.enable()
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqstudio.records.faults import GraphApplied
 from seqstudio.records.messages import (
     Event,
     Facts,
@@ -198,6 +200,7 @@ class RunHistory:
         curves: Metrics of every step.
         validations: In order of step; the last run through the best model comes late.
         live: Changes of live settings, in order.
+        edits: Edits of the graph that were applied while the run went on, in order.
         saved: Newest checkpoint, and `best` the newest best one.
         failures: Everything that went wrong, in order.
         samples: Finished samples, in the order in which they were finished.
@@ -217,6 +220,7 @@ class RunHistory:
         self.curves = Curves()
         self.validations: list[Validation] = []
         self.live: list[LiveChanged] = []
+        self.edits: list[GraphApplied] = []
         self.saved: Saved | None = None
         self.best: Saved | None = None
         self.failures: list[Failed] = []
@@ -268,6 +272,7 @@ class RunHistory:
         self.attention.rewind(step)
         self.validations = [each for each in self.validations if each.step <= step]
         self.live = [each for each in self.live if each.step <= step]
+        self.edits = [each for each in self.edits if each.step <= step]
 
     def _readings(self, kind: str) -> Readings[GradientReading] | Readings[AttentionReading]:
         if kind not in PER_OCTAVE:
@@ -301,6 +306,8 @@ class RunHistory:
                 self.facts = event
             case LiveChanged():
                 self.live.append(event)
+            case GraphApplied():
+                self._take_edit(event)
             case Failed():
                 self.failures.append(event)
             case Saved():
@@ -310,6 +317,11 @@ class RunHistory:
                 self.progress[event.what] = event.share
             case _:
                 pass  # Ready says something about the trainer, not about the run
+
+    def _take_edit(self, event: GraphApplied) -> None:
+        self.edits.append(event)
+        if self.facts is not None:
+            self.facts = replace(self.facts, parameters=event.parameters)
 
     def _take_state(self, event: StateChanged) -> None:
         # A run that goes on from a checkpoint starts below the last step that it had reached.

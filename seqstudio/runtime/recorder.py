@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from seqstudio.core.errors import StorageError
+from seqstudio.core.files import write_atomic
 from seqstudio.records.messages import Envelope, Event, Failed
 from seqstudio.runtime.mailbox import Mailbox
-from seqstudio.runtime.store import RunStore
+from seqstudio.runtime.store import PROJECT, RunStore
 
 
 class Recorder:
@@ -32,6 +33,14 @@ class Recorder:
                 self._complain(error)
                 return
         self._reported = False
+
+    def keep_project(self, text: str) -> None:
+        """Write the project of the run anew, beside its record.
+
+        Raises:
+            StorageError: It cannot be written; the one before stays.
+        """
+        write_atomic(self._store.folder / PROJECT, text.encode("utf-8"))
 
     def close(self) -> None:
         """Let go of the store."""

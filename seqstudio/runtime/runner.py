@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from typing_extensions import override
 
+from seqstudio.records.faults import Remedy
 from seqstudio.records.messages import (
     Command,
     Envelope,
@@ -160,10 +161,17 @@ class ThreadRunner(Runner):
                 self._say(StateChanged("failed", self.step))
 
 
-def unexpected_end(why: str, saved_step: int | None) -> Failed:
-    """Say that a trainer is gone without having been asked."""
+def unexpected_end(why: str, saved_step: int | None, log: str = "") -> Failed:
+    """Say that a trainer is gone without having been asked, and offer to go on.
+
+    Args:
+        why: How it ended.
+        saved_step: Step of the newest checkpoint, None without.
+        log: What its threads did at the end, "" when nobody knows.
+    """
+    what = "The trainer stopped unexpectedly"
     if saved_step is None:
-        hint = "This run had no checkpoint yet: start a new one"
-    else:
-        hint = f"Resume goes on from the checkpoint of step {saved_step:,}"
-    return Failed("The trainer stopped unexpectedly", why, hint)
+        return Failed(what, why, "This run had no checkpoint yet: start a new one", log)
+    hint = f"Resume goes on from the checkpoint of step {saved_step:,}"
+    offer = Remedy(f"Resume from step {saved_step:,}")
+    return Failed(what, why, hint, log, remedies=(offer,))

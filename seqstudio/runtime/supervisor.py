@@ -30,6 +30,7 @@ from seqstudio.records.messages import (
 )
 from seqstudio.records.peek import PeekAt
 from seqstudio.runtime.codec import CodecError, pack, unpack
+from seqstudio.runtime.crashes import CrashLog
 from seqstudio.runtime.entry import run_trainer
 from seqstudio.runtime.runner import OVER, Runner, unexpected_end
 
@@ -60,14 +61,19 @@ class _Trainer:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe()
+        self.crash = CrashLog()
         self.process = context.Process(
-            target=run_trainer, args=(other,), name="seqstudio-trainer", daemon=True
+            target=run_trainer,
+            args=(other, str(self.crash.path)),
+            name="seqstudio-trainer",
+            daemon=True,
         )
         try:
             with _interrupts_blocked():
                 self.process.start()
         except BaseException:
             self.connection.close()
+            self.crash.remove()
             raise
         finally:
             other.close()  # or the end of the process would not end the line
@@ -253,6 +259,7 @@ class ProcessRunner(Runner):
         finally:
             for trainer in self._trainers():
                 trainer.process.kill()
+                trainer.crash.remove()
             with self._lock:
                 self._bell.close()
                 self._button.close()
@@ -295,6 +302,7 @@ class ProcessRunner(Runner):
             how = trainer.bury()
             if was_active:
                 self._explain(trainer, how)
+            trainer.crash.remove()
 
     def _explain(self, trainer: _Trainer, how: str) -> None:
         """Say what the end of the active trainer means for the run."""
@@ -308,7 +316,8 @@ class ProcessRunner(Runner):
         elif self.state not in OVER and trainer.asked:
             self._say(StateChanged("stopped", self.step, "It did not answer and was ended"))
         elif self.state not in OVER:
-            self._say(unexpected_end(how, self.saved_step))
+            log = trainer.crash.keep(Path(trainer.start.folder))
+            self._say(unexpected_end(how, self.saved_step, log))
             self._say(StateChanged("failed", self.step, how))
         elif self.state == "finished" and not trainer.asked:
             self._say(replace(unexpected_end(how, self.saved_step), fatal=False))

@@ -16,10 +16,12 @@ from typing_extensions import override
 
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError, StorageError
-from seqstudio.document.project import project_text
+from seqstudio.document.project import parse_project, project_text
+from seqstudio.engine.failures import NumbersError, free_memory, shrinking
 from seqstudio.engine.forking import Replay, has_turned, open_replay, turn
 from seqstudio.engine.peeking import Peeker
 from seqstudio.engine.trainer import Trainer, devices, torch_version
+from seqstudio.records.faults import ApplyGraph, Remedy
 from seqstudio.records.messages import (
     Checkpoint,
     Command,
@@ -311,6 +313,8 @@ class _Worker:
                 case SetLive():
                     trainer.set_live(command.name, command.value)
                     self._saved_at = -1  # the checkpoint has the old value
+                case ApplyGraph():
+                    self._edit(trainer, command.project)
                 case SetProbeText():
                     trainer.set_probe_text(command.text)
                 case Write():
@@ -319,6 +323,11 @@ class _Worker:
                     self._checkpoint(trainer)
         except Exception as error:  # noqa: BLE001  a refused wish does not end a run
             self.emit(replace(failure(error), fatal=False))
+
+    def _edit(self, trainer: Trainer, text: str) -> None:
+        """Go on with an edited project; whatever is wrong with it leaves the run as it is."""
+        trainer.edit(text, self._recorder.keep_project if self._recorder else _not_kept)
+        self._peeker.forget()  # it holds the model before
 
     def _checkpoint(self, trainer: Trainer) -> None:
         if self._saved is not None and self._saved_at == trainer.step:
@@ -383,12 +392,36 @@ class _Worker:
 
     def _fail(self, error: Exception) -> None:
         step = self._trainer.step if self._trainer is not None else 0
-        failed = failure(error)
+        failed = failure(error, self._remedies(error))
+        traceback.clear_frames(error.__traceback__)  # they hold what the step computed
         self.emit(failed)
+        self._rescue(error)
         self.emit(StateChanged("failed", step, failed.what))
         self._let_go()
         if device_is_lost(error):
             raise ChannelClosedError from error
+
+    def _remedies(self, error: Exception) -> tuple[Remedy, ...]:
+        if isinstance(error, NumbersError):
+            return error.remedies
+        trainer, start = self._trainer, self._start
+        if _out_of_memory(error) and trainer is not None:
+            training = trainer.learner.settings
+            return shrinking(replace(trainer.project, training=training), trainer.model.facts)
+        if _out_of_memory(error) and start is not None:
+            return shrinking(parse_project(start.project), None)
+        if trainer is not None and (trainer.step or self._saved is not None):
+            return (Remedy("Resume from the last checkpoint"),)
+        return ()
+
+    def _rescue(self, error: Exception) -> None:
+        """Keep the last good state of a run that fails: its last step was not begun."""
+        trainer = self._trainer
+        if trainer is None or device_is_lost(error) or not trainer.step:
+            return
+        trainer.learner.drop()
+        free_memory()
+        self._save(trainer)
 
     def _let_go(self) -> None:
         if self._recorder is not None:
@@ -418,24 +451,38 @@ def doubts(replay: Replay, fresh: list[str]) -> list[Failed]:
     return told
 
 
-def failure(error: Exception) -> Failed:
-    """Say what an exception means to a person."""
+def _not_kept(_text: str) -> None:
+    """Keep nothing of a run that has no record."""
+
+
+def failure(error: Exception, remedies: tuple[Remedy, ...] = ()) -> Failed:
+    """Say what an exception means to a person, and offer what helps."""
     if isinstance(error, SeqError):
-        return Failed(error.what, error.why, error.hint)
+        return Failed(error.what, error.why, error.hint, remedies=remedies)
     trace = "".join(traceback.format_exception(error))
     first_line = str(error).partition("\n")[0]
     if _out_of_memory(error):
         return Failed(
             "There is not enough memory for this model",
             first_line or type(error).__name__,
-            "Make batch, window or width smaller, then start again",
+            "Make batch, window or width smaller",
             trace,
+            remedies=remedies,
+        )
+    if device_is_lost(error):
+        return Failed(
+            "The GPU does not answer any more",
+            first_line,
+            "Its process ends; a new one goes on from the last checkpoint",
+            trace,
+            remedies=remedies,
         )
     return Failed(
         "Training stopped because of a mistake in the program",
         f"{type(error).__name__}: {first_line}",
         "Resume goes on from the last checkpoint; the details help to report it",
         trace,
+        remedies=remedies,
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from seqstudio.records.faults import Remedy
 from seqstudio.studio.faults import Fault
 from seqstudio.studio.recovery import Offer
 from seqstudio.studio.widgets import InlineError
@@ -19,19 +21,32 @@ class Banner(InlineError):  # noqa: N818  a widget, not an exception
     Signals:
         recover_wanted(object): the person takes an `Offer`.
         aside_wanted(object): the person does not want it, now or ever.
+        remedy_wanted(object): the person takes a `Remedy`.
     """
 
     recover_wanted = Signal(object)
     aside_wanted = Signal(object)
+    remedy_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent=parent)
         self.setProperty("place", "banner")
         self.hide()
 
-    def show_error(self, what: str, why: str = "", hint: str = "", details: str = "") -> None:
-        """Show what happened; the details go to the clipboard on request."""
-        self._begin("error", what, why, hint)
+    def show_error(
+        self,
+        what: str,
+        why: str = "",
+        hint: str = "",
+        details: str = "",
+        remedies: Sequence[Remedy] = (),
+        severity: str = "error",
+    ) -> None:
+        """Show what happened with what helps; the details go to the clipboard on request."""
+        self._begin(severity, what, why, hint)
+        for number, remedy in enumerate(remedies):
+            button = self.add_action(remedy.words, kind="secondary" if number else "primary")
+            button.clicked.connect(partial(self._take, remedy))
         text = "\n".join(part for part in (what, why, hint, details) if part)
         copy = self.add_action("Copy details", icon="copy")
         copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(text))
@@ -57,6 +72,10 @@ class Banner(InlineError):  # noqa: N818  a widget, not an exception
         drop = self.add_action("Put them aside", kind="text")
         drop.clicked.connect(lambda: self.aside_wanted.emit(found))
         self.show()
+
+    def _take(self, remedy: Remedy, _checked: bool = False) -> None:
+        self.hide()
+        self.remedy_wanted.emit(remedy)
 
     def _begin(self, severity: str, what: str, why: str, hint: str) -> None:
         self.set_severity("warn" if severity == "warn" else "error")

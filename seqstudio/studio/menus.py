@@ -58,6 +58,7 @@ ACTIONS = (
     Action("view.reset_page", "Reset this page", "View"),
     *(Action(f"model.{key}", f"Change cells to {words}", "Model") for key, words in _CELLS),
     Action("model.identity", "Change cells to ReLU RNN with identity start", "Model"),
+    Action("model.apply", "Apply the edit to the run", "Model"),
     *RUN_ACTIONS,
     Action("help.keys", "Sheet of keys", "Help", ("F1",)),
     Action("help.tour", "Show the tour", "Help"),
@@ -139,6 +140,8 @@ class Menus(QMenuBar):
                 self._allow(action, why_not)
         for number, (kind, words) in enumerate(_CELLS):
             self._allow(self._acts[f"model.{kind}"], self._why_no_switch(number, words))
+        why_not = "" if self._session.applicable else "No run goes on that the model differs from"
+        self._allow(self._acts["model.apply"], why_not)
 
     def _why_no_switch(self, number: int, words: str) -> str:
         cells = {b.kind for b in self._session.project.graph} & {kind for kind, _ in _CELLS}
@@ -224,6 +227,8 @@ class Menus(QMenuBar):
             self._act(menu, f"model.{kind}", partial(self._switch_cells, kind))
         identity = partial(self._switch_cells, "rnn", nonlinearity="relu", init="identity")
         self._act(menu, "model.identity", identity)
+        menu.addSeparator()
+        self._act(menu, "model.apply", self._session.apply_edit)
         menu.addSeparator()
         self._canvas_act(menu, "canvas.tidy")
         for group in dict.fromkeys(action.group for action in CANVAS_ACTIONS):

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from seqstudio.blocks.check import Report, check, main_arch
 from seqstudio.blocks.declaration import DataFacts
+from seqstudio.blocks.editing import set_param
 from seqstudio.core.errors import DataError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
@@ -23,8 +24,9 @@ from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
 from seqstudio.document.edits import SetSetting
 from seqstudio.document.graph import Graph
-from seqstudio.document.project import Project, load_project, project_text
+from seqstudio.document.project import Project, load_project, parse_project, project_text
 from seqstudio.document.settings import DataSettings, TrainingSettings
+from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
 from seqstudio.records.messages import (
     Command,
     Facts,
@@ -87,6 +89,7 @@ class Notice:
         hint: What to do.
         level: "info", "success", "warn" or "error".
         details: Traceback or log, for the curious.
+        remedies: What helps, each a button.
     """
 
     what: str
@@ -94,6 +97,7 @@ class Notice:
     hint: str = ""
     level: str = "info"
     details: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
 
 class Session(QObject):
@@ -374,7 +378,7 @@ class Session(QObject):
             return Notice(problem.what, problem.why, problem.hint, "error")
         return None
 
-    def _start(self, run: str, *, resume: bool, paused: bool = False) -> None:
+    def _start(self, run: str, *, resume: bool, paused: bool = False, back_to: int = -1) -> None:
         project = self.run_project if resume and self.run_project else self.project
         self._follows = True
         self._set_state("starting")
@@ -387,6 +391,7 @@ class Session(QObject):
                 device=self.device,
                 resume=resume,
                 paused=paused,
+                back_to=back_to,
             )
         )
         if resume:
@@ -406,6 +411,52 @@ class Session(QObject):
             value = getattr(after.training, name)
             if self.state in ACTIVE and value != getattr(before.training, name):
                 self._send(SetLive(name, float(value)))
+
+    @property
+    def applicable(self) -> bool:
+        """True when the run that goes on could take over an edit made since it started."""
+        return self._follows and self.state in ACTIVE and self.edited
+
+    def apply_edit(self) -> None:
+        """Let the run that goes on take over the project as it is now.
+
+        What kept its shape keeps weights and optimizer state. `notice` tells what became of the
+        blocks, or why the edit cannot be taken over.
+        """
+        problem = self.refusal()
+        if problem is not None:
+            self._tell(replace(problem, what=f"The edit was not applied: {problem.what}"))
+        elif self.applicable:
+            self._send(ApplyGraph(project_text(self.project)))
+
+    def _take_edit(self, event: GraphApplied) -> None:
+        self.run_project = parse_project(event.project)
+        what = f"The edit is in force from step {event.step + 1:,}"
+        self._tell(Notice(what, event.words(), "", "success"))
+
+    def take_remedy(self, remedy: Remedy) -> None:
+        """Do what helps after a failure: change a setting, and go on from a checkpoint.
+
+        A run without one begins anew.
+        """
+        try:
+            self._change_for(remedy)
+        except SeqError as error:
+            self.tell(error)
+            return
+        if not self._can_resume():
+            self._begin()
+        elif remedy.back_to >= 0 or self.state not in ACTIVE:
+            self._start(self.history.run, resume=True, back_to=remedy.back_to, paused=True)
+            self.apply_edit()
+            self._send(Resume())
+
+    def _change_for(self, remedy: Remedy) -> None:
+        if remedy.block:
+            graph = self.project.graph
+            self.document.apply(set_param(graph, remedy.block, remedy.setting, int(remedy.value)))
+        elif remedy.setting:
+            self.document.apply(SetSetting("training", remedy.setting, remedy.value, remedy.words))
 
     def pause(self) -> None:
         """Pause before the next step."""
@@ -607,8 +658,11 @@ class Session(QObject):
                 self._set_state(event.state)
             elif isinstance(event, Failed):
                 level = "error" if event.fatal else "warn"
-                self._tell(Notice(event.what, event.why, event.hint, level, event.trace))
-        if Facts in seen:
+                parts = (event.what, event.why, event.hint, level, event.trace, event.remedies)
+                self._tell(Notice(*parts))
+            elif isinstance(event, GraphApplied):
+                self._take_edit(event)
+        if seen & {Facts, GraphApplied}:
             self.run_changed.emit()
         self.events.emit(seen)
 

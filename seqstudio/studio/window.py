@@ -27,9 +27,11 @@ from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.edits import ReplaceProject
 from seqstudio.document.project import SUFFIX, Project
+from seqstudio.records.faults import Remedy
 from seqstudio.studio.actions_search import ActionsSearch, Recent
 from seqstudio.studio.banner import Banner
 from seqstudio.studio.clocks import Clocks
+from seqstudio.studio.edit_strip import EditStrip
 from seqstudio.studio.exchange import Exchange
 from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.focus import go_on
@@ -93,6 +95,7 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self.switch = Segments([(key, title) for key, title in self.titles().items()], name="Page")
         self.banner = Banner(self)
+        self.edit_strip = EditStrip(session, self)
         self._lay_out()
         self.toasts = ToastStack(self)
         self.exchange = Exchange(self)
@@ -130,6 +133,7 @@ class MainWindow(QMainWindow):
         rows.setSpacing(0)
         rows.addWidget(self.transport)
         rows.addWidget(self.banner)
+        rows.addWidget(self.edit_strip)
         rows.addWidget(self._stack, 1)
         rows.addWidget(self.clocks)
         rows.addWidget(self.status)
@@ -144,6 +148,7 @@ class MainWindow(QMainWindow):
         session.notice.connect(self.show_notice)
         self.banner.recover_wanted.connect(self.recover)
         self.banner.aside_wanted.connect(self.put_aside)
+        self.banner.remedy_wanted.connect(self._take_remedy)
         session.project_changed.connect(self._project_changed)
         session.state_changed.connect(self._state_changed)
         self._unsaved = session.document.saved.connect(self._saved)
@@ -198,8 +203,9 @@ class MainWindow(QMainWindow):
         """Show a notice: errors stay until they are dealt with, the rest passes by."""
         if not isinstance(notice, Notice):
             return
-        if notice.level == "error":
-            self.banner.show_error(notice.what, notice.why, notice.hint, notice.details)
+        if notice.level == "error" or notice.remedies:
+            parts = (notice.what, notice.why, notice.hint, notice.details, notice.remedies)
+            self.banner.show_error(*parts, notice.level)
             return
         detail = ". ".join(part for part in (notice.why, notice.hint) if part)
         icon = {"warn": "warn", "success": "check"}.get(notice.level, "info")
@@ -223,6 +229,11 @@ class MainWindow(QMainWindow):
         self.session.document.apply(ReplaceProject(found.project, "Recover changes"))
         self.put_aside(found)
         QTimer.singleShot(0, self.build.canvas.fit)
+
+    @Slot(object)
+    def _take_remedy(self, remedy: object) -> None:
+        assert isinstance(remedy, Remedy)
+        self.session.take_remedy(remedy)
 
     @Slot(object)
     def put_aside(self, found: object) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
+from seqstudio.records.faults import GraphApplied
 from seqstudio.records.messages import Facts, LiveChanged, StateChanged
 from seqstudio.records.readings import Metrics, Validation
 from seqstudio.studio.panels.base import Panel
@@ -38,7 +39,7 @@ class CurvesPanel(Panel):
     """Loss by training step or by minutes, against the floor that needs no network."""
 
     title = "Curves"
-    kinds = frozenset({Metrics, Validation, Facts, LiveChanged, StateChanged})
+    kinds = frozenset({Metrics, Validation, Facts, LiveChanged, GraphApplied, StateChanged})
     explanation: ClassVar[Explanation] = Explanation(
         "The faint line is the loss of every training step. The solid line is the mean of the "
         "last 5 % of the steps, at most 200. The dashed line is the loss on held-out data, which "
@@ -252,6 +253,8 @@ class CurvesPanel(Panel):
             name, form = _LIVE_WORDS.get(change.name, (change.name, "auto"))
             words = f"{name} {format_number(change.value, form)}"
             places.append((self._place_of(change.step), words))
+        edits = self.session.history.edits
+        places += [(self._place_of(edit.step), "graph edited") for edit in edits]
         paint_ticks_of(painter, frame, places)
 
     # Cursor and read-out

@@ -139,6 +139,28 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _fork(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    parser.add_argument("--run", metavar="NAME", help="run to leave; the newest if not given")
+    parser.add_argument("--step", metavar="K", help="last step that both share; the newest if "
+                        "not given")  # fmt: skip
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                        help="what is other from there on: learning_rate=1e-3")  # fmt: skip
+    parser.add_argument("--name", metavar="NEW", help="name of the new run")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps")
+    _json(parser)
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    parser.add_argument("--run", metavar="NAME", action="append",
+                        help="a run; repeatable, the newest if none")  # fmt: skip
+    parser.add_argument("--format", choices=("html", "csv", "tensorboard"), default="html",
+                        help="html: one page that needs nothing else; csv: tables; tensorboard: "
+                        "event files")  # fmt: skip
+    parser.add_argument("--out", metavar="PATH", required=True, help="file for html, else folder")
+
+
 def _generate(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _run(parser)
@@ -219,6 +241,12 @@ COMMANDS = {
     "train": Command("train a project", "seqstudio.cli.training:train", _train),
     "sweep": Command(
         "train with many settings and find the best", "seqstudio.cli.sweeping:sweep", _sweep
+    ),
+    "fork": Command(
+        "train on from any step of a run, with a change", "seqstudio.cli.run_commands:fork", _fork
+    ),
+    "report": Command(
+        "runs as a page, tables or TensorBoard files", "seqstudio.cli.run_commands:report", _report
     ),
     "generate": Command(
         "let a trained model write", "seqstudio.cli.generating:generate", _generate

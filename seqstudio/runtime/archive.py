@@ -118,6 +118,17 @@ def open_run(folder: Path, *, readings: bool = True) -> RunHistory:
     return reader.history
 
 
+def read_events(folder: Path) -> list[tuple[float, Event]]:
+    """Return what a run said about itself, with the time of each in seconds since 1970.
+
+    Raises:
+        RunError: No run there, a damaged record or one of a newer program.
+    """
+    with _reading(folder) as base:
+        rows = base.execute("SELECT at, body FROM events ORDER BY id")
+        return [(float(at), unpack(body)) for at, body in rows]
+
+
 def copy_record(folder: Path, target: Path) -> None:
     """Write a copy of a run's record as it is now, also while it is being written.
 

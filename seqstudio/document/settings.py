@@ -212,7 +212,7 @@ class TrainingSettings(Settings):
               help="Steps from one fall of the learning rate to the next."),
         Param("decay_factor", "Decay factor", "float", 0.5, 0.0001, 0.9999,
               help="What a fall multiplies the learning rate by."),
-        Param("decay_patience", "Decay patience", "int", 3, 0, 10_000, unit="validations",
+        Param("decay_patience", "Decay patience", "int", 3, 0, 10_000,
               help="Validations without a better one before the learning rate falls, less one."),
         Param("budget", "Budget", "choice", "minutes",
               choices=(("minutes", "Minutes"), ("steps", "Steps")),
@@ -225,7 +225,7 @@ class TrainingSettings(Settings):
         Param("validate_every", "Validate every", "int", 0, 0, 100_000_000, unit="steps",
               help="Steps between validations. 0: whenever 5 % of the time allows one, which "
                    "differs from run to run."),
-        Param("stop_patience", "Stop early", "int", 0, 0, 10_000, unit="validations",
+        Param("stop_patience", "Stop early", "int", 0, 0, 10_000,
               help="Ends the run after so many validations without a better one. 0: never."),
         Param("precision", "Precision", "choice", "auto",
               choices=(("auto", "Fastest, by trial"), ("float32", "float32"),

@@ -59,7 +59,7 @@ class Batches:
         self, dataset: Dataset, settings: TrainingSettings, carry: bool, device: torch.device
     ) -> None:
         self.dataset = dataset
-        self.rows = settings.batch
+        self.rows = settings.batch * settings.accumulate
         self.window = settings.window
         self.carry = carry and not dataset.generated
         self.rng = np.random.default_rng(settings.seed)
@@ -69,18 +69,34 @@ class Batches:
         if dataset.generated:
             self._tokens = self.rows * int(dataset.fixed_batches(1, 1)[0].lengths[0])
             return
-        self._tokens = self.rows * self.window
         ids = torch.from_numpy(dataset.train.astype(np.int64))
         if len(ids) < self.window + 2:
-            raise DataError(
-                f"{dataset.title} is shorter than one window",
-                f"{len(ids):,} tokens to learn from, a window has {self.window}",
-                "Use a longer text or a shorter window",
-            )
-        # a short text gives fewer independent rows than asked for; they then overlap
-        self.stride = max((len(ids) - self.window - 1) // self.rows, 1)
+            raise _too_short(dataset, len(ids), self.window)
         self.ids = ids.to(device)
-        self.steps = torch.arange(self.window + 1, device=device)
+        self._measure()
+
+    def _measure(self) -> None:
+        # a short text gives fewer independent rows than asked for; they then overlap
+        self.stride = max((len(self.ids) - self.window - 1) // self.rows, 1)
+        self.steps = torch.arange(self.window + 1, device=self.device)
+        self._tokens = self.rows * self.window
+
+    def resize(self, settings: TrainingSettings) -> None:
+        """Draw other batches from the next one on; with other rows they begin anew.
+
+        Raises:
+            DataError: The text is shorter than one window.
+        """
+        rows = settings.batch * settings.accumulate
+        if self.dataset.generated or (rows, settings.window) == (self.rows, self.window):
+            self.rows = rows
+            return
+        if len(self.ids) < settings.window + 2:
+            raise _too_short(self.dataset, len(self.ids), settings.window)
+        if rows != self.rows:
+            self.offset, self.restart = 0, True
+        self.rows, self.window = rows, settings.window
+        self._measure()
 
     @property
     def tokens_per_batch(self) -> int:
@@ -124,6 +140,14 @@ class Batches:
         self.offset = int(position["offset"])
         self.restart = bool(position["restart"])
         self.rng.bit_generator.state = position["rng"]
+
+
+def _too_short(dataset: Dataset, tokens: int, window: int) -> DataError:
+    return DataError(
+        f"{dataset.title} is shorter than one window",
+        f"{tokens:,} tokens to learn from, a window has {window}",
+        "Use a longer text or a shorter window",
+    )
 
 
 def window_of(dataset: Dataset, batch: Batch, device: torch.device) -> Window:

@@ -99,10 +99,17 @@ class Beside:
             self.line_up(self._write_automatically())
         if trainer.probing and self._looking.due(now):
             self.line_up(self.look())
-        if trainer.step and self._validate.due(now):
+        if trainer.step and self._validation_due():
             self.line_up(self._validation(), large=True)
         if self._saving.due(now) and trainer.folder is not None and trainer.step:
             self.line_up(self._save_in_passing())
+
+    def _validation_due(self) -> bool:
+        """By the steps of the settings, which a repeated run shares, or else by the time."""
+        trainer, every = self._trainer, self._trainer.project.training.validate_every
+        if every:
+            return trainer.step // every > trainer.validated // every
+        return self._validate.due(trainer.seconds)
 
     # ------------------------------------------------------------------ probes
 
@@ -118,7 +125,7 @@ class Beside:
         rows = given.alike(PROBED_ROWS)
         watched.collect(rows)
         row = given.without_padding(rows[:1]).main[0]
-        steps, terms = min(batch.steps, len(row)), float(learnt.terms)
+        steps, terms = min(batch.steps, len(row)), float(learnt.terms) / learnt.scale
         reading = watched.reading(self._trainer.step, self._words(row), terms, steps)
         if losses.dim() == 2:
             loss = losses[rows[0], :steps].double().cpu().numpy()
@@ -147,9 +154,8 @@ class Beside:
         began = time.perf_counter()
         wish = self._trainer.project.sampling
         seed = self._trainer.project.training.seed
-        request = Write(
-            AUTOMATIC, wish.prompt, wish.length, wish.temperature, wish.top_k, wish.top_p, seed
-        )
+        warmth = self._trainer.temperature
+        request = Write(AUTOMATIC, wish.prompt, wish.length, warmth, wish.top_k, wish.top_p, seed)
         yield from self.written(request)
         self._writing.done(self._trainer.seconds, time.perf_counter() - began)
 
@@ -181,9 +187,8 @@ class Beside:
         window = trainer.project.training.window
         for result in score(trainer.model, trainer.dataset, window, trainer.carry, PART_TOKENS):  # noqa: B007
             yield
-        best = result.loss < trainer.best
+        best = trainer.judge(result.loss)
         if best:
-            trainer.best, trainer.best_step = result.loss, trainer.step
             trainer.save_best()
         complete = trainer.dataset.generated or len(trainer.dataset.valid) <= PART_TOKENS + 1
         self._tell(trainer.step, result, complete, best)

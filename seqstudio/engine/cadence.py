@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass
@@ -37,34 +37,40 @@ class Setup:
     """A way to run steps on a processor.
 
     Attributes:
-        precision: "float32" or "bfloat16".
+        precision: "float32", "bfloat16" or "float16".
         threads: Processor threads.
+        compiled: Whether torch.compile has been at the model.
     """
 
     precision: str
     threads: int
+    compiled: bool = False
 
     def words(self) -> str:
         """Return it as words for the status line."""
-        return f"{self.precision}, {self.threads} thread{'' if self.threads == 1 else 's'}"
+        threads = f"{self.threads} thread{'' if self.threads == 1 else 's'}"
+        return f"{self.precision}, {threads}{', compiled' if self.compiled else ''}"
 
 
 class Trial:
     """Finds the fastest setup by timing real training steps, a few for each.
 
     First the precisions against each other at the most threads, then fewer threads with the
-    winner. No step is wasted: all of them train.
+    winner, then the winner compiled, where that is wanted. No step is wasted: all of them train.
     """
 
     STEPS = 4  # of which the first, which warms up, does not count
 
-    def __init__(self, precisions: tuple[str, ...], threads: tuple[int, ...]) -> None:
+    def __init__(
+        self, precisions: tuple[str, ...], threads: tuple[int, ...], *, compiled: bool = False
+    ) -> None:
         self._fewer = threads[1:]
+        self._compiled = compiled
         self._queue = [Setup(precision, threads[0]) for precision in precisions]
         self._times: dict[Setup, list[float]] = {}
         self._count = 0
         self.current = self._queue[0]
-        self.over = len(self._queue) == 1 and not self._fewer
+        self.over = len(self._queue) == 1 and not self._fewer and not compiled
 
     def add(self, seconds: float) -> None:
         """Note the time of one step made with `current`."""
@@ -83,10 +89,24 @@ class Trial:
             winner = self.best()
             self._queue = [Setup(winner.precision, count) for count in self._fewer]
             self._fewer = ()
+        elif not self._queue and self._compiled:
+            self._queue, self._compiled = [replace(self.best(), compiled=True)], False
         if self._queue:
             self.current = self._queue[0]
         else:
             self.current, self.over = self.best(), True
+
+    def refuse_compiled(self) -> None:
+        """Go on without: the model could not be compiled."""
+        self._times = {setup: took for setup, took in self._times.items() if not setup.compiled}
+        self.current, self.over = self.best(), True
+
+    @classmethod
+    def settled(cls, setup: Setup) -> Trial:
+        """Return a trial that is over."""
+        trial = cls((setup.precision,), (setup.threads,))
+        trial.current = setup
+        return trial
 
     def best(self) -> Setup:
         """Return the fastest setup so far."""

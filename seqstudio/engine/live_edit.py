@@ -138,6 +138,7 @@ def _prepare(trainer: Trainer, project: Project) -> Edit:
         carried = frozenset(carry_over(old.model, new.model).kept)
         sample = _try_out(new.model, trainer)
     new.step, new.setup = old.step, old.setup
+    new.plateau, new.scaler = old.plateau, old.scaler
     if type(new.optimizer) is type(old.optimizer):
         carry_optimizer(old, new)
     _carry_place(old, new, sample)

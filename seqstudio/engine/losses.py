@@ -21,7 +21,9 @@ LOG_SPREADS = (-7.0, 7.0)
 """Range of the logarithm of a forecast's spread: no finite series needs more."""
 
 
-def prediction_losses(pattern: Pattern, outputs: Tensor, targets: Tensor) -> Tensor:
+def prediction_losses(
+    pattern: Pattern, outputs: Tensor, targets: Tensor, smoothing: float = 0.0
+) -> Tensor:
     """Return the loss of every prediction, 0 where none is asked.
 
     Args:
@@ -29,6 +31,8 @@ def prediction_losses(pattern: Pattern, outputs: Tensor, targets: Tensor) -> Ten
         outputs: What the head gives: logits (B, T, V) or (B, V); values (B, 1); means and
             log-spreads (B, T, 2 * D); logits of notes (B, T, K).
         targets: (B, T) or (B,) int64; (B, 1), (B, T, D) or (B, T, K) float.
+        smoothing: Share of a token's or a class's target that is spread evenly over all of them;
+            notes, values and forecasts have none.
 
     Returns:
         (B, T), or (B,) where a row has one prediction. Cross-entropy in nats for tokens, classes
@@ -42,7 +46,9 @@ def prediction_losses(pattern: Pattern, outputs: Tensor, targets: Tensor) -> Ten
         return _gaussian(outputs, targets)
     if pattern == "notes":
         return _notes(outputs, targets)
-    flat = F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none")
+    flat = F.cross_entropy(
+        outputs.flatten(0, -2), targets.flatten(), reduction="none", label_smoothing=smoothing
+    )
     return flat.view(targets.shape)
 
 

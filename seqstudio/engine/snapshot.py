@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor
 
 from seqstudio.core.errors import DataError, RunError
 from seqstudio.engine import checkpoint as store
-from seqstudio.engine.cadence import Trial
+from seqstudio.engine.cadence import Setup, Trial
 from seqstudio.engine.devices import torch_version
 from seqstudio.engine.model import flat_state, nest_state
+from seqstudio.engine.optimizing import Plateau
 
 if TYPE_CHECKING:
     from seqstudio.engine.trainer import Trainer
@@ -39,15 +39,15 @@ def numbers_of(trainer: Trainer) -> dict[str, Any]:
         "step": trainer.step,
         "seconds": trainer.seconds,
         "tokens": trainer.tokens,
-        "rate": trainer.learner.settings.learning_rate,
-        "clip": trainer.learner.settings.clip,
-        "best": None if math.isinf(trainer.best) else trainer.best,
+        **_course(trainer),
+        "best": _number(trainer.best),
         "best_step": trainer.best_step,
         "data": trainer.batches.position(),
         "data_hash": trainer.dataset.content_hash,
         "graph_hash": store.fingerprint(trainer.project.graph),
         "precision": trainer.setup.precision,
         "threads": trainer.setup.threads,
+        "compiled": trainer.setup.compiled,
         "trial_over": trainer.trial.over,
         "torch": torch_version(),
     }
@@ -75,6 +75,7 @@ def restore(trainer: Trainer, saved: store.Checkpoint) -> None:
         )
     learner = trainer.learner
     store.load_model(learner.model, saved.part("model"))
+    _take_course(trainer, meta)
     store.restore_optimizer(learner.optimizer, saved.part("optimizer"), meta["optimizer"])
     flat = {k: v.to(trainer.device) for k, v in saved.part("state").items()}
     learner.take_state(nest_state(flat, learner.model) if flat else None)
@@ -84,10 +85,44 @@ def restore(trainer: Trainer, saved: store.Checkpoint) -> None:
         torch.cuda.set_rng_state(saved.tensors["random/cuda"], trainer.device)
     learner.step, trainer.tokens = saved.step, int(meta["tokens"])
     trainer.seconds = float(meta["seconds"])
-    learner.settings = replace(
-        learner.settings, learning_rate=float(meta["rate"]), clip=float(meta["clip"])
-    )
     trainer.best = math.inf if meta["best"] is None else float(meta["best"])
     trainer.best_step = int(meta["best_step"])
     if meta["trial_over"]:
-        trainer.settle(Trial((str(meta["precision"]),), (int(meta["threads"]),)))
+        compiled = bool(meta.get("compiled", False))
+        setup = Setup(str(meta["precision"]), int(meta["threads"]), compiled)
+        trainer.settle(Trial.settled(setup))
+
+
+def _course(trainer: Trainer) -> dict[str, Any]:
+    """Return what steers the steps to come: live settings, validations so far, scaler."""
+    learner = trainer.learner
+    live = {p.name: getattr(learner.settings, p.name) for p in learner.settings.PARAMS if p.live}
+    plateau = learner.plateau
+    return {
+        "live": live,
+        "temperature": trainer.temperature,
+        "validated": trainer.validated,
+        "waited": trainer.waited,
+        "plateau": [_number(plateau.best), plateau.waited, plateau.factor],
+        "scaler": learner.scaler.state_dict(),
+    }
+
+
+def _take_course(trainer: Trainer, meta: dict[str, Any]) -> None:
+    """Put it back; a checkpoint of an older program knows learning rate and clip norm only."""
+    learner = trainer.learner
+    live = meta.get("live") or {"learning_rate": meta["rate"], "clip": meta["clip"]}
+    settings = learner.settings
+    for name, value in live.items():
+        settings = settings.with_value(name, value)
+    learner.take_settings(settings)
+    trainer.temperature = float(meta.get("temperature", trainer.temperature))
+    trainer.validated, trainer.waited = int(meta.get("validated", 0)), int(meta.get("waited", 0))
+    best, waited, factor = meta.get("plateau", [None, 0, 1.0])
+    learner.plateau = Plateau(math.inf if best is None else best, waited, factor)
+    if meta.get("scaler"):
+        learner.scaler.load_state_dict(meta["scaler"])
+
+
+def _number(value: float) -> float | None:
+    return None if math.isinf(value) else value

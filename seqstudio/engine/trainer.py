@@ -9,7 +9,6 @@ leaves through `emit` as the frozen records of `seqstudio.records`.
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,20 +18,20 @@ import torch
 from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
-from seqstudio.data.floor import floor
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.project import Project, parse_project
 from seqstudio.engine import checkpoint as store
 from seqstudio.engine import failures, live_edit
 from seqstudio.engine.batches import Batches
+from seqstudio.engine.beginning import count_floor, facts, first_trial
 from seqstudio.engine.beside import Beside
 from seqstudio.engine.cadence import Setup, Trial
-from seqstudio.engine.devices import choose_device, cores, devices, refuse_excess, torch_version
+from seqstudio.engine.devices import choose_device, devices, refuse_excess, torch_version
 from seqstudio.engine.learner import Learner, Learnt
 from seqstudio.engine.meter import Meter
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.snapshot import everything, numbers_of, restore
-from seqstudio.records.messages import Event, Facts, Failed, LiveChanged, Saved, Start, Write
+from seqstudio.records.messages import Event, Failed, LiveChanged, Saved, Start, Write
 
 __all__ = ["Trainer", "devices", "load_trained", "torch_version"]
 
@@ -50,6 +49,9 @@ class Trainer:
         seconds: Time spent on the run, pauses left out.
         tokens: Tokens read for training.
         best: Lowest held-out loss so far, and the step it was measured at in `best_step`.
+        validated: Step of the newest validation.
+        waited: Validations since the best one.
+        temperature: Of the samples that the trainer writes by itself.
     """
 
     def __init__(
@@ -70,12 +72,15 @@ class Trainer:
         self.tokens = 0
         self.best = math.inf
         self.best_step = -1
+        self.validated = 0
+        self.waited = 0
+        self.temperature = project.sampling.temperature
         self.probing = start.probes
         self._emit = emit
         self._meter = Meter(failures.Watch(emit, dataset.chance, lambda: failures.calming(self)))
         self._probe_now = False
         self._finished = False
-        self.settle(self._make_trial())
+        self.settle(first_trial(project.training, self.device))
         self._beside = Beside(self, emit, project.sampling.probe_text)
         self._floor: list[Event] = []
 
@@ -98,51 +103,14 @@ class Trainer:
         project = parse_project(start.project)
         base = Path(start.base) if start.base else None
         dataset = open_dataset(project.data, base)
-        facts = facts_of(dataset, project.training)
-        refuse_excess(project, facts, choose_device(start.device))
+        known = facts_of(dataset, project.training)
+        refuse_excess(project, known, choose_device(start.device))
         trainer = cls(start, project, dataset, emit, learner)
         if start.resume and trainer.folder is not None:
             restore(trainer, live_edit.load_matching(trainer.folder, project, start.back_to))
-        trainer._tell_facts()
+        emit(facts(trainer))
+        count_floor(trainer, trainer._floor)
         return trainer
-
-    def _tell_facts(self) -> None:
-        self._emit(self._facts("", math.nan))
-        threading.Thread(target=self._count_floor, name="seqstudio-floor").start()
-
-    def _facts(self, floor_name: str, value: float) -> Facts:
-        return Facts(
-            parameters=self.model.parameter_count(),
-            chance=self.dataset.chance,
-            floor_name=floor_name,
-            floor=value,
-            unit=self.dataset.unit,
-            train_tokens=len(self.dataset.train),
-            valid_tokens=len(self.dataset.valid),
-            device=str(self.device),
-            notes=(*self.dataset.notes, *filter(None, [self._beside.unmeasured])),
-        )
-
-    def _count_floor(self) -> None:
-        """Count n-grams, in a thread of its own: seconds of work must not hold up training."""
-        try:
-            found = floor(self.dataset)
-        except (SeqError, OSError, MemoryError, ValueError) as error:
-            self._floor.append(Failed("The floor was not counted", str(error), "", fatal=False))
-            return
-        self._floor.append(self._facts(found.name, found.value))
-
-    def _make_trial(self) -> Trial:
-        settings = self.project.training
-        most = cores()
-        threads = (settings.threads,) if settings.threads else tuple(dict.fromkeys((most, 1)))
-        auto = settings.precision == "auto"
-        precisions = ("bfloat16", "float32") if auto else (settings.precision,)
-        if self.device.type != "cpu":
-            threads = threads[:1]
-        if self.device.type == "mps":
-            precisions = ("float32",)
-        return Trial(precisions, threads)
 
     def settle(self, trial: Trial) -> None:
         """Train as `trial` says: it is over, or it goes on with the next steps."""
@@ -182,11 +150,19 @@ class Trainer:
         return self.learner.setup
 
     @property
+    def unmeasured(self) -> str:
+        """Why the probe text cannot be measured, "" when it can."""
+        return self._beside.unmeasured
+
+    @property
     def detail(self) -> str:
-        """Device, precision and threads in words."""
+        """Device, precision and threads in words, and why a run ended early."""
+        if self.ended_early:
+            since = f"{self.waited} validation{'' if self.waited == 1 else 's'}"
+            return f"ended early: no better for {since}, best at step {self.best_step:,}"
         if self.device.type == "cpu":
             return f"cpu, {self.trial.words()}"
-        return f"{self.device}, {self.setup.precision}"
+        return f"{self.device}, {self.setup.precision}{', compiled' * self.setup.compiled}"
 
     @property
     def progress(self) -> float:
@@ -195,6 +171,16 @@ class Trainer:
         if settings.budget == "steps":
             return min(self.step / settings.steps, 1.0)
         return min(self.seconds / 60 / settings.minutes, 1.0)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether validations have not been better for longer than the settings wait."""
+        patience = self.project.training.stop_patience
+        return 0 < patience <= self.waited
+
+    @property
+    def _over(self) -> bool:
+        return self.progress >= 1.0 or self.ended_early
 
     # ----------------------------------------------------------------- stepping
 
@@ -210,7 +196,7 @@ class Trainer:
         began = time.perf_counter()
         self._pass_on_floor()
         if not self._beside.waiting:
-            if self.progress >= 1.0 and self._finished:
+            if self._over and self._finished:
                 return False
             self._plan()
         if self._beside.waiting:
@@ -236,7 +222,7 @@ class Trainer:
 
     def _plan(self) -> None:
         """Line up the side work that is due before the next step, or at the end of the budget."""
-        if self.progress < 1.0:
+        if not self._over:
             self._beside.plan()
             return
         self.flush()
@@ -247,7 +233,10 @@ class Trainer:
         began = time.perf_counter()
         learnt = self.learner.learn(tapped=self._probe_now or self._beside.tapping)
         loss, norm = learnt.loss, learnt.norm
-        if self._looks_now and not bool(torch.isfinite(loss) & torch.isfinite(norm)):
+        good = torch.isfinite(loss)
+        if not self.learner.scaler.is_enabled():  # which leaves out steps that overflow
+            good = good & torch.isfinite(norm)
+        if self._looks_now and not bool(good):
             self._give_up(learnt)
         aside = 0.0
         if learnt.watched is not None:
@@ -263,9 +252,17 @@ class Trainer:
         self._time_trial(took)
 
     def _time_trial(self, took: float) -> None:
+        if self.learner.uncompiled and self.setup != self.trial.current:
+            self._tell_uncompiled()
         if not self.trial.over:
             self.trial.add(took)
             self._apply(self.trial.current)
+
+    def _tell_uncompiled(self) -> None:
+        self.trial.refuse_compiled()
+        self._apply(self.trial.current)
+        why = self.learner.uncompiled
+        self._emit(Failed("The model trains as it is, not compiled", why, "", fatal=False))
 
     @property
     def _looks_now(self) -> bool:
@@ -287,19 +284,33 @@ class Trainer:
             pass
         self.checkpoint()
 
+    def judge(self, loss: float) -> bool:
+        """Take in the held-out loss of this step; tell whether it is the lowest so far."""
+        learner, better = self.learner, loss < self.best
+        learner.plateau = learner.plateau.after(loss, learner.settings)
+        self.validated, self.waited = self.step, 0 if better else self.waited + 1
+        if better:
+            self.best, self.best_step = loss, self.step
+        return better
+
     # ----------------------------------------------------------------- commands
 
     def set_live(self, name: str, value: float) -> None:
-        """Change the learning rate or the clip norm from the next step on.
+        """Change a live setting, or the temperature of automatic samples, from the next step on.
 
         Raises:
             ParamError: The value is out of range.
+            RunError: The setting is not live, or the model has no room for its value.
         """
-        param = self.project.training.param(name)
+        sampling = name == "temperature"
+        param = (self.project.sampling if sampling else self.project.training).param(name)
         number = float(param.parse(value))
         if not param.live:
             raise RunError(f"{name} cannot change while a run goes on", "", "Start a new run")
-        self.learner.settings = self.learner.settings.with_value(name, number)
+        if sampling:
+            self.temperature = number
+        else:
+            self.learner.set_live(name, number)
         self._emit(LiveChanged(self.step, name, number))
 
     def edit(self, text: str, keep: Callable[[str], None]) -> None:
@@ -358,7 +369,7 @@ class Trainer:
             raise RunError("The checkpoint was not written", "the weights are not finite any more")
         name = store.free_name(self.folder, f"step-{self.step:09d}")
         path = store.save_checkpoint(self.folder, name, tensors, meta)
-        store.mark_latest(self.folder, name)
+        store.mark_latest(self.folder, name, self.project.training.checkpoints)
         self._emit(Saved(self.step, str(path), best=False))
 
     def save_best(self) -> None:

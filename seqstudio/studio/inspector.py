@@ -476,21 +476,14 @@ class ProjectPage(Page):
         self.data.set_values(project.data.as_dict())
         self.data.set_hidden(project.data.idle())
         self.training.set_values(project.training.as_dict())
-        self.training.set_hidden(_idle_training(project.training))
+        drawn = set() if project.data.cut else {"window", "carry"}
+        self.training.set_hidden(project.training.idle() | drawn)
 
 
 def identity_of(block: Block) -> tuple[str, ...]:
     """Return what a page of a block is made for: other ports or settings need another one."""
     boundary = [f"{b.id}={b.title}" for b in (*ports.inlets(block), *ports.outlets(block))]
     return (block.id, block.kind, *block.exposed, *boundary)
-
-
-def _idle_training(training: TrainingSettings) -> set[str]:
-    """Return the training settings that have no effect with the others."""
-    idle = {"steps"} if training.budget == "minutes" else {"minutes"}
-    if training.optimizer != "adamw":
-        idle.add("beta2")
-    return idle
 
 
 def _shape_words(shape: Shape | None, wired: bool = True) -> tuple[str, str]:

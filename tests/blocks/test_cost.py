@@ -92,7 +92,7 @@ def test_activations_are_near_what_torch_keeps(bench: Bench) -> None:
     assert 0.6 < told / real < 1.5
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "rmsprop", "adagrad"])
 def test_the_optimizer_remembers_what_is_told(optimizer: str) -> None:
     bench = Bench("hello-rnn")
     training = bench.project.training.with_value("optimizer", optimizer)

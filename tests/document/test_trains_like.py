@@ -26,7 +26,7 @@ def test_places_titles_and_live_settings_do_not_count() -> None:
 def test_graph_data_and_other_settings_count() -> None:
     for edit in (
         set_param(PROJECT.graph, "lstm", "hidden", 64),
-        SetSetting("training", "batch", 7),
+        SetSetting("training", "seed", 7),
         SetSetting("data", "held_out", 0.2),
     ):
         assert not edit.apply(PROJECT).trains_like(PROJECT)

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from seqstudio.data.dataset import Dataset
 from seqstudio.data.sources import KINDS, open_dataset
+from seqstudio.document.project import Project
 from seqstudio.document.settings import DataSettings
 from seqstudio.engine.exchange.export import Taken, write_export
 from seqstudio.engine.exchange.script_data import task_source
@@ -48,7 +50,49 @@ REPEATED = ["char-lstm", "char-gpt", "char-mgu", "bert-mini", "adding-lstm", "re
 
 @pytest.mark.parametrize("template", REPEATED)
 def test_the_script_repeats_the_losses_of_the_program(template: str, tmp_path: Path) -> None:
+    repeats(*small(template), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("template", "settings"),
+    [
+        ("char-rnn", {"optimizer": "adam", "schedule": "step", "decay_every": 3}),
+        ("char-gru", {"accumulate": 2}),
+        ("char-gpt", {"optimizer": "adagrad", "schedule": "onecycle", "label_smoothing": 0.2}),
+        ("char-rnn", {"optimizer": "sgd", "momentum": 0.5, "final_share": 0.4, "clip_value": 0.1}),
+        ("char-mgu", {"optimizer": "rmsprop", "schedule": "constant", "dropout_factor": 0.5}),
+    ],
+)
+def test_the_script_repeats_every_setting(
+    template: str, settings: dict[str, object], tmp_path: Path
+) -> None:
     project, dataset = small(template)
+    training = project.training.with_value("warmup", 3)
+    for name, value in settings.items():
+        training = training.with_value(name, value)
+    graph = project.graph
+    for block in list(graph) if training.accumulate > 1 else ():
+        for share in {"dropout", "share"} & set(block.params):
+            graph = graph.with_block(graph.blocks[block.id].with_param(share, 0.0))
+    repeats(replace(project, training=training, graph=graph), dataset, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "value"), [("hello-rnn", "schedule", "plateau"),
+                                    ("char-lstm", "accumulate", 2)],
+)  # fmt: skip
+def test_a_run_that_no_script_repeats_has_none_and_says_why(
+    template: str, name: str, value: object, tmp_path: Path
+) -> None:
+    project, dataset = small(template)
+    training = project.training.with_value(name, value)
+    write_export(Taken(replace(project, training=training), dataset), tmp_path)
+    assert not (tmp_path / "train.py").exists()
+    assert (tmp_path / "model.py").exists()
+    assert "no training script for this run" in (tmp_path / "README.txt").read_text()
+
+
+def repeats(project: Project, dataset: Dataset, tmp_path: Path) -> None:
     torch.set_num_threads(1)
     start = Start("r", "", "", "", device="cpu", probes=False)
     trainer = Trainer(start, project, dataset, lambda _: None)

@@ -163,7 +163,8 @@ EDITS: dict[str, tuple[Callable[[Project], object], bool]] = {
     "a prompt": (lambda _: SetSetting("sampling", "prompt", "he"), False),
     "a width": (lambda _: SetParam("rnn", "hidden", 9), True),
     "a cell": (lambda p: switch_cells(p.graph, "gru"), True),
-    "the batch": (lambda _: SetSetting("training", "batch", 3), True),
+    "the batch": (lambda _: SetSetting("training", "batch", 3), False),
+    "the seed": (lambda _: SetSetting("training", "seed", 3), True),
     "the seed": (lambda _: SetSetting("training", "seed", 3), True),
     "the data": (lambda _: SetSetting("data", "kind", "recall"), True),
 }

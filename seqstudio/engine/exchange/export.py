@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from seqstudio.blocks.code import model_code, plain_names
+from seqstudio.core.errors import RunError
 from seqstudio.core.files import write_atomic
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
@@ -19,6 +20,10 @@ from seqstudio.engine.checkpoint import model_tensors
 from seqstudio.engine.exchange.script import training_script
 from seqstudio.engine.model import GraphModel
 
+_SCRIPT_WORDS = (
+    "train.py needs torch and numpy. It trains the model from the start with the same\n"
+    "data, seed, batches and optimizer, and writes trained.pt.\n"
+)
 CODE, SCRIPT, WEIGHTS, README = "model.py", "train.py", "weights.safetensors", "README.txt"
 
 
@@ -53,14 +58,15 @@ def export_files(taken: Taken) -> Mapping[str, bytes]:
     project, dataset = taken.project, taken.dataset
     symbols = dataset.vocabulary.symbols if dataset.vocabulary else ()
     facts = facts_of(dataset, project.training)
-    script = training_script(project, dataset)
-    files = {
-        CODE: model_code(project.graph, facts, symbols).text.encode(),
-        SCRIPT: script.text.encode(),
-        README: _readme(taken).encode(),
-    }
-    for name, array in script.arrays.items():
-        files[f"{name}.npy"] = _npy(array)
+    files = {CODE: model_code(project.graph, facts, symbols).text.encode()}
+    try:
+        script = training_script(project, dataset)
+        about = _SCRIPT_WORDS
+        files[SCRIPT] = script.text.encode()
+        files |= {f"{name}.npy": _npy(array) for name, array in script.arrays.items()}
+    except RunError as error:
+        about = f"{error.what}: {error.why}.\n"
+    files[README] = (_readme(taken) + about).encode()
     if taken.model is not None:
         files[WEIGHTS] = weights_of(taken.model)
     return files
@@ -101,6 +107,4 @@ def _readme(taken: Taken) -> str:
         f"In this folder: from model import Model, load_weights; {load}\n"
         f"predictions, state = model(inputs, ...) takes {inputs}, and by name:\n"
         + "".join(f"  {line}\n" for line in beside)
-        + "train.py needs torch and numpy. It trains the model from the start with the same\n"
-        "data, seed, batches and optimizer, and writes trained.pt.\n"
     )

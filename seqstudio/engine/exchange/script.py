@@ -9,12 +9,17 @@ from typing import Any
 import numpy as np
 
 from seqstudio.blocks.check import check
+from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.plan import make_plan
+from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.document.project import Project
+from seqstudio.engine.dropping import MOST, shares
 from seqstudio.engine.exchange.script_data import task_source
 from seqstudio.engine.losses import LOG_SPREADS
+from seqstudio.engine.model import GraphModel
+from seqstudio.engine.optimizing import END_SHARE, RISE_SHARE, RMS_MEMORY, START_SHARE
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,10 @@ def training_script(project: Project, dataset: Dataset) -> Script:
 
     Raises:
         GraphError: The graph cannot train.
+        RunError: The script could not repeat the run.
     """
     facts = facts_of(dataset, project.training)
+    _refuse_unrepeatable(project, facts)
     report = check(project.graph, facts)
     report.raise_errors()
     plan = make_plan(project.graph, report)
@@ -47,6 +54,17 @@ def training_script(project: Project, dataset: Dataset) -> Script:
     carry = project.training.carry and recurrent and facts.pattern == "next token"
     writer = _Writer(project, dataset, carry)
     return Script("\n\n\n".join(writer.parts()) + "\n", writer.arrays)
+
+
+def _refuse_unrepeatable(project: Project, facts: DataFacts) -> None:
+    settings = project.training
+    what = "There is no training script for this run"
+    if settings.schedule == "plateau":
+        why = "its learning rate falls when a validation is no better, and a script makes none"
+        raise RunError(what, why, "Choose another schedule to have one")
+    if settings.accumulate > 1 and any(s for *_, s in shares(GraphModel(project.graph, facts))):
+        why = "it draws its dropout for each of several batches a step, a script once for all"
+        raise RunError(what, why, "Take one batch a step, or no dropout, to have one")
 
 
 class _Writer:
@@ -69,9 +87,11 @@ class _Writer:
         else:
             starts = _CARRIED if self.carry else _ANYWHERE
             yield _TEXT.strip().replace("STARTS", starts.strip("\n"))
-        yield _LOSS[self.dataset.pattern].strip()
-        yield _RATE_MINUTES.strip() if self.settings.budget == "minutes" else _RATE_STEPS.strip()
+        yield self._loss()
+        yield from self._rate()
         yield self._optimizer()
+        if self.settings.dropout_factor != 1:
+            yield _DROPOUT.strip()
         if self.carry:
             yield _STATES.strip()
         yield self._train()
@@ -92,15 +112,65 @@ class _Writer:
         s = self.settings
         yield "HERE = Path(__file__).parent"
         yield f"SEED = {s.seed}"
-        yield f"BATCH = {s.batch}"
+        count = f"  # in {s.accumulate} parts in the program" if s.accumulate > 1 else ""
+        yield f"BATCH = {s.batch * s.accumulate}{count}"
         if self.task is None:
             yield f"WINDOW = {s.window}"
         yield f"MINUTES = {s.minutes!r}" if s.budget == "minutes" else f"STEPS = {s.steps}"
         yield f"LEARNING_RATE = {s.learning_rate!r}"
         yield f"WARMUP = {s.warmup}  # steps over which the learning rate rises"
-        yield f"SCHEDULE = {s.schedule!r}"
         yield f"CLIP = {f'{s.clip!r}' if s.clip > 0 else 'math.inf'}  # longest gradient"
+        if s.clip_value > 0:
+            yield f"CLIP_VALUE = {s.clip_value!r}  # largest number of a gradient"
+        if s.label_smoothing and self._classes:
+            yield f"SMOOTHING = {s.label_smoothing!r}  # share of a target spread over all classes"
+        if s.dropout_factor != 1:
+            yield f"DROPOUT = {s.dropout_factor!r}  # times the drawn share"
         yield f"WEIGHT_DECAY = {s.weight_decay!r}  # of matrices, not of biases"
+
+    @property
+    def _classes(self) -> bool:
+        return self.dataset.pattern in {"next token", "class", "class per step"}
+
+    def _loss(self) -> str:
+        text = _LOSS[self.dataset.pattern].strip()
+        if not self.settings.label_smoothing or not self._classes:
+            return text
+        mean = 'F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none")'
+        smooth = (
+            "F.cross_entropy(\n        outputs.flatten(0, -2), targets.flatten(), "
+            'reduction="none", label_smoothing=SMOOTHING\n    )'
+        )
+        return text.replace(mean, smooth)
+
+    def _rate(self) -> Iterator[str]:
+        """Yield what gives the learning rate of a step."""
+        minutes, s = self.settings.budget == "minutes", self.settings
+        if minutes:
+            yield _PROGRESS.strip()
+        share = "spent" if minutes else "step / STEPS"
+        words, lines = {
+            "constant": ("then constant", ["factor = 1.0"]),
+            "cosine": (
+                f"then a cosine to {s.final_share:g} of it",
+                [f"share = min({share}, 1.0)",
+                 f"factor = {s.final_share!r} + {1 - s.final_share!r} * 0.5 "
+                 "* (1 + math.cos(math.pi * share))"],
+            ),
+            "step": (
+                f"times {s.decay_factor:g} every {s.decay_every} steps",
+                [f"factor = {s.decay_factor!r} ** (step // {s.decay_every})"],
+            ),
+            "onecycle": ("in one cycle", _one_cycle(share)),
+        }[s.schedule]  # fmt: skip
+        head = "def rate(step, spent):" if minutes else "def rate(step):"
+        body = [
+            f'"""Return the learning rate of a step: a linear rise, {words}."""',
+            "rise = min((step + 1) / WARMUP, 1.0) if WARMUP else 1.0",
+            *lines,
+            "return LEARNING_RATE * rise * factor",
+        ]
+        yield "\n    ".join([head, *body])
 
     def _drawn_inputs(self) -> str:
         parts = {"inputs": "tensor(batch.inputs)"}
@@ -114,16 +184,20 @@ class _Writer:
 
     def _optimizer(self) -> str:
         made = {
-            "sgd": "torch.optim.SGD(groups, lr=LEARNING_RATE, momentum=0.9)",
-            "rmsprop": "torch.optim.RMSprop(groups, lr=LEARNING_RATE, alpha=0.95)",
-        }.get(
-            self.settings.optimizer,
-            f"torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, {self.settings.beta2!r}))",
-        )
-        return _OPTIMIZER.strip().replace("MADE", made)
+            "adamw": f"AdamW(groups, lr=LEARNING_RATE, betas=(0.9, {self.settings.beta2!r}))",
+            "adam": f"Adam(groups, lr=LEARNING_RATE, betas=(0.9, {self.settings.beta2!r}))",
+            "sgd": f"SGD(groups, lr=LEARNING_RATE, momentum={self.settings.momentum!r})",
+            "rmsprop": f"RMSprop(groups, lr=LEARNING_RATE, alpha={RMS_MEMORY!r})",
+            "adagrad": "Adagrad(groups, lr=LEARNING_RATE)",
+        }[self.settings.optimizer]
+        return _OPTIMIZER.strip().replace("MADE", f"torch.optim.{made}")
 
     def _train(self) -> str:
         text = _TRAIN_CARRIED if self.carry else _TRAIN
+        if self.settings.clip_value > 0:
+            text = text.replace(_CLIPPED, _CLIPPED_TWICE)
+        if self.settings.dropout_factor != 1:
+            text = text.replace("    model.train()\n", "    model.train()\n    dampen(model)\n")
         if self.settings.budget == "minutes":
             text = text.replace("steps: int = STEPS", "steps: int | None = None")
             over = "if progress(began) >= 1.0 or step == steps:"
@@ -131,6 +205,18 @@ class _Writer:
             text = text.replace("rate(step)", "rate(step, progress(began))")
             text = text.replace("    step = 0\n", "    step, began = 0, time.perf_counter()\n")
         return text.strip()
+
+
+def _one_cycle(share: str) -> list[str]:
+    """Return the lines of one cycle: a cosine up, a longer one down."""
+    return [
+        f"share = min({share}, 1.0)",
+        f"if share < {RISE_SHARE}:",
+        f"    low, down = {START_SHARE}, 1 - share / {RISE_SHARE}",
+        "else:",
+        f"    low, down = {END_SHARE}, (share - {RISE_SHARE}) / {1 - RISE_SHARE}",
+        "factor = low + (1 - low) * 0.5 * (1 + math.cos(math.pi * down))",
+    ]
 
 
 _ABOUT = '''
@@ -217,29 +303,24 @@ def loss_of(outputs, targets):
     return losses.sum() / asked[..., 0].sum().clamp(min=1)
 ''',
 }
-_RATE_STEPS = '''
-def rate(step):
-    """Return the learning rate of a step: a linear rise, then a cosine to 3 %, or constant."""
-    rise = min((step + 1) / WARMUP, 1.0) if WARMUP else 1.0
-    if SCHEDULE == "constant":
-        return LEARNING_RATE * rise
-    cosine = 0.5 * (1 + math.cos(math.pi * min(step / STEPS, 1.0)))
-    return LEARNING_RATE * rise * (0.03 + 0.97 * cosine)
-'''
-_RATE_MINUTES = '''
+_PROGRESS = '''
 def progress(began):
     """Return the share of the time that is spent."""
     return (time.perf_counter() - began) / 60 / MINUTES
-
-
-def rate(step, spent):
-    """Return the learning rate of a step: a linear rise, then a cosine to 3 %, or constant."""
-    rise = min((step + 1) / WARMUP, 1.0) if WARMUP else 1.0
-    if SCHEDULE == "constant":
-        return LEARNING_RATE * rise
-    cosine = 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
-    return LEARNING_RATE * rise * (0.03 + 0.97 * cosine)
 '''
+_DROPOUT = f'''
+def dampen(model):
+    """Multiply every dropout share."""
+    for module in model.modules():
+        name = "p" if isinstance(module, torch.nn.Dropout) else "dropout"
+        share = getattr(module, name, None)
+        if isinstance(share, float):
+            setattr(module, name, min(share * DROPOUT, max(share, {MOST})))
+'''
+_CLIPPED = "        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)\n"
+_CLIPPED_TWICE = (
+    "        torch.nn.utils.clip_grad_value_(model.parameters(), CLIP_VALUE)\n" + _CLIPPED
+)
 _OPTIMIZER = '''
 def optimizer_of(model):
     """Return the optimizer; only matrices decay, not biases or norms."""

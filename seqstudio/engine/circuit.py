@@ -16,6 +16,7 @@ from seqstudio.blocks.declaration import Call
 from seqstudio.blocks.plan import Node, Plan, Ref
 from seqstudio.engine import layers
 from seqstudio.engine.layers import StateStep
+from seqstudio.engine.throughtime import quicken
 
 State = dict[str, Any]
 Values = dict[Ref, Any]
@@ -33,8 +34,7 @@ def make_module(call: Call) -> nn.Module:
     """Build the module that a declaration asks for."""
     home = nn if call.cls.startswith("nn.") else layers
     cls = getattr(home, call.cls.removeprefix("nn."))
-    module: nn.Module = cls(**call.args)
-    return module
+    return quicken(cls(**call.args))
 
 
 def module_of(node: Node) -> nn.Module:

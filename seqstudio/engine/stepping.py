@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.layers import LSTMLayer, PeepholeLayer, Recurrent
 from seqstudio.engine.model import GraphModel, State
+from seqstudio.engine.throughtime import QuickGRU, QuickLSTM, QuickRNN
 
 CellState = Tensor | tuple[Tensor, Tensor] | None
 
@@ -116,5 +117,8 @@ _STEPS: dict[type, Callable[[Any, Tensor, CellState], tuple[Tensor, CellState]]]
     nn.GRU: _step_gru,
     nn.LSTM: _step_lstm,
     LSTMLayer: _step_lstm,
+    QuickRNN: _step_rnn,
+    QuickGRU: _step_gru,
+    QuickLSTM: _step_lstm,
     PeepholeLayer: _step_peephole,
 }

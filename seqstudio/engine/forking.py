@@ -219,7 +219,7 @@ def _same_graph(new: Trainer, old: Trainer) -> bool:
 def _alike(new: Trainer, old: Trainer) -> bool:
     """Tell whether everything in a checkpoint of `old` fits `new`."""
     kept = ("batch", "optimizer", "seed", "carry")
-    mine, theirs = new.project.training, old.project.training
+    mine, theirs = new.project.training, old.learner.settings
     same = all(getattr(mine, name) == getattr(theirs, name) for name in kept)
     return same and _same_graph(new, old) and _same_data(new, old)
 

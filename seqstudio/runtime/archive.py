@@ -129,6 +129,17 @@ def read_events(folder: Path) -> list[tuple[float, Event]]:
         return [(float(at), unpack(body)) for at, body in rows]
 
 
+def first_project(folder: Path) -> str:
+    """Return the text of the project that a run began with, "" where it was not kept.
+
+    Raises:
+        RunError: No run there, a damaged record or one of a newer program.
+    """
+    with _reading(folder) as base:
+        row = base.execute("SELECT value FROM about WHERE key = 'project'").fetchone()
+        return str(row[0]) if row else ""
+
+
 def copy_record(folder: Path, target: Path) -> None:
     """Write a copy of a run's record as it is now, also while it is being written.
 

@@ -13,16 +13,15 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqstudio.core.errors import RunError, SeqError
 from seqstudio.core.files import read_bytes, storage_error, write_atomic
-from seqstudio.document.project import Project, load_project, project_text
+from seqstudio.document.project import Project, load_project, parse_project, project_text
 from seqstudio.records.messages import LiveChanged
 from seqstudio.records.readings import Metrics
-from seqstudio.runtime.archive import copy_record, open_run
+from seqstudio.runtime.archive import copy_record, first_project, open_run
 from seqstudio.runtime.history import RunHistory
 from seqstudio.runtime.series import rows
 from seqstudio.runtime.store import DATABASE, PROJECT, RunStore, metric_bytes, metrics_of
@@ -72,7 +71,7 @@ def fork_run(parent: Path, step: int, folder: Path, change: Project | None = Non
         RunError: The record cannot be read, has no such step, or `folder` is taken.
         StorageError: The folder cannot be written.
     """
-    history, project = open_run(parent, readings=False), load_project(parent / PROJECT)
+    history = open_run(parent, readings=False)
     newest = history.step
     if not 0 <= step <= newest:
         raise RunError(
@@ -84,7 +83,9 @@ def fork_run(parent: Path, step: int, folder: Path, change: Project | None = Non
         raise RunError(f"There is already a run {folder.name}", "", "Choose another name")
     try:
         begin = _bring_checkpoints(parent, folder, step)
-        point = _point(parent.name, history, project, begin, step)
+        text = _text_at(parent, history, step)
+        _refuse_edits(parent.name, history, begin, step)
+        point = _point(parent.name, history, text, begin, step)
         new = change or project_at(parent, step)
         _store(folder / FORK, point)
         copy_record(parent, folder / DATABASE)
@@ -103,8 +104,46 @@ def project_at(parent: Path, step: int) -> Project:
     Raises:
         SeqError: The run cannot be read.
     """
-    project = load_project(parent / PROJECT)
-    return replace(project, training=_in_force(project, open_run(parent, readings=False), step))
+    history = open_run(parent, readings=False)
+    project = parse_project(_text_at(parent, history, step), parent.name)
+    since = max((each.step for each in history.edits if each.step < step), default=-1)
+    training = project.training
+    names = {param.name for param in training.PARAMS}
+    for change in history.live:
+        if since <= change.step < step and change.name in names:
+            training = training.with_value(change.name, change.value)
+    return replace(project, training=training)
+
+
+def _text_at(parent: Path, history: RunHistory, step: int) -> str:
+    """Return the text of the project that trained a step: its graph may have been edited since.
+
+    Raises:
+        SeqError: It is not known any more.
+    """
+    before = [each for each in history.edits if each.step < step]
+    if before:
+        return before[-1].project
+    if not history.edits:
+        return project_text(load_project(parent / PROJECT))
+    text = first_project(parent)
+    if not text:
+        raise RunError(
+            f"{parent.name} cannot be forked at step {step:,}",
+            f"its graph was edited at step {history.edits[0].step:,}, and the one before is gone",
+            "Choose a later step",
+        )
+    return text
+
+
+def _refuse_edits(name: str, history: RunHistory, begin: int, step: int) -> None:
+    between = [each.step for each in history.edits if begin < each.step < step]
+    if between:
+        raise RunError(
+            f"{name} cannot be forked at step {step:,}",
+            f"its graph was edited at step {between[-1]:,}, and no checkpoint since is kept",
+            f"Fork it at step {between[0]:,} or before, or at a later one",
+        )
 
 
 def load_fork(folder: Path) -> ForkPoint | None:
@@ -158,20 +197,11 @@ def checkpoint_steps(folder: Path) -> list[int]:
     return sorted(step for step in found if step >= 0)
 
 
-def _point(name: str, history: RunHistory, project: Project, begin: int, step: int) -> ForkPoint:
+def _point(name: str, history: RunHistory, project: str, begin: int, step: int) -> ForkPoint:
     curves = history.curves.as_metrics()
     between = np.flatnonzero((curves.steps > begin) & (curves.steps <= step))
     live = tuple(each for each in history.live if begin <= each.step < step)
-    return ForkPoint(name, step, begin, project_text(project), rows(curves, between), live)
-
-
-def _in_force(project: Project, history: RunHistory, step: int) -> Any:
-    training = project.training
-    names = {param.name for param in training.PARAMS}
-    for change in history.live:
-        if change.step < step and change.name in names:
-            training = training.with_value(change.name, change.value)
-    return training
+    return ForkPoint(name, step, begin, project, rows(curves, between), live)
 
 
 def _store(path: Path, point: ForkPoint) -> None:

@@ -95,6 +95,7 @@ class RunStore:
                 "Resume it, or give the new run another name",
             )
         store.keep_project(project_text)
+        store.keep_first(project_text)
         return store
 
     @classmethod
@@ -132,6 +133,7 @@ class RunStore:
         store = cls._open(folder)
         store.forget_future(step, begin)
         store.keep_project(project_text)
+        store.keep_first(project_text)
         return store
 
     @classmethod
@@ -151,6 +153,20 @@ class RunStore:
         except StorageError:
             self.close()
             raise
+
+    def keep_first(self, project_text: str) -> None:
+        """Keep the text of the project that the run began with: the graph may be edited later.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        try:
+            with _transaction(self._base):
+                query = "INSERT OR REPLACE INTO about VALUES ('project', ?)"
+                self._base.execute(query, (project_text,))
+        except sqlite3.Error as error:
+            self.close()
+            raise _storage_error(self.folder / DATABASE, error) from error
 
     def forget_future(self, step: int, begin: int) -> None:
         """Keep what was measured up to `step`; states, failures and files were another run's."""

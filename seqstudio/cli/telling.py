@@ -75,6 +75,11 @@ class Teller:
         """Say in one line why the run failed; return the exit code."""
         failed = self.failure()
         self._line.say(f"seqstudio: {told(failed.what, failed.why, failed.hint)}")
+        return self.failure_code()
+
+    def failure_code(self) -> int:
+        """Return the exit code of a run that failed."""
+        failed = self.failure()
         own_fault = failed.trace and not failed.what.startswith("There is not enough memory")
         return INTERNAL if own_fault else MISTAKE
 

@@ -1,24 +1,36 @@
-"""`seqstudio train`: one run in this process, told on standard error or as JSON lines."""
+"""`seqstudio train`: one run in this process, told on standard error or as JSON lines.
+
+Started by torchrun, the processes train one run together: process 0 does all that one process
+alone does, the others follow it and say nothing.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from argparse import Namespace
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqstudio.cli.console import ProgressLine, print_json
 from seqstudio.cli.overrides import with_setting
 from seqstudio.cli.projects import examine
 from seqstudio.cli.runs import find_run, new_name
-from seqstudio.cli.telling import JsonTeller, Teller, outcome, outcome_lines
+from seqstudio.cli.telling import INTERNAL, MISTAKE, JsonTeller, Teller, outcome, outcome_lines
 from seqstudio.cli.usage import UsageError
-from seqstudio.core.errors import RunError
+from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.project import Project, load_project, project_text, runs_folder
 from seqstudio.records.messages import Start
 from seqstudio.runtime.archive import open_run
 from seqstudio.runtime.history import RunHistory
+
+if TYPE_CHECKING:
+    from seqstudio.engine.ranks import Ranks
+    from seqstudio.runtime.worker import Opening
 
 STOPPED = 130
 _FIXED = ("seed", "threads", "precision")
@@ -42,6 +54,52 @@ class Job:
 
 def train(arguments: Namespace) -> int:
     """Train; 0 when the budget is spent, 130 when it was stopped, 2 or 1 when it failed."""
+    if not several():
+        return _train(arguments, None)
+    from seqstudio.engine.ranks import Ranks
+
+    ranks = Ranks()
+    return _lead(ranks, arguments) if ranks.leads else _follow(ranks, Path(arguments.project))
+
+
+def several() -> bool:
+    """Tell whether this process is one of several that torchrun started."""
+    size = os.environ.get("WORLD_SIZE", "")
+    return "RANK" in os.environ and size.isdigit() and int(size) > 1
+
+
+def _lead(ranks: Ranks, arguments: Namespace) -> int:
+    """Train as one process does, and let the others end when it ends, whatever happens."""
+    code = INTERNAL
+    try:
+        code = _train(arguments, ranks)
+    except SeqError:
+        code = MISTAKE
+        raise
+    finally:
+        ranks.end(code)
+    return code
+
+
+def _follow(ranks: Ranks, path: Path) -> int:
+    """Obey process 0. It decides when to stop, so what stops all is left to it."""
+    from seqstudio.engine.distributed import follow
+    from seqstudio.engine.ranks import LostError
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    try:
+        return follow(ranks, path.parent)
+    except LostError:
+        if not ranks.first_to_tell():
+            return ranks.code()
+        raise
+    except Exception as error:
+        ranks.fail(error)
+        raise
+
+
+def _train(arguments: Namespace, ranks: Ranks | None) -> int:
     path = Path(arguments.project)
     project = load_project(path)
     job = _resumed(arguments, path) if arguments.resume else _begun(arguments, path, project)
@@ -50,7 +108,7 @@ def train(arguments: Namespace) -> int:
         print(f"{job.name} {hint}", file=sys.stderr)
         _tell_outcome(job, _known(job), as_json=arguments.json)
         return 0
-    return _run(job, arguments)
+    return _run(job, arguments, ranks)
 
 
 def _begun(arguments: Namespace, path: Path, project: Project) -> Job:
@@ -109,11 +167,11 @@ def _spent(job: Job) -> bool:
     return bool(len(seconds)) and float(seconds[-1]) >= settings.minutes * 60 - 1
 
 
-def _run(job: Job, arguments: Namespace) -> int:
+def _run(job: Job, arguments: Namespace, ranks: Ranks | None) -> int:
     from seqstudio.engine.devices import choose_device
     from seqstudio.runtime.worker import train_here
 
-    choose_device(arguments.device)
+    choose_device(arguments.device if ranks is None else ranks.device(arguments.device))
     start = Start(
         run=job.name,
         project=project_text(job.project),
@@ -123,17 +181,29 @@ def _run(job: Job, arguments: Namespace) -> int:
         resume=job.resume,
     )
     line = ProgressLine()
-    line.say(f"{'Continuing' if job.resume else 'Training'} {job.name} of {job.path.name}")
+    together = "" if ranks is None else f" with {ranks.size} processes"
+    doing = "Continuing" if job.resume else "Training"
+    line.say(f"{doing} {job.name} of {job.path.name}{together}")
     history = _known(job) if job.resume else RunHistory(job.name)
     teller = (JsonTeller if arguments.json else Teller)(history, job.project, line)
-    state = train_here(start, teller.hear, lambda: teller.deaf)
+    state = train_here(start, teller.hear, lambda: teller.deaf, _opening(ranks))
     line.clear()
     if teller.deaf:
         raise BrokenPipeError
     if state == "failed":
-        return teller.tell_failure()
+        told = ranks is not None and not ranks.first_to_tell()
+        return teller.failure_code() if told else teller.tell_failure()
     _tell_outcome(job, history, as_json=arguments.json)
     return 0 if state == "finished" else STOPPED
+
+
+def _opening(ranks: Ranks | None) -> Opening | None:
+    """Return how the run is opened where several processes train it."""
+    if ranks is None:
+        return None
+    from seqstudio.engine.distributed import open_leading
+
+    return partial(open_leading, ranks)
 
 
 def _tell_outcome(job: Job, history: RunHistory, *, as_json: bool) -> None:

@@ -19,9 +19,9 @@ from seqstudio.cli.console import ProgressLine, print_json
 from seqstudio.cli.overrides import with_setting
 from seqstudio.cli.projects import examine
 from seqstudio.cli.runs import find_run, new_name
-from seqstudio.cli.telling import INTERNAL, MISTAKE, JsonTeller, Teller, outcome, outcome_lines
+from seqstudio.cli.telling import MISTAKE, JsonTeller, Teller, outcome, outcome_lines
 from seqstudio.cli.usage import UsageError
-from seqstudio.core.errors import RunError, SeqError
+from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.project import Project, load_project, project_text, runs_folder
 from seqstudio.records.messages import Start
@@ -59,26 +59,18 @@ def train(arguments: Namespace) -> int:
     from seqstudio.engine.ranks import Ranks
 
     ranks = Ranks()
-    return _lead(ranks, arguments) if ranks.leads else _follow(ranks, Path(arguments.project))
+    try:
+        if not ranks.leads:
+            return _follow(ranks, Path(arguments.project))
+        return _train(arguments, ranks)
+    finally:
+        ranks.end()
 
 
 def several() -> bool:
     """Tell whether this process is one of several that torchrun started."""
     size = os.environ.get("WORLD_SIZE", "")
     return "RANK" in os.environ and size.isdigit() and int(size) > 1
-
-
-def _lead(ranks: Ranks, arguments: Namespace) -> int:
-    """Train as one process does, and let the others end when it ends, whatever happens."""
-    code = INTERNAL
-    try:
-        code = _train(arguments, ranks)
-    except SeqError:
-        code = MISTAKE
-        raise
-    finally:
-        ranks.end(code)
-    return code
 
 
 def _follow(ranks: Ranks, path: Path) -> int:
@@ -89,11 +81,12 @@ def _follow(ranks: Ranks, path: Path) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     try:
-        return follow(ranks, path.parent)
+        follow(ranks, path.parent)
+        return 0
     except LostError:
-        if not ranks.first_to_tell():
-            return ranks.code()
-        raise
+        if ranks.first_to_tell():
+            raise
+        return 0 if ranks.ended else MISTAKE
     except Exception as error:
         ranks.fail(error)
         raise

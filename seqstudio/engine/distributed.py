@@ -319,8 +319,8 @@ def _packed(facts: dict[str, Any], saved: Checkpoint | None) -> bytes:
 # ---------------------------------------------------------------------------- other ranks
 
 
-def follow(ranks: Ranks, base: Path) -> int:
-    """Obey rank 0 until it ends; return the exit code that it gives.
+def follow(ranks: Ranks, base: Path) -> None:
+    """Obey rank 0 until it ends.
 
     Args:
         ranks: This process among the others.
@@ -334,7 +334,7 @@ def follow(ranks: Ranks, base: Path) -> int:
     while True:
         order = ranks.receive()
         if order.kind == Kind.END:
-            return int(order.value)
+            return
         if order.kind == Kind.BEGIN:
             learner = _open_following(ranks, ranks.receive_bytes(int(order.value)), base)
         elif learner is not None:

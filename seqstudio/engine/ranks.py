@@ -41,7 +41,7 @@ class Order:
 
     Attributes:
         kind: What to do.
-        value: END: exit code. BEGIN: bytes that follow. LEARN: number of the
+        value: BEGIN: bytes that follow. LEARN: number of the
             precision. APPLY: the learning rate.
         threads: LEARN: processor threads.
     """
@@ -75,7 +75,6 @@ class Ranks:
         self.rank, self.size = int(here["RANK"]), int(here["WORLD_SIZE"])
         self.local_rank = int(here.get("LOCAL_RANK", "0"))
         self.local_size = int(here.get("LOCAL_WORLD_SIZE", "1"))
-        self._over = False
         try:
             dist.init_process_group("gloo", timeout=PATIENCE)
             self._board = _board()
@@ -210,15 +209,15 @@ class Ranks:
 
     # ------------------------------------------------------------------ endings
 
-    def end(self, code: int) -> None:
-        """Let the others end with an exit code; those that are gone already do not matter."""
-        if self._over:
-            return
-        self._over = True
+    def end(self) -> None:
+        """Take leave; rank 0 lets the others end, and those that are gone do not matter."""
+        if self.leads:
+            with suppress(RuntimeError):
+                self._board.set("ended", "1")
+            with suppress(LostError):
+                self.send(Order(Kind.END))
         with suppress(RuntimeError):
-            self._board.set("ended", str(code))
-        with suppress(LostError):
-            self.send(Order(Kind.END, code))
+            dist.destroy_process_group()
 
     def fail(self, error: Exception) -> None:
         """Leave word why this process ends, before it does."""
@@ -238,12 +237,13 @@ class Ranks:
         except RuntimeError:  # the place to leave word is gone, so rank 0's machine is
             return True
 
-    def code(self) -> int:
-        """Return the exit code that rank 0 gave to all, 1 if it gave none."""
+    @property
+    def ended(self) -> bool:
+        """Whether rank 0 took leave, so that all ended in order."""
         try:
-            return int(self._board.get("ended")) if self._board.check(["ended"]) else 1
+            return bool(self._board.check(["ended"]))
         except RuntimeError:
-            return 1
+            return False
 
     @contextmanager
     def noticing(self) -> Iterator[None]:

@@ -160,7 +160,8 @@ def list_runs(runs_folder: Path) -> list[RunInfo]:
 def new_run_name(runs_folder: Path, arch: str) -> str:
     """Return the next free name: "lstm-1", "lstm-2" and so on."""
     pattern = re.compile(re.escape(arch) + r"-(\d+)")
-    names = [path.name for path in runs_folder.iterdir()] if runs_folder.is_dir() else []
+    # those deleted too: they may come back
+    names = [path.name for part in ("*", ".*/*") for path in runs_folder.glob(part)]
     taken = [int(found[1]) for name in names if (found := pattern.fullmatch(name))]
     return f"{arch}-{max(taken, default=0) + 1}"
 

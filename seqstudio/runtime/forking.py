@@ -107,12 +107,14 @@ def project_at(parent: Path, step: int) -> Project:
     history = open_run(parent, readings=False)
     project = parse_project(_text_at(parent, history, step), parent.name)
     since = max((each.step for each in history.edits if each.step < step), default=-1)
-    training = project.training
+    training, sampling = project.training, project.sampling
     names = {param.name for param in training.PARAMS}
     for change in history.live:
         if since <= change.step < step and change.name in names:
             training = training.with_value(change.name, change.value)
-    return replace(project, training=training)
+        elif since <= change.step < step:
+            sampling = sampling.with_value(change.name, change.value)
+    return replace(project, training=training, sampling=sampling)
 
 
 def _text_at(parent: Path, history: RunHistory, step: int) -> str:

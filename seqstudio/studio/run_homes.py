@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from seqstudio.core.errors import RunError
+from seqstudio.core.files import storage_error
 from seqstudio.document.project import runs_folder
 from seqstudio.runtime.store import is_locked
+
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class RunHomes:
@@ -67,7 +74,9 @@ class Removal:
 
     @property
     def blocked(self) -> bool:
-        """Whether a trainer still writes the run."""
+        """Whether a trainer still writes what moves."""
+        if self.whole:
+            return any(is_locked(folder) for folder in self.old.iterdir())
         return bool(self.run) and is_locked(self.old / self.run)
 
     def carry_out(self) -> None:
@@ -88,3 +97,84 @@ class Removal:
                 shutil.copytree(source, target)
         if self.whole and not any(self.old.iterdir()):
             self.old.rmdir()
+
+
+class RunTrash:
+    """Deleted runs: they lie beside the others until the program closes, and can come back.
+
+    Only what this program deleted, and told that it goes at the end, is removed at the end; what
+    an earlier one left behind stays until somebody decides.
+    """
+
+    FOLDER = ".trash"
+
+    def __init__(self) -> None:
+        self._told: list[tuple[Path, str]] = []
+
+    def throw(self, home: Path, name: str) -> None:
+        """Put a run away.
+
+        Raises:
+            RunError: A trainer writes it.
+            StorageError: It cannot be moved.
+        """
+        source, target = home / name, home / self.FOLDER / name
+        if is_locked(source):
+            raise RunError(
+                f"{name} was not deleted", "a trainer writes it", "Stop it first, then delete it"
+            )
+        self._move(source, target)
+        self._told.append((home, name))
+
+    def restore(self, home: Path, name: str) -> None:
+        """Bring a run back.
+
+        Raises:
+            StorageError: It cannot be moved, or there is a run of that name again.
+        """
+        self._move(home / self.FOLDER / name, home / name)
+        self._told = [each for each in self._told if each != (home, name)]
+
+    def names(self, home: Path) -> list[str]:
+        """Return the deleted runs that can come back, the one deleted last first."""
+        folder = home / self.FOLDER
+        found = sorted(path.name for path in folder.glob("*/run.db") for path in [path.parent])
+        order = [name for place, name in reversed(self._told) if place == home and name in found]
+        return [*order, *(name for name in found if name not in order)]
+
+    def empty(self) -> None:
+        """Remove for good what was deleted since the program began."""
+        for home, name in self._told:
+            shutil.rmtree(home / self.FOLDER / name, ignore_errors=True)
+            with suppress(OSError):  # others may lie there still
+                (home / self.FOLDER).rmdir()
+        self._told.clear()
+
+    def _move(self, source: Path, target: Path) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, "there is a run of that name", str(target))
+            source.rename(target)
+        except OSError as error:
+            raise storage_error(target, error) from error
+
+
+def rename_run(home: Path, name: str, new: str) -> None:
+    """Give a run another name.
+
+    Raises:
+        RunError: The name is taken or cannot be one, or a trainer writes the run.
+        StorageError: The folder cannot be renamed.
+    """
+    if not RUN_NAME.fullmatch(new):
+        hint = "Use letters, digits, dots, dashes and underscores"
+        raise RunError(f"A run cannot be called {new!r}", "it becomes a folder", hint)
+    if (home / new).exists() or (home / RunTrash.FOLDER / new).exists():
+        raise RunError(f"There is already a run {new}", "", "Choose another name")
+    if is_locked(home / name):
+        raise RunError(f"{name} was not renamed", "a trainer writes it", "Stop it first")
+    try:
+        (home / name).rename(home / new)
+    except OSError as error:
+        raise storage_error(home / new, error) from error

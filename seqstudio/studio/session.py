@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
@@ -22,7 +23,7 @@ from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
-from seqstudio.document.edits import SetSetting
+from seqstudio.document.edits import ReplaceProject, SetSetting
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project, load_project, parse_project, project_text
 from seqstudio.document.settings import DataSettings, TrainingSettings
@@ -43,10 +44,13 @@ from seqstudio.records.messages import (
 )
 from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.runtime.archive import RunInfo, list_runs, new_run_name, open_run
+from seqstudio.runtime.forking import FORK
 from seqstudio.runtime.history import RunHistory
 from seqstudio.runtime.runner import Runner, ThreadRunner
-from seqstudio.runtime.supervisor import ProcessRunner
-from seqstudio.studio.run_homes import Removal, RunHomes
+from seqstudio.runtime.store import is_locked
+from seqstudio.runtime.supervisor import ProcessRunner, free_memory
+from seqstudio.studio.companions import SECOND_TRAINER, Companion, Companions, Follower
+from seqstudio.studio.run_homes import Removal, RunHomes, RunTrash
 
 POLL_MS = 33
 ACTIVE = frozenset({"starting", "running", "paused"})
@@ -100,6 +104,20 @@ class Notice:
     remedies: tuple[Remedy, ...] = ()
 
 
+class Guest(Protocol):
+    """Work of a panel that ends with the session, such as a sweep."""
+
+    def begin_close(self) -> None:
+        """Ask it to end; returns at once."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    def end_close(self, timeout_s: float) -> bool:
+        """Wait for its end; True when it has ended."""
+
+
 class Session(QObject):
     """One open document and the run in view.
 
@@ -114,6 +132,7 @@ class Session(QObject):
         cursor: The shared cursor.
         state: "idle" before the first run, else the state of the run.
         run_project: The project as the run in view was started with, None without a run.
+        guests: Work of panels that ends with the session.
     """
 
     project_changed = Signal(object)
@@ -149,9 +168,13 @@ class Session(QObject):
         self._peek: tuple[int, Graph] | None = None  # the newest wish and the graph it is about
         self._wanted = ""
         self._homes = RunHomes()
+        self.trash = RunTrash()
+        self.companions = Companions()
+        self._watched: Follower | None = None  # the run in view is another program's
         self._removal: Removal | None = None
         self._follows = False  # what the trainer says belongs to the run in view
         self._closing = False
+        self.guests: list[Guest] = [self.companions]
         document.changed.connect(self._project_became)
         self._timer = QTimer(self, interval=POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -178,9 +201,10 @@ class Session(QObject):
     def _project_became(self, change: Change) -> None:
         if self._loaded != self._data_wanted:
             self._load_data()
-        elif change.before.training != change.after.training:
+            return
+        if change.before.training != change.after.training:
             self._renew_facts()
-            self._send_live(change.before, change.after)
+        self._send_live(change.before, change.after)
         if change.before.graph is not change.after.graph:
             self._check()
         self.project_changed.emit(change)
@@ -288,7 +312,8 @@ class Session(QObject):
             self._load_data()
         if self.runs_home == old_home or not old_home.exists():
             return
-        active = self.state in ACTIVE
+        active = self.state in ACTIVE and self._watched is None
+        self.companions.begin_close()  # what moves must not be written meanwhile
         self._removal = Removal(
             old_home, self.runs_home, self.history.run, not was_saved, active,
             self.state == "paused",
@@ -345,7 +370,8 @@ class Session(QObject):
 
     def _can_resume(self) -> bool:
         folder = self.runs_home / self.history.run
-        return bool(self.history.run) and (folder / "checkpoints" / "latest.json").exists()
+        kept = (folder / "checkpoints" / "latest.json").exists() or (folder / FORK).exists()
+        return bool(self.history.run) and kept
 
     def _begin(self, paused: bool = False) -> None:
         if self._loading is not None and self.data_error is None:
@@ -361,6 +387,7 @@ class Session(QObject):
         name = new_run_name(self.runs_home, names.get(arch, arch))
         if self.history.run and len(self.history.curves):
             self.others = {self.history.run: self.history, **self.others}
+        self._look_away()
         self.history = RunHistory(name)
         self.run_project = self.project
         self.move_cursor(step=None)
@@ -401,16 +428,24 @@ class Session(QObject):
         """Return the project as the run in view last trained, with its live changes."""
         project = self.run_project or self.project
         training = project.training
+        sampling = project.sampling
         for change in self.history.live:
-            training = training.with_value(change.name, change.value)
-        return replace(project, training=training)
+            if change.name in LIVE:
+                training = training.with_value(change.name, change.value)
+            else:
+                sampling = sampling.with_value(change.name, change.value)
+        return replace(project, training=training, sampling=sampling)
 
     def _send_live(self, before: Project, after: Project) -> None:
         """Tell the trainer of live settings that differ, whoever changed them: a field or undo."""
+        if self.state not in ACTIVE:
+            return
         for name in LIVE:
             value = getattr(after.training, name)
-            if self.state in ACTIVE and value != getattr(before.training, name):
+            if value != getattr(before.training, name):
                 self._send(SetLive(name, float(value)))
+        if after.sampling.temperature != before.sampling.temperature:
+            self._send(SetLive("temperature", after.sampling.temperature))
 
     @property
     def applicable(self) -> bool:
@@ -481,12 +516,13 @@ class Session(QObject):
             self._send(Stop())
 
     def set_live(self, name: str, value: float) -> None:
-        """Change the learning rate or clip norm, in the project and in the run that goes on.
+        """Change a live setting, in the project and in the run that goes on.
 
         Raises:
             ParamError: The value is out of range.
         """
-        edit = SetSetting("training", name, value, f"Change {name.replace('_', ' ')}")
+        group = "training" if name in LIVE else "sampling"
+        edit = SetSetting(group, name, value, f"Change {name.replace('_', ' ')}")
         self.document.apply(edit, merge=f"live {name}")
 
     def write(
@@ -551,11 +587,17 @@ class Session(QObject):
         self._runner.warm_up()
 
     def _send(self, command: Command) -> None:
-        self._runner.send(command)
+        if self._watched is None or isinstance(command, PeekAt):
+            self._runner.send(command)
+            return
+        what = f"{self.history.run} is trained by another program"
+        self._tell(Notice(what, "This window only watches it.", "Pause or stop it there."))
 
     def _leave_project(self) -> None:
-        if self.state in ACTIVE:
+        if self.state in ACTIVE and self._watched is None:
             self._send(Stop())
+        self._watched = None
+        self.companions.begin_close()
         if self.document.path is None:
             self._homes.give_up()
         self._homes.next()
@@ -575,35 +617,143 @@ class Session(QObject):
             return []
 
     def open_run(self, name: str) -> None:
-        """Show another run of the project; Train continues it."""
+        """Show another run of the project, live where it goes on; Train continues it."""
         if name == self.history.run:
             return
+        folder = self.runs_home / name
+        companion = self.companions.take(folder)
+        if companion is not None:
+            self._bring(companion)
+            return
         try:
-            folder = self.runs_home / name
-            history, project = open_run(folder), load_project(folder / "project.seq")
+            follower = Follower(folder) if self._is_foreign(name) else None
+            history = follower.history if follower else open_run(folder)
+            project = load_project(folder / "project.seq")
         except SeqError as error:
             self._tell(Notice(error.what, error.why, error.hint, "warn"))
             return
-        if self.state in ACTIVE:
+        if self.state in ACTIVE and self._watched is None:
             self._send(Stop())
-        self._follows = False
+        self._look_away()
+        self._follows, self._watched = False, follower
+        self.companions.leave(folder)
         self.others.pop(name, None)
         self.history, self.run_project = history, project
         self.move_cursor(step=None)
         finished = history.state == "finished"
-        self._set_state("finished" if finished else "stopped")
+        self._set_state(follower.state if follower else "finished" if finished else "stopped")
+        self.run_changed.emit()
+
+    def _is_foreign(self, name: str) -> bool:
+        """Tell whether another program writes a run now."""
+        mine = self._runner.run == name and self._runner.alive
+        return not mine and is_locked(self.runs_home / name)
+
+    def _look_away(self) -> None:
+        """The run in view goes out of view; one of another program is followed on."""
+        if self._watched is not None:
+            self.companions.follow(self._watched)
+            self._watched = None
+
+    def _bring(self, companion: Companion) -> None:
+        """Bring a run that goes on beside into view; the one in view goes on beside in turn."""
+        name = companion.folder.name
+        self._look_away()
+        if self.history.run:
+            self.others = {self.history.run: self.history, **self.others}
+        self.others.pop(name, None)
+        self._step_aside()
+        self._runner, self.run_project = companion.runner, companion.project
+        self.history, self._follows = companion.history, True
+        self.move_cursor(step=None)
+        self._set_state(companion.state)
+        self.run_changed.emit()
+
+    def _step_aside(self) -> None:
+        """Let the trainer of the run in view go on out of view."""
+        folder = self.runs_home / self.history.run
+        state = self.state if self._follows else "stopped"
+        self.companions.add(Companion(self._runner, folder, self.history, self.run_project, state))
+
+    @property
+    def room_for_two(self) -> bool:
+        """Whether a second trainer can start beside the one at work."""
+        used = 1_000_000 * self.history.curves.memory_mb
+        process = isinstance(self._runner, ProcessRunner)
+        return process and free_memory() >= max(SECOND_TRAINER, 1.5 * used)
+
+    def begin_fork(self, name: str) -> None:
+        """Train a run that `fork_run` made; one that trains goes on beside it if there is room."""
+        folder = self.runs_home / name
+        try:
+            history, project = open_run(folder), load_project(folder / "project.seq")
+        except SeqError as error:
+            self._tell(Notice(error.what, error.why, error.hint, "warn"))
+            return
+        before = self.history
+        self._look_away()
+        if self.state in ACTIVE and self._follows:
+            self._share_out(before.run)
+        if before.run:
+            self.others = {before.run: before, **self.others}
+        self._follows = False
+        self._set_state("stopped")
+        self.history, self.run_project = history, project
+        self._take_project(project, f"Fork {name}")
+        self.move_cursor(step=None)
+        self._start(name, resume=True)
+        self.run_changed.emit()
+
+    def _share_out(self, name: str) -> None:
+        if self.room_for_two:
+            self._step_aside()
+            self._runner = ProcessRunner()
+            return
+        why = "There is no memory for two trainers."
+        self._tell(Notice(f"{name} was stopped with a checkpoint", why, "Open it to go on."))
+
+    def _take_project(self, project: Project, label: str) -> None:
+        """Make the document train like a run, as one step that can be undone."""
+        mine = replace(self.project, data=project.data, training=project.training)
+        if not mine.trains_like(project):
+            mine = mine.with_graph(project.graph)
+        if mine != self.project:
+            self.document.apply(ReplaceProject(mine, label))
+
+    def close_run(self) -> None:
+        """Show no run; the trainer lets go of the one in view."""
+        if self._held:
+            self._send(Stop())
+        self._look_away()
+        self._follows = False
+        self.history, self.run_project = RunHistory(), None
+        self.cursor = Cursor()
+        self._set_state("idle")
         self.run_changed.emit()
 
     def overlay(self, name: str, on: bool) -> None:
         """Draw another run beside the one in view, or stop drawing it."""
+        folder = self.runs_home / name
         if not on:
             self.others.pop(name, None)
+            self.companions.leave(folder)
         elif name != self.history.run and name not in self.others:
             try:
-                self.others[name] = open_run(self.runs_home / name)
+                self.others[name] = self._beside(folder)
             except SeqError as error:
                 self._tell(Notice(error.what, error.why, error.hint, "warn"))
         self.run_changed.emit()
+
+    def _beside(self, folder: Path) -> RunHistory:
+        """Return the history of a run to draw beside, which grows where the run goes on."""
+        companion = self.companions.of(folder)
+        if companion is not None:
+            return companion.history
+        if not self._is_foreign(folder.name):
+            return open_run(folder)
+        follower = Follower(folder)
+        self.companions.follow(follower)
+        return follower.history
 
     def arch(self) -> str:
         """Return the architecture that colours the run in view."""
@@ -640,7 +790,19 @@ class Session(QObject):
     def _poll(self) -> None:
         self._take_data()
         self._take_events()
+        self._watch()
         self._remove_runs()
+
+    def _watch(self) -> None:
+        """Take in what runs beside said, and the run in view where another program trains it."""
+        seen = self.companions.poll()
+        if self._watched is not None:
+            seen |= self._watched.poll()
+            self._set_state(self._watched.state)
+            if self._watched.over:
+                self._watched = None
+        if seen:
+            self.events.emit(seen)
 
     def _take_events(self) -> None:
         # Another run in view may have the same name, in another project: `_follows` tells.
@@ -689,18 +851,22 @@ class Session(QObject):
     def begin_close(self) -> None:
         """Ask the trainer to stop with a checkpoint and end; returns at once."""
         self._closing = True
+        for guest in self.guests:
+            guest.begin_close()
         self._loader.shutdown(wait=False, cancel_futures=True)
         self._runner.close(0)
 
     @property
     def closed(self) -> bool:
         """True when nothing of ours runs any more."""
-        return self._closing and not self._runner.alive
+        guests_gone = all(guest.closed for guest in self.guests)
+        return self._closing and guests_gone and not self._runner.alive
 
     def end_close(self, timeout_s: float = 5.0) -> bool:
         """Wait for the trainer's end and stop polling; True when all has ended."""
         self._timer.stop()
-        ended = self._runner.close(timeout_s)
+        guests_ended = [guest.end_close(timeout_s) for guest in self.guests]
+        ended = self._runner.close(timeout_s) and all(guests_ended)
         self._take_events()
         self._remove_runs()
         for process in self.findChildren(QProcess):
@@ -708,5 +874,6 @@ class Session(QObject):
             process.kill()
             process.waitForFinished(1000)
         if ended:
+            self.trash.empty()
             self._homes.clear()
         return ended

@@ -25,6 +25,7 @@ from seqstudio.engine.meter import FLUSH_S
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
+from seqstudio.engine.rate_finder import rate_sweep
 from seqstudio.engine.sampling import write
 from seqstudio.records.messages import Event, Failed, Progress, Write
 from seqstudio.records.readings import Validation, freeze
@@ -147,6 +148,13 @@ class Beside:
             self._emit(reading)
             yield
         self._looking.done(self._trainer.seconds, time.perf_counter() - began)
+
+    def find_rate(self) -> Iterator[None]:
+        """Try rising learning rates on a copy of the model."""
+        for sweep in rate_sweep(self._trainer.learner):
+            if sweep is not None:
+                self._emit(sweep)
+            yield
 
     # ----------------------------------------------------------------- writing
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -190,6 +191,21 @@ class Learner:
 
     def _forget(self, state: State) -> None:
         forget_row(state, self.step % self.batches.rows)
+
+    def twin(self) -> Learner:
+        """Return a copy that may train without touching anything of this one.
+
+        Its optimizer begins afresh; its batches are those that come next.
+        """
+        twin = copy.copy(self)
+        twin.model, twin._dropouts = copy.deepcopy((self.model, self._dropouts))
+        twin.optimizer = make_optimizer(twin.model, self.settings)
+        twin.parameters = [p for p in twin.model.parameters() if p.requires_grad]
+        twin.batches = copy.copy(self.batches)
+        twin.batches.rng = copy.deepcopy(self.batches.rng)
+        twin.scaler = torch.amp.GradScaler(self.device.type, enabled=self.scaler.is_enabled())
+        twin.setup = replace(self.setup, compiled=False)
+        return twin
 
     def whole_state(self) -> State | None:
         """Return the carried state of all rows, to be saved."""

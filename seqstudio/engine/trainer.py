@@ -341,6 +341,17 @@ class Trainer:
         self._beside.look_at(text)
         self._beside.line_up(self._beside.look())
 
+    def find_rate(self) -> None:
+        """Try rising learning rates on a copy of the model, in slices between the steps.
+
+        Raises:
+            RunError: Several processes train together.
+        """
+        if type(self.learner) is not Learner:
+            why = "several processes train this run together"
+            raise RunError("The learning rate cannot be searched here", why, "Use one process")
+        self._beside.line_up(self._beside.find_rate(), large=True)
+
     def probe_next(self) -> None:
         """Measure the next step whatever the cadence."""
         self._probe_now = True

@@ -11,6 +11,7 @@ from seqstudio.records.readings import (
     AttentionReading,
     GradientReading,
     Metrics,
+    RateSweep,
     Sample,
     Validation,
 )
@@ -67,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class SetLive:
-    """Change a live training setting ("learning_rate" or "clip") between two steps."""
+    """Change a live setting of training, or the temperature of samples, between two steps."""
 
     name: str
     value: float
@@ -99,6 +100,11 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class FindRate:
+    """Try rising learning rates on a copy of the model; `RateSweep` records follow."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """Finish the step, write a checkpoint, end the run."""
 
@@ -110,6 +116,7 @@ Command = (
     | Step
     | SetLive
     | SetProbeText
+    | FindRate
     | ApplyGraph
     | Write
     | Checkpoint
@@ -237,6 +244,7 @@ Event = (
     | GradientReading
     | AttentionReading
     | Sample
+    | RateSweep
     | Peeked
     | PeekFailed
 )

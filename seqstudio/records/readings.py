@@ -44,6 +44,31 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class RateSweep:
+    """A rising learning rate tried on a copy of the model, to find a good one.
+
+    Attributes:
+        step: Optimizer steps that the model had done.
+        rates: Learning rate of every step of the sweep (n,), rising by a fixed factor.
+        losses: Training loss of every step (n,), in the unit of the task.
+        smoothed: Their running mean (n,).
+        steepest: Rate at which the smoothed loss falls fastest for each factor of the rate.
+        lowest: Rate at which the smoothed loss is lowest.
+        suggestion: The smaller of `steepest` and a tenth of `lowest`; NaN while it goes on.
+        done: False while the sweep goes on.
+    """
+
+    step: int
+    rates: Floats
+    losses: Floats
+    smoothed: Floats
+    steepest: float
+    lowest: float
+    suggestion: float
+    done: bool
+
+
+@dataclass(frozen=True)
 class Validation:
     """Loss on held-out data.
 

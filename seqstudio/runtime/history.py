@@ -27,6 +27,7 @@ from seqstudio.records.readings import (
     GradientReading,
     Ints,
     Metrics,
+    RateSweep,
     Sample,
     Validation,
 )
@@ -206,6 +207,7 @@ class RunHistory:
         samples: Finished samples, in the order in which they were finished.
         writing: The sample that is being written.
         progress: Long work by name.
+        rate_sweep: The newest learning-rate sweep; no record keeps it.
         gradients: Gradients through time of real training steps.
         horizons: Gradient horizons of the probe text.
         attention: Attention readings.
@@ -227,6 +229,7 @@ class RunHistory:
         self.samples: list[Sample] = []
         self.writing: Sample | None = None
         self.progress: dict[str, float] = {}
+        self.rate_sweep: RateSweep | None = None
         self.gradients: Readings[GradientReading] = Readings("gradient")
         self.horizons: Readings[GradientReading] = Readings("horizon")
         self.attention: Readings[AttentionReading] = Readings("attention")
@@ -315,6 +318,8 @@ class RunHistory:
                 self.best = event if event.best else self.best
             case Progress():
                 self.progress[event.what] = event.share
+            case RateSweep():
+                self.rate_sweep = event
             case _:
                 pass  # Ready says something about the trainer, not about the run
 

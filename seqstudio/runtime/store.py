@@ -26,6 +26,7 @@ from seqstudio.records.readings import (
     AttentionReading,
     GradientReading,
     Metrics,
+    RateSweep,
     Sample,
     Validation,
 )
@@ -216,7 +217,7 @@ class RunStore:
                 self._base.execute(
                     "INSERT INTO samples (request, step, body) VALUES (?, ?, ?)", row
                 )
-            case Sample() | Progress():
+            case Sample() | Progress() | RateSweep():
                 pass
             case _:
                 self._append_note(event)

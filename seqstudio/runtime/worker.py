@@ -28,6 +28,7 @@ from seqstudio.records.messages import (
     Envelope,
     Event,
     Failed,
+    FindRate,
     Pause,
     Ready,
     Resume,
@@ -315,6 +316,8 @@ class _Worker:
                     self._saved_at = -1  # the checkpoint has the old value
                 case ApplyGraph():
                     self._edit(trainer, command.project)
+                case FindRate():
+                    trainer.find_rate()
                 case SetProbeText():
                     trainer.set_probe_text(command.text)
                 case Write():

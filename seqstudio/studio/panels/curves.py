@@ -30,7 +30,16 @@ from seqstudio.studio.widgets import Label, Segments, format_number, parse_numbe
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-_LIVE_WORDS = {"learning_rate": ("lr", "sci"), "clip": ("clip", ".2f")}
+_LIVE_WORDS = {
+    "learning_rate": ("lr", "sci"),
+    "clip": ("clip", ".2f"),
+    "clip_value": ("clip value", "auto"),
+    "label_smoothing": ("smoothing", ".2f"),
+    "dropout_factor": ("dropout ×", ".2f"),
+    "batch": ("batch", ".0f"),
+    "window": ("window", ".0f"),
+    "temperature": ("temperature", ".2f"),
+}
 _LEAST_STEPS = 100.0
 _CEILING = 1.5
 

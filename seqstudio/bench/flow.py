@@ -9,18 +9,20 @@ import numpy as np
 import torch
 from torch import nn
 
+from seqstudio.bench.apart import Elsewhere
 from seqstudio.bench.peers import UnrolledLoop, UnrolledRecurrent, copy_weights, first_batch
 from seqstudio.bench.results import NONE, Row
-from seqstudio.bench.rounds import CPU, alternate
+from seqstudio.bench.rounds import CPU, Comparison, Step, here, in_turns
 from seqstudio.bench.subjects import Sizes, ids_of, make_project, text, threads
+from seqstudio.core.allocation import keep_freed_memory
 from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.document.project import Project
+from seqstudio.engine.beside import PROBED_ROWS
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.optimizing import make_optimizer
 from seqstudio.engine.probes import StepTap
-from seqstudio.engine.trainer import PROBED_ROWS
 
 CELLS: Mapping[str, type[nn.RNNCellBase]] = {
     "lstm": nn.LSTMCell,
@@ -50,7 +52,7 @@ class TappedLoop:
     def step(self) -> int:
         """Do one optimizer step; return its tokens."""
         x, y = first_batch(self.ids, self.settings)
-        with StepTap(self.model) as tap:
+        with StepTap(self.model, every=self.rows > PROBED_ROWS) as tap:
             outputs, _ = self.model(x)
             self.model.losses(outputs, y).mean().backward()  # type: ignore[no-untyped-call]
         tap.collect(self.rows)
@@ -88,14 +90,23 @@ def bench_gradflow(
     """
     dataset, chosen = text(), replace(sizes or Sizes(), dropout=0.0)
     share = seconds / (2 * len(kinds))
-    with threads(1):
+    keep_freed_memory()  # as a trainer process does; the peer runs in a process of its own
+    with threads(1), Elsewhere() as elsewhere:
         for kind in kinds:
-            yield _measure(kind, chosen, dataset, chosen.batch, share)
-            yield _measure(kind, chosen, dataset, PROBED_ROWS, share)
+            for rows in (chosen.batch, PROBED_ROWS):
+                ours, peer = make_loops(kind, chosen, dataset, rows)
+                apart = _alike(kind, ours, peer)
+                elsewhere.make(unrolled_step, kind, chosen, rows)
+                found = in_turns(here(ours.step, CPU), elsewhere.side(1, "cpu"), share)
+                yield _row(found, kind, chosen, apart, whole=rows == chosen.batch)
 
 
-def _measure(kind: str, sizes: Sizes, dataset: Dataset, rows: int, seconds: float) -> Row:
-    ours, peer = make_loops(kind, sizes, dataset, rows)
+def unrolled_step(kind: str, sizes: Sizes, rows: int) -> Step:
+    """Return the step of the unrolled loop alone, for a process of its own."""
+    return make_loops(kind, sizes, text(), rows)[1].step
+
+
+def _alike(kind: str, ours: TappedLoop, peer: UnrolledLoop) -> float:
     for loop in (ours, peer):
         loop.step()
     apart = relative(ours.norms, peer.norms.numpy())
@@ -105,9 +116,13 @@ def _measure(kind: str, sizes: Sizes, dataset: Dataset, rows: int, seconds: floa
             f"norms differ by {apart:.2g} of their size",
             "The speeds would compare different things",
         )
-    found = alternate(ours.step, peer.step, seconds, CPU)
-    whole = rows == sizes.batch
-    looked = "norms over the whole batch" if whole else f"over {rows} rows, as in the window"
+    return apart
+
+
+def _row(found: Comparison, kind: str, sizes: Sizes, apart: float, *, whole: bool) -> Row:
+    looked = (
+        "norms over the whole batch" if whole else f"over {PROBED_ROWS} rows, as in the window"
+    )
     note = f"norms differ by {apart:.1g} of their size"
     goal = GOALS.get(kind, NONE) if whole else NONE
     return found.row(f"{kind} {sizes.words(kind)}, {looked}", "tokens/CPU-s", goal, note)

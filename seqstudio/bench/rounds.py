@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from seqstudio.bench.results import NONE, Row, median
 
 Step = Callable[[], int]  # does a piece of work and returns how many tokens it was
+Side = Callable[[], tuple[int, float]]  # the same, and the seconds that it took
 Clock = Callable[[], float]
 
 CPU: Clock = time.process_time
@@ -58,21 +59,34 @@ def alternate(
         clock: What counts as time: that of the processor, or that of the wall.
         rounds: Figures of each side: one is the mean of its steps in the round.
     """
+    return in_turns(here(ours, clock), here(peer, clock), seconds, rounds)
+
+
+def here(step: Step, clock: Clock) -> Side:
+    """Return a step of this process as a side, timed by `clock`."""
+
+    def timed() -> tuple[int, float]:
+        began = clock()
+        tokens = step()
+        return tokens, clock() - began
+
+    return timed
+
+
+def in_turns(ours: Side, peer: Side, seconds: float, rounds: int = ROUNDS) -> Comparison:
+    """Like `alternate`, for sides that know their time."""
     found = [
-        _round((ours, peer), seconds / rounds, clock, flipped=number % 2 == 1)
-        for number in range(rounds)
+        _round((ours, peer), seconds / rounds, flipped=number % 2 == 1) for number in range(rounds)
     ]
     return Comparison(tuple(a for a, _ in found), tuple(b for _, b in found))
 
 
-def _round(
-    sides: tuple[Step, Step], seconds: float, clock: Clock, *, flipped: bool
-) -> tuple[float, float]:
+def _round(sides: tuple[Side, Side], seconds: float, *, flipped: bool) -> tuple[float, float]:
     spent, tokens = [0.0, 0.0], [0, 0]
     order = (1, 0) if flipped else (0, 1)
     while sum(spent) < seconds:
         for side in order:
-            began = clock()
-            tokens[side] += sides[side]()
-            spent[side] += clock() - began
+            done, took = sides[side]()
+            tokens[side] += done
+            spent[side] += took
     return tokens[0] / spent[0], tokens[1] / spent[1]

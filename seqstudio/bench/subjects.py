@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -178,6 +178,11 @@ def make_pair(
     copy_weights(ours.trainer.model, plain)
     carry = ours.trainer.carry
     return ours, PlainLoop(plain, ids_of(dataset), project.training, carry=carry)
+
+
+def peer_step(kind: str, sizes: Sizes, precision: str) -> Callable[[], int]:
+    """Return the step of the plain loop alone, for a process of its own."""
+    return make_pair(kind, sizes, text(), precision, 1)[1].step
 
 
 def losses_of(ours: OurTrainer, peer: PlainLoop, steps: int) -> tuple[list[float], list[float]]:

@@ -21,6 +21,7 @@ from seqstudio.cli.projects import examine
 from seqstudio.cli.runs import find_run, new_name
 from seqstudio.cli.telling import MISTAKE, JsonTeller, Teller, outcome, outcome_lines
 from seqstudio.cli.usage import UsageError
+from seqstudio.core.allocation import keep_freed_memory
 from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.project import Project, load_project, project_text, runs_folder
@@ -173,6 +174,7 @@ def _run(job: Job, arguments: Namespace, ranks: Ranks | None) -> int:
         device=arguments.device,
         resume=job.resume,
     )
+    keep_freed_memory()
     line = ProgressLine()
     together = "" if ranks is None else f" with {ranks.size} processes"
     doing = "Continuing" if job.resume else "Training"

@@ -37,6 +37,7 @@ from seqstudio.engine.gradflow import (
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.layers import Recurrent, SelfAttention
 from seqstudio.engine.model import GraphModel, State
+from seqstudio.engine.throughtime import QuickGRU, QuickLSTM, QuickRNN, Watch
 from seqstudio.records.readings import (
     Floats,
     GradientReading,
@@ -105,6 +106,46 @@ class _Slice:
     e_last_h: Tensor | None
     e_last_c: Tensor | None
 
+    @property
+    def rows(self) -> int:
+        return len(self.e)
+
+    def gradient(self, scale: float) -> LayerGradient:
+        return _layer_gradient(self, scale)
+
+
+@dataclass(frozen=True)
+class _Norms:
+    """What a watched backward pass left of one cell: mean norms over the rows, float64.
+
+    The order is that of `LayerGradient`: by h, directly by h, by c, by the starts.
+    """
+
+    block: str
+    layer: int
+    kind: str
+    rows: int
+    curves: tuple[Tensor, Tensor, Tensor | None]
+    initial: tuple[Tensor, Tensor | None]
+
+    def gradient(self, scale: float) -> LayerGradient:
+        total, direct, by_c = self.curves
+        first, first_c = self.initial
+
+        def curve(norms: Tensor) -> Floats:
+            return freeze((norms * scale).numpy())
+
+        return LayerGradient(
+            self.block,
+            self.layer,
+            self.kind,
+            curve(total),
+            curve(direct),
+            None if by_c is None else curve(by_c),
+            float(first) * scale,
+            None if first_c is None else float(first_c) * scale,
+        )
+
 
 class StepTap:
     """Watches one training step and turns it into gradients through time.
@@ -121,19 +162,31 @@ class StepTap:
     Forward and backward stay on the fused kernels and cost nothing extra; `collect` copies a few
     rows and the weights; `reading` runs the recursion, whenever there is time for it. When a cell
     runs several times inside, the last run counts.
+
+    Where the backward pass is written by hand (see `throughtime`), the gradients fall out of it
+    and no recursion runs. With `every`, LSTM layers take that way too: their step is slower then,
+    but much quicker than a step and a recursion over all its rows.
     """
 
-    def __init__(self, model: GraphModel) -> None:
+    def __init__(self, model: GraphModel, *, every: bool = False) -> None:
         self._cells = recurrent_cells(model)
+        self._watching = {
+            key: cell
+            for key, cell in self._cells.items()
+            if isinstance(cell, (QuickRNN, QuickGRU)) or (every and isinstance(cell, QuickLSTM))
+        }
+        self._watches: dict[tuple[str, int], Watch | None] = {}
         self._drawn = CellTap(model)
         self._hooks: list[Any] = []
         self._seen: dict[tuple[str, int], _Seen] = {}
-        self._slices: list[_Slice] = []
+        self._parts: list[_Slice | _Norms] = []
         self._cost_s = 0.0
 
     def __enter__(self) -> Self:
         for key, cell in self._cells.items():
             self._hooks.append(cell.register_forward_hook(self._watch(key)))
+        for quick in self._watching.values():
+            quick.watch = Watch()
         self._drawn.open()
         return self
 
@@ -146,13 +199,16 @@ class StepTap:
         for hook in self._hooks:
             hook.remove()
         self._hooks.clear()
+        for quick in self._watching.values():
+            quick.watch = None
         self._drawn.close()
         if kind is not None:
             self._seen.clear()
 
     def _watch(self, key: tuple[str, int]) -> Callable[[nn.Module, Any, Any], None]:
         def keep(cell: nn.Module, args: Any, output: Any) -> None:
-            del cell
+            if isinstance(cell, (QuickRNN, QuickGRU, QuickLSTM)) and cell.watch is not None:
+                self._watches[key], cell.watch = cell.watch, Watch()  # one for each run
             y, last = output
             ends = last if isinstance(last, tuple) else (last,)
             for tensor in (y, *ends):
@@ -176,14 +232,33 @@ class StepTap:
         """
         began = time.perf_counter()
         chosen = slice(rows) if isinstance(rows, int) else rows
-        self._slices = [
-            self._slice(key, seen, chosen)
+        self._parts = [
+            self._norms(key, seen, chosen) or self._slice(key, seen, chosen)
             for key, seen in self._seen.items()
             if any(part.grad is not None for part in (seen.y, *seen.last))
         ]
         self._seen.clear()
+        self._watches.clear()
         self._drawn.collect(chosen)
         self._cost_s = time.perf_counter() - began
+
+    def _norms(self, key: tuple[str, int], seen: _Seen, rows: slice | Tensor) -> _Norms | None:
+        """Take what the backward pass left; None where torch's own ran."""
+        watch = self._watches.get(key)
+        if watch is None or watch.total_h is None or watch.initial_h is None:
+            return None
+        direct = torch.zeros_like(seen.y) if seen.y.grad is None else seen.y.grad
+
+        def mean(values: Tensor) -> Tensor:  # rows are the last axis but one
+            return norm64(values[..., rows, :]).mean(-1)
+
+        def if_any(values: Tensor | None) -> Tensor | None:
+            return None if values is None else mean(values)
+
+        kind = self._cells[key].mode.lower().split("_")[0]
+        count = len(watch.initial_h[rows])
+        curves = (mean(watch.total_h), mean(direct.transpose(0, 1)), if_any(watch.total_c))
+        return _Norms(*key, kind, count, curves, (mean(watch.initial_h), if_any(watch.initial_c)))
 
     def _slice(self, key: tuple[str, int], seen: _Seen, rows: slice | Tensor) -> _Slice:
         steps = None if seen.lengths is None else int(seen.lengths[rows][0])
@@ -215,9 +290,9 @@ class StepTap:
             window: Steps of the window.
         """
         began = time.perf_counter()
-        fused = [_layer_gradient(part, scale) for part in self._slices]
-        layers = (*fused, *self._drawn.layers(scale))
-        rows = max((self._drawn.rows, *(len(part.e) for part in self._slices)))
+        found = [part.gradient(scale) for part in self._parts]
+        layers = (*found, *self._drawn.layers(scale))
+        rows = max((self._drawn.rows, *(part.rows for part in self._parts)))
         cost_s = self._cost_s + time.perf_counter() - began
         return GradientReading(
             step, tuple(tokens), layers, (), rows, window, "training step", cost_s

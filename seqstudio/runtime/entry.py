@@ -13,6 +13,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import cast
 
+from seqstudio.core.allocation import keep_freed_memory
 from seqstudio.records.messages import Envelope, Failed
 from seqstudio.runtime.channel import Channel, pipe_channel
 
@@ -65,6 +66,7 @@ def _behave() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # Threads that wait for work must not spin beside a live window; read when torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed_memory()
     if hasattr(os, "nice"):
         os.nice(NICENESS)
 

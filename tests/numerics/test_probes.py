@@ -43,8 +43,8 @@ def next_token_losses(outputs, targets):
     return functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
 
 
-def tapped(model, inputs, targets, state=None, rows=ROWS):
-    with StepTap(model) as tap:
+def tapped(model, inputs, targets, state=None, rows=ROWS, *, every=False):
+    with StepTap(model, every=every) as tap:
         outputs, _ = model(inputs, state)
         next_token_losses(outputs, targets).mean().backward()
     tap.collect(rows)
@@ -92,10 +92,11 @@ def same(first, second) -> bool:
 # ------------------------------------------------------------------------------ a training step
 
 
+@pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("carried", [False, True])
 @pytest.mark.parametrize("body", BODIES)
 def test_step_gradients_equal_autograd_through_the_unrolled_model(
-    body, carried, make_model, unrolled
+    body, carried, every, make_model, unrolled
 ):
     model = make_model("tokens", EMBEDDING, BODIES[body], "layer_norm", "next_token")
     inputs, targets = batch()
@@ -103,7 +104,7 @@ def test_step_gradients_equal_autograd_through_the_unrolled_model(
     if carried:
         with torch.no_grad():
             _, state = model(batch(seed=2)[0])
-    reading = tapped(model, inputs, targets, state)
+    reading = tapped(model, inputs, targets, state, every=every)
 
     twin, loops = twin_of(model, unrolled)
     loss = next_token_losses(twin(inputs, state)[0], targets).mean()

@@ -24,6 +24,7 @@ from seqstudio.records.messages import (
     Event,
     Facts,
     Failed,
+    LiveChanged,
     Pause,
     Resume,
     Saved,
@@ -164,7 +165,6 @@ EDITS: dict[str, tuple[Callable[[Project], object], bool]] = {
     "a width": (lambda _: SetParam("rnn", "hidden", 9), True),
     "a cell": (lambda p: switch_cells(p.graph, "gru"), True),
     "the batch": (lambda _: SetSetting("training", "batch", 3), False),
-    "the seed": (lambda _: SetSetting("training", "seed", 3), True),
     "the seed": (lambda _: SetSetting("training", "seed", 3), True),
     "the data": (lambda _: SetSetting("data", "kind", "recall"), True),
 }
@@ -419,3 +419,21 @@ def test_a_closing_session_loads_and_starts_nothing(session: Session, desk: Desk
     session.document.apply(SetSetting("data", "kind", "recall"))
     assert session._loading is None
     assert dataclasses.is_dataclass(session.project)
+
+
+def test_every_live_setting_reaches_the_trainer_and_comes_back_on_undo(
+    session: Session, desk: Desk
+) -> None:
+    running(session, desk)
+    before = session.project.sampling.temperature
+    wanted = {"batch": 3, "dropout_factor": 0.5, "label_smoothing": 0.1, "temperature": 0.25}
+    for name, value in wanted.items():
+        session.set_live(name, value)
+    assert desk.taken() == [SetLive(name, float(value)) for name, value in wanted.items()]
+    assert session.project.sampling.temperature == 0.25
+    desk.say(*(LiveChanged(5, name, value) for name, value in wanted.items()))
+    session._poll()
+    assert session._in_force().training.batch == 3
+    assert session._in_force().sampling.temperature == 0.25
+    session.document.undo()
+    assert desk.taken() == [SetLive("temperature", before)]

@@ -115,7 +115,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--seed", metavar="S", help="start of all random numbers")
     parser.add_argument("--threads", metavar="N", help="processor threads, 0 for a trial")
-    parser.add_argument("--precision", metavar="P", help="auto, float32 or bfloat16")
+    parser.add_argument("--precision", metavar="P", help="auto, float32, bfloat16 or float16")
+    parser.add_argument("--find-rate", action="store_true", help="train nothing: try rising "
+                        "learning rates on a copy and suggest one")  # fmt: skip
     _json(parser)
 
 

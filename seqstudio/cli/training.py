@@ -96,6 +96,8 @@ def _follow(ranks: Ranks, path: Path) -> int:
 def _train(arguments: Namespace, ranks: Ranks | None) -> int:
     path = Path(arguments.project)
     project = load_project(path)
+    if arguments.find_rate:
+        return _find_rate(project, path, arguments, ranks)
     job = _resumed(arguments, path) if arguments.resume else _begun(arguments, path, project)
     if job.resume and _spent(job):
         hint = "has spent its budget already; --steps or --minutes make it longer"
@@ -105,11 +107,25 @@ def _train(arguments: Namespace, ranks: Ranks | None) -> int:
     return _run(job, arguments, ranks)
 
 
-def _begun(arguments: Namespace, path: Path, project: Project) -> Job:
-    changed = _with_budget(project, arguments)
+def _find_rate(project: Project, path: Path, arguments: Namespace, ranks: Ranks | None) -> int:
+    from seqstudio.cli.finding import find_rate
+
+    if ranks is not None:
+        raise UsageError("--find-rate needs one process alone", "", "Start it without torchrun")
+    changed = _fixed(project, arguments)
+    return find_rate(changed, _examined(changed, path), arguments)
+
+
+def _fixed(project: Project, arguments: Namespace) -> Project:
+    """Return the project with the settings that were given."""
     for name in _FIXED:
         if getattr(arguments, name) is not None:
-            changed = with_setting(changed, f"training.{name}", getattr(arguments, name))
+            project = with_setting(project, f"training.{name}", getattr(arguments, name))
+    return project
+
+
+def _begun(arguments: Namespace, path: Path, project: Project) -> Job:
+    changed = _fixed(_with_budget(project, arguments), arguments)
     name = new_name(changed, path, arguments.run)
     return Job(path, changed, name, _examined(changed, path), resume=False)
 

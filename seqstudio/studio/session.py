@@ -132,6 +132,7 @@ class Session(QObject):
         cursor: The shared cursor.
         state: "idle" before the first run, else the state of the run.
         run_project: The project as the run in view was started with, None without a run.
+        threads: Trainers are threads of this process, not processes of their own.
         guests: Work of panels that ends with the session.
     """
 
@@ -160,6 +161,7 @@ class Session(QObject):
         self.state = "idle"
         self.run_project: Project | None = None
         self.device = "auto"
+        self.threads = threads
         self._runner: Runner = ThreadRunner() if threads else ProcessRunner()
         self._loader = ThreadPoolExecutor(1, "seqstudio-data")
         self._loading: Future[Dataset] | None = None

@@ -19,7 +19,13 @@ from seqstudio.document.settings import TrainingSettings
 BYTES = 4
 """A weight, a gradient and an activation are float32."""
 
-KEPT_BY_OPTIMIZER: Mapping[str, int] = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1, "adagrad": 1}
+KEPT_BY_OPTIMIZER: Mapping[str, int] = {
+    "adamw": 2,
+    "adam": 2,
+    "sgd": 1,
+    "rmsprop": 1,
+    "adagrad": 1,
+}
 """Numbers that an optimizer keeps for each weight."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -99,9 +100,20 @@ def _again(model: GraphModel, batch: Window, state: State | None) -> Place:
     if not _finite(loss):
         return Place("the loss")
     loss.backward()  # type: ignore[no-untyped-call]
-    named = _first(model, lambda parameter: parameter.grad, backward=True)
+    named = _first(model, lambda parameter: parameter.grad, backward=True) or _steepest(model)
     model.zero_grad(set_to_none=True)
-    return Place(f"the gradient of {named}" if named else "the gradient")
+    return Place(f"the gradient of {named}")
+
+
+def _steepest(model: GraphModel) -> str:
+    """Return the block with the largest gradient: its length is too large for a number."""
+    largest, found = -1.0, "the model"
+    for module, words in _places(model, model.graph, ""):
+        for parameter in module.parameters():
+            size = 0.0 if parameter.grad is None else float(parameter.grad.abs().max())
+            if size > largest:
+                largest, found = size, words
+    return found
 
 
 @contextmanager
@@ -172,24 +184,37 @@ def numbers_error(trainer: Trainer, batch: Window, loss: float) -> NumbersError:
     if place.data:
         hint = "Mend the data: they hold values that are not numbers"
         return NumbersError(what, why, hint, ())
-    hint = "Lower the learning rate or the clip norm and go on; the last good weights are kept"
-    return NumbersError(what, why, hint, calming(trainer))
+    hint = "Lower the learning rate or the clip norm and go back; the last good weights are kept"
+    return NumbersError(what, why, hint, calming(trainer, broken=True))
 
 
-def calming(trainer: Trainer) -> tuple[Remedy, ...]:
-    """Return what helps against steps that are too large."""
+def calming(trainer: Trainer, broken: bool = False) -> tuple[Remedy, ...]:
+    """Return what helps against steps that are too large.
+
+    Args:
+        trainer: The run.
+        broken: The weights as they are give numbers that are not finite: a change of settings
+            helps only together with older weights, or with new ones.
+    """
     settings = trainer.learner.settings
-    low = TrainingSettings.param("learning_rate").low
-    half = max(settings.learning_rate / 2, low)
-    found = []
+    half = max(settings.learning_rate / 2, TrainingSettings.param("learning_rate").low)
+    changes = [("half the rate", "learning_rate", half)]
     if not 0 < settings.clip <= GOOD_CLIP:
-        found.append(Remedy("Clip at 1 and go on", "clip", GOOD_CLIP))
-    found.append(Remedy("Halve the rate and go on", "learning_rate", half))
+        changes.insert(0, ("clip at 1", "clip", GOOD_CLIP))
     back = newest_before(trainer.folder, trainer.step)
+    older = [_change(f"Back to step {back:,}, ", *each, back_to=back) for each in changes]
+    if not broken:
+        now = [_change("", *each) for each in changes]
+        return (*now, *(older[:1] if back >= 0 else ()))
     if back >= 0:
-        words = f"Back to step {back:,} at half the rate"
-        found.append(Remedy(words, "learning_rate", half, back_to=back))
-    return tuple(found)
+        return (*older, Remedy("Go on without this batch"))
+    return (*(_change("Begin again, ", *each, anew=True) for each in changes),
+            Remedy("Go on without this batch"))  # fmt: skip
+
+
+def _change(begin: str, words: str, setting: str, value: float, **where: Any) -> Remedy:
+    said = begin + words
+    return Remedy(said[0].upper() + said[1:], setting, value, **where)
 
 
 def shrinking(project: Project, facts: DataFacts | None) -> tuple[Remedy, ...]:
@@ -272,5 +297,7 @@ def free_memory() -> None:
     """Give back what a failed step held."""
     if gc.isenabled():  # not beside a window, which must not lose objects in this thread
         gc.collect()
+    with suppress(OSError, AttributeError):  # glibc keeps what was freed; others have no such call
+        ctypes.CDLL(None).malloc_trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

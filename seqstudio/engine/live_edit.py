@@ -137,7 +137,8 @@ def _prepare(trainer: Trainer, project: Project) -> Edit:
         new = Learner(project, trainer.dataset, trainer.device)
         carried = frozenset(carry_over(old.model, new.model).kept)
         sample = _try_out(new.model, trainer)
-    new.step, new.setup = old.step, old.setup
+    new.step, new.setup, new.plateau = old.step, old.setup, old.plateau
+    new.scaler.load_state_dict(old.scaler.state_dict())
     new.plateau, new.scaler = old.plateau, old.scaler
     if type(new.optimizer) is type(old.optimizer):
         carry_optimizer(old, new)

@@ -15,6 +15,7 @@ class Remedy:
         value: Its new value.
         block: Id of the block whose setting it is, "" for a setting of training.
         back_to: Training step whose checkpoint training goes on from; -1 for the newest.
+        anew: A new run begins instead.
     """
 
     words: str
@@ -22,6 +23,7 @@ class Remedy:
     value: float = 0.0
     block: str = ""
     back_to: int = -1
+    anew: bool = False
 
 
 @dataclass(frozen=True)

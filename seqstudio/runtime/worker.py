@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import threading
 import time
@@ -433,8 +432,7 @@ class _Worker:
         self._peeker.forget()  # it may hold the model
         if self._state not in OVER:
             self._state = "stopped"
-        if gc.isenabled():  # not beside a window, which must not lose objects in this thread
-            gc.collect()  # a model is full of cycles; its memory is wanted now
+        free_memory()  # a model is full of cycles; its memory is wanted now
 
 
 def doubts(replay: Replay, fresh: list[str]) -> list[Failed]:

@@ -474,14 +474,14 @@ class Session(QObject):
     def take_remedy(self, remedy: Remedy) -> None:
         """Do what helps after a failure: change a setting, and go on from a checkpoint.
 
-        A run without one begins anew.
+        A run without one begins anew, as does one that is not worth going on.
         """
         try:
             self._change_for(remedy)
         except SeqError as error:
             self.tell(error)
             return
-        if not self._can_resume():
+        if remedy.anew or not self._can_resume():
             self._begin()
         elif remedy.back_to >= 0 or self.state not in ACTIVE:
             self._start(self.history.run, resume=True, back_to=remedy.back_to, paused=True)

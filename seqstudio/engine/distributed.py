@@ -135,9 +135,13 @@ class SharedLearner(Learner):
             self._ranks.send(Order(Kind.LEARN, half, self.setup.threads))
         else:
             torch.manual_seed(self._seed())
-        self._in_step = False
-        with self._ranks.noticing():
-            learnt = super().learn(tapped=tapped)
+        self._in_step, position = False, self.batches.position()
+        try:
+            with self._ranks.noticing():
+                learnt = super().learn(tapped=tapped)
+        except BaseException:
+            self.batches.seek(position)  # a checkpoint goes on with this very batch
+            raise
         self._in_step = True
         return learnt
 

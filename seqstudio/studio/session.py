@@ -32,6 +32,7 @@ from seqstudio.records.messages import (
     Command,
     Facts,
     Failed,
+    FindRate,
     Pause,
     Resume,
     SetLive,
@@ -512,6 +513,18 @@ class Session(QObject):
             if self.state == "starting":
                 self._send(Step(n))
 
+    def find_rate(self) -> None:
+        """Try rising learning rates on a copy of the model; a run that waits begins if need be."""
+        if self.state in ACTIVE and not self.edited:
+            self._send(FindRate())
+        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
+            self._start(self.history.run, resume=True, paused=True)
+            self._send(FindRate())
+        else:
+            self._begin(paused=True)
+            if self.state == "starting":
+                self._send(FindRate())
+
     def stop(self) -> None:
         """Finish the step, write a checkpoint, end the run."""
         if self.state in ACTIVE:
@@ -722,16 +735,35 @@ class Session(QObject):
         if mine != self.project:
             self.document.apply(ReplaceProject(mine, label))
 
-    def close_run(self) -> None:
-        """Show no run; the trainer lets go of the one in view."""
-        if self._held:
+    def release(self) -> None:
+        """Let the trainer let go of the run in view, if it ended: its folder may then move."""
+        if self._held and self.state not in ACTIVE:
             self._send(Stop())
-        self._look_away()
-        self._follows = False
-        self.history, self.run_project = RunHistory(), None
-        self.cursor = Cursor()
-        self._set_state("idle")
+            self._follows = False
+
+    def forget_run(self, name: str) -> None:
+        """Show a run no more: it was deleted."""
+        self.others.pop(name, None)
+        self.companions.leave(self.runs_home / name)
+        if name == self.history.run:
+            self._follows, self._watched = False, None
+            self.history, self.run_project = RunHistory(), None
+            self.cursor = Cursor()
+            self._set_state("idle")
         self.run_changed.emit()
+
+    def run_renamed(self, old: str, new: str) -> None:
+        """Call a run by its new name."""
+        if old in self.others:
+            self.others[new] = self.others.pop(old)
+            self.others[new].run = new
+        if old == self.history.run:
+            self.history.run, self._follows = new, False
+        self.run_changed.emit()
+
+    def runs_count(self) -> int:
+        """Return how many runs the project has, quickly."""
+        return sum(1 for _ in self.runs_home.glob("*/run.db"))
 
     def overlay(self, name: str, on: bool) -> None:
         """Draw another run beside the one in view, or stop drawing it."""

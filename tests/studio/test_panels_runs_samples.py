@@ -102,8 +102,9 @@ def test_every_run_has_its_numbers(project_with_runs, shown, qtbot):
     assert (rows["gru-1"].step, rows["gru-1"].parameters) == (3, 1234)
     assert rows["lstm-2"].state == "stopped"
     model = panel._table.model()
-    told = [model.data(model.index(row_named(panel, "gru-1"), c)) for c in range(9)]
-    assert told[1:8] == ["GRU · gru-1", "finished", "3", "1.900", "1.600", "−0.10", "1,234"]
+    told = [model.data(model.index(row_named(panel, "gru-1"), c)) for c in range(11)]
+    assert told[1:3] == ["GRU · gru-1", "finished"]
+    assert told[4:9] == ["3", "1.900", "1.600", "−0.10", "1,234"]
 
 
 def test_only_what_differs_is_told(project_with_runs, shown, qtbot):
@@ -151,7 +152,7 @@ def test_menu_offers_the_folder(project_with_runs, shown, qtbot):
     panel = table_of(shown, qtbot, project_with_runs)
     menu = panel.context_menu(row_named(panel, "gru-1"))
     assert [action.text() for action in menu.actions() if action.text()] == [
-        "Open", "Draw beside", "Show folder",
+        "Open", "Draw beside", "Fork…", "Name, tags, notes…", "Export", "Delete", "Show folder",
     ]  # fmt: skip
     assert panel.rows[row_named(panel, "gru-1")].folder.endswith("gru-1")
     menu.actions()[1].trigger()
@@ -163,10 +164,10 @@ def test_narrow_tables_drop_columns_and_never_scroll_sideways(project_with_runs,
     for width in (560, 720, 1000):
         panel.resize(width, 300)
         table = panel._table
-        columns = [c for c in range(9) if not table.isColumnHidden(c)]
+        columns = [c for c in range(11) if not table.isColumnHidden(c)]
         used = sum(table.columnWidth(c) for c in columns)
         assert used == table.viewport().width()
-    assert len(columns) == 9
+    assert len(columns) == 11
 
 
 def test_picture_of_the_table_needs_no_window(project_with_runs):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import (
@@ -18,14 +18,16 @@ from PySide6.QtCore import (
     QRectF,
     Qt,
 )
-from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtGui import QColor, QFont, QPainter, QPolygonF
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
 from seqstudio.document.project import Project, load_project
 from seqstudio.runtime.archive import RunInfo, open_run
+from seqstudio.runtime.forking import forked_from
 from seqstudio.runtime.history import RunHistory
+from seqstudio.runtime.notes import RunNotes, load_notes
 from seqstudio.studio.panels.differences import differences
 from seqstudio.studio.panels.lines import arch_title
 from seqstudio.studio.panels.measures import TrailingMean
@@ -35,6 +37,8 @@ from seqstudio.studio.widgets import format_number
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
+SPARKS = 48
+NO_NOTES = RunNotes()
 Index = QModelIndex | QPersistentModelIndex
 
 _STATES = {
@@ -68,6 +72,10 @@ class RunRow:
         current: The run in view.
         beside: Drawn beside it.
         problem: Why it cannot be read.
+        curve: Smoothed training loss at a few places from the first step to the newest.
+        notes: The person's words, with tags.
+        parent: Run and step that it was forked from, or "".
+        live: A trainer is writing it now.
     """
 
     name: str
@@ -84,6 +92,22 @@ class RunRow:
     current: bool
     beside: bool
     problem: str = ""
+    curve: tuple[float, ...] = ()
+    notes: RunNotes = NO_NOTES
+    parent: str = ""
+    live: bool = False
+
+    @property
+    def tags(self) -> str:
+        """Tags in words."""
+        return ", ".join(self.notes.tags)
+
+    def has(self, words: str) -> bool:
+        """Tell whether every word is somewhere in what is told of the run, tags and notes too."""
+        state = _STATES.get(self.state, ("", self.state, ""))[1]
+        words_of = (self.title, self.state, state, self.differs, self.tags)
+        whole = " ".join((*words_of, self.notes.text, self.parent)).casefold()
+        return all(word in whole for word in words.casefold().split())
 
     @property
     def below_floor(self) -> float:
@@ -105,6 +129,7 @@ class _Record:
     parameters: int
     floor: float
     floor_words: str
+    curve: tuple[float, ...]
 
 
 class RowReader:
@@ -128,11 +153,13 @@ class RowReader:
             if info.name != view.run:
                 record = self._record(info)
                 words = differences(record.project, reference) if record.project else []
-                rows.append(_row(info, record, ", ".join(words), beside=info.name in others))
+                row = _row(info, record, ", ".join(words), beside=info.name in others)
+                rows.append(_with_words(row))
         if view.run:
             found = [info for info in infos if info.name == view.run]
             folder = str(found[0].folder) if found else ""
-            rows.insert(0, _row_in_view(view, folder, session.arch(), session.state))
+            row = _row_in_view(view, folder, session.arch(), session.state)
+            rows.insert(0, _with_words(row))
         return tuple(rows)
 
     def _record(self, info: RunInfo) -> _Record:
@@ -140,7 +167,9 @@ class RowReader:
         known = self._known.get(info.folder)
         if known is None or known[0] != mark:
             history = _history(info)
-            known = (mark, _Record(_project(info.folder), last_loss(history), *_facts(history)))
+            facts = _facts(history)
+            record = _Record(_project(info.folder), last_loss(history), *facts, spark(history))
+            known = (mark, record)
             self._known[info.folder] = known
         return known[1]
 
@@ -163,8 +192,16 @@ def _row(info: RunInfo, record: _Record, differs: str, *, beside: bool) -> RunRo
     return RunRow(
         info.name, str(info.folder), info.arch, info.state, info.step, record.train,
         info.best_validation, record.floor, record.floor_words, record.parameters, differs,
-        current=False, beside=beside, problem=info.problem,
+        current=False, beside=beside, problem=info.problem, curve=record.curve, live=info.live,
     )  # fmt: skip
+
+
+def _with_words(row: RunRow) -> RunRow:
+    """Return a row with what stands in small files in its folder."""
+    if not row.folder:
+        return row
+    folder = Path(row.folder)
+    return replace(row, notes=load_notes(folder), parent=forked_from(folder))
 
 
 def _row_in_view(history: RunHistory, folder: str, arch: str, state: str) -> RunRow:
@@ -173,6 +210,7 @@ def _row_in_view(history: RunHistory, folder: str, arch: str, state: str) -> Run
     return RunRow(
         history.run, folder, arch, state, history.step, last_loss(history),
         best.loss if best else math.nan, floor, words, parameters, "", current=True, beside=False,
+        curve=spark(history), live=state in {"starting", "running", "paused"},
     )  # fmt: skip
 
 
@@ -191,6 +229,16 @@ def last_loss(history: RunHistory) -> float:
         return math.nan
     means = TrailingMean().extend(np.array(loss))
     return float(means[-1])
+
+
+def spark(history: RunHistory) -> tuple[float, ...]:
+    """Return the smoothed loss at `SPARKS` places that lie evenly over the steps."""
+    curves = history.curves
+    if len(curves) < 2:
+        return ()
+    means = TrailingMean().extend(np.array(curves.loss))
+    chosen = np.unique(np.linspace(0, len(means) - 1, SPARKS).astype(np.int64))
+    return tuple(means[chosen].tolist())
 
 
 @dataclass(frozen=True)
@@ -221,14 +269,50 @@ COLUMNS = (
     _Column("", 40, 0, lambda row: "drawn beside" if row.beside else ""),
     _Column("Run", 150, 0, lambda row: row.title),
     _Column("State", 104, 430, lambda row: _STATES.get(row.state, ("", row.state, ""))[1]),
-    _Column("Step", 68, 520, lambda row: f"{row.step:,}", number=True),
+    _Column("Curve", 92, 680, lambda row: f"{len(row.curve)} points" if row.curve else ""),
+    _Column("Step", 68, 530, lambda row: f"{row.step:,}", number=True),
     _Column("Train", 64, 620, lambda row: _loss(row.train), number=True),
     _Column("Validation", 76, 0, lambda row: _loss(row.validation), number=True),
     _Column("Below floor", 86, 0, _below, number=True),
-    _Column("Parameters", 88, 780, lambda r: f"{r.parameters:,}" if r.parameters else "–", True),
-    _Column("Differs", 120, 700, lambda row: "in view" if row.current else row.differs),
+    _Column("Parameters", 88, 890, lambda r: f"{r.parameters:,}" if r.parameters else "–", True),
+    _Column("Tags", 90, 980, lambda row: row.tags),
+    _Column("Differs", 120, 800, lambda row: "in view" if row.current else row.differs),
 )
-_BESIDE, NAME, _STATE, _GAP = 0, 1, 2, 6
+_BESIDE, NAME, _STATE, _CURVE, _GAP = 0, 1, 2, 3, 7
+_ORDERS: tuple[Callable[[RunRow], Any], ...] = (
+    lambda row: not row.beside,
+    lambda row: row.name.casefold(),
+    lambda row: row.state,
+    lambda row: row.step,
+    lambda row: row.step,
+    lambda row: row.train,
+    lambda row: row.validation,
+    lambda row: -row.below_floor,
+    lambda row: row.parameters,
+    lambda row: row.tags.casefold(),
+    lambda row: row.differs.casefold(),
+)
+"""By what the rows are sorted, by column: the best or the first letter comes first."""
+
+
+def _unknown(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def arranged(
+    rows: Sequence[RunRow], words: str, column: int | None, *, back: bool = False
+) -> tuple[RunRow, ...]:
+    """Return the rows that have the words, sorted by a column; None leaves the newest first.
+
+    Rows without the number that is sorted by come last, both ways.
+    """
+    found = [row for row in rows if row.has(words)]
+    if column is None:
+        return tuple(found)
+    order = _ORDERS[column]
+    unknown = [row for row in found if _unknown(order(row))]
+    known = [row for row in found if not _unknown(order(row))]
+    return (*sorted(known, key=order, reverse=back), *unknown)
 
 
 class RunModel(QAbstractTableModel):
@@ -267,7 +351,7 @@ class RunModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.ToolTipRole:
             if index.column() == _BESIDE and not row.current:
                 return "Draw it beside the run in view"
-            return row.problem or (column.text(row) if not column.number else None)
+            return row.problem or _tip(row, index.column(), column)
         return None
 
     @override
@@ -280,6 +364,13 @@ class RunModel(QAbstractTableModel):
             side = Qt.AlignmentFlag.AlignRight if COLUMNS[section].number else None
             return (side or Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
         return None
+
+
+def _tip(row: RunRow, number: int, column: _Column) -> str | None:
+    if number != NAME:
+        return column.text(row) if not column.number else None
+    parent = f"forked from {row.parent}" if row.parent else ""
+    return "\n".join(part for part in (row.title, parent, row.tags, row.notes.text) if part)
 
 
 class RunDelegate(QStyledItemDelegate):
@@ -300,6 +391,8 @@ class RunDelegate(QStyledItemDelegate):
             _paint_box(painter, cell, row)
         elif index.column() == _STATE:
             _paint_state(painter, cell, row)
+        elif index.column() == _CURVE:
+            _paint_curve(painter, cell, row)
         else:
             _paint_text(painter, cell, row, index.column())
         if state & QStyle.StateFlag.State_HasFocus:
@@ -345,6 +438,26 @@ def _paint_state(painter: QPainter, cell: QRectF, row: RunRow) -> None:
     painter.setFont(theme().font("small"))
     painter.setPen(theme().color("textMid"))
     _draw(painter, cell.adjusted(28, 0, -4, 0), words, Qt.AlignmentFlag.AlignLeft)
+
+
+def _paint_curve(painter: QPainter, cell: QRectF, row: RunRow) -> None:
+    """Paint the loss from its highest to its lowest; what is not finite leaves a gap."""
+    good = [value for value in row.curve if math.isfinite(value)]
+    if len(good) < 2:
+        return
+    low, span = min(good), max(max(good) - min(good), 1e-12)
+    room = cell.adjusted(8, 7, -8, -7)
+    points = [
+        QPointF(
+            room.left() + room.width() * place / (len(row.curve) - 1),
+            room.bottom() - room.height() * (value - low) / span,
+        )
+        for place, value in enumerate(row.curve)
+        if math.isfinite(value)
+    ]
+    painter.setPen(pen(theme().arch(row.arch), 1.2))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawPolyline(QPolygonF(points))
 
 
 def _paint_text(painter: QPainter, cell: QRectF, row: RunRow, column: int) -> None:

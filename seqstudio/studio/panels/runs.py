@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QDesktopServices, QImage, QKeyEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import QDesktopServices, QImage, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QMenu, QTableView, QWidget
 from typing_extensions import override
 
@@ -14,12 +15,22 @@ from seqstudio.records.readings import Validation
 from seqstudio.studio.background import Background
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
-from seqstudio.studio.panels.run_rows import NAME, RowReader, RunDelegate, RunModel, RunRow
+from seqstudio.studio.panels.run_acts import EXPORTS, RunActs
+from seqstudio.studio.panels.run_rows import (
+    NAME,
+    RowReader,
+    RunDelegate,
+    RunModel,
+    RunRow,
+    arranged,
+)
 from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.widgets import Button, SearchField
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
+_LOOK_MS = 1000
 _ACTIVE = frozenset({"starting", "running", "paused"})
 
 
@@ -41,10 +52,29 @@ class RunsPanel(Panel):
         super().__init__(session, parent)
         self._table = _Table(self)
         self._reader = RowReader(session)
+        self._all: tuple[RunRow, ...] = ()
+        self._order: int | None = None
+        self._back = False
+        self._count = 0
+        self._acts = RunActs(self, session)
+        self._filter = SearchField("Filter", name="Filter by name, tag, note or setting")
+        self._filter.setMaximumWidth(160)
+        self._filter.textChanged.connect(self._arrange)
+        self.header.add_switch(self._filter)
+        self._undo = Button("Undo", kind="text", icon="undo")
+        self._undo.clicked.connect(self._acts.undo)
+        self._undo.hide()
+        self.header.add_switch(self._undo)
+        self._ticks = QTimer(self, interval=_LOOK_MS)
+        self._ticks.timeout.connect(self._look)
+        self._ticks.start()
         self._reading = self._again = False
         self._background = Background(self)
         self._table.opened.connect(self.open_row)
         self._table.compared.connect(self.compare_row)
+        self._table.sorted_by.connect(self.sort_by)
+        self._table.deleted.connect(self.delete_row)
+        self._table.undone.connect(self._acts.undo)
         self._table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._table.customContextMenuRequested.connect(self._menu)
         self.session.project_changed.connect(self._cursor_moved)
@@ -74,7 +104,9 @@ class RunsPanel(Panel):
             self.draw()
 
     def _show(self, rows: tuple[RunRow, ...]) -> None:
-        self._table.set_rows(rows)
+        self._all = rows
+        self._table.set_rows(self._arranged())
+        self._show_undo()
         if rows:
             self.show_body()
         else:
@@ -86,6 +118,40 @@ class RunsPanel(Panel):
     def to_image(self, width: int, height: int, ratio: float = 1.0) -> QImage:
         self._show(self._reader.rows())
         return super().to_image(width, height, ratio)
+
+    def _arranged(self) -> tuple[RunRow, ...]:
+        return arranged(self._all, self._filter.text(), self._order, back=self._back)
+
+    @Slot(str)
+    def _arrange(self, _words: str = "") -> None:
+        self._table.set_rows(self._arranged())
+        self.tell()
+
+    @Slot(int)
+    def sort_by(self, column: int) -> None:
+        """Sort by a column: once for the best first, again for the worst, then as before."""
+        if column != self._order:
+            self._order, self._back = column, False
+        elif not self._back:
+            self._back = True
+        else:
+            self._order = None
+        self._table.show_order(self._order, back=self._back)
+        self._arrange()
+
+    @Slot()
+    def _look(self) -> None:
+        """Look at the folders again while a run goes on that is not in view."""
+        going = any(row.live and not row.current for row in self._all)
+        before, self._count = self._count, self.session.runs_count()
+        if self.isVisible() and (going or before != self._count):
+            self.invalidate()
+
+    def _show_undo(self) -> None:
+        names = self._acts.deleted
+        self._undo.setVisible(bool(names))
+        if names:
+            self._undo.setText(f"Undo delete of {names[0]}")
 
     # Acting
 
@@ -100,7 +166,8 @@ class RunsPanel(Panel):
         row = self._row(number)
         if row is None or row.current:
             return
-        if self.session.state not in _ACTIVE:
+        goes_on = self.session.companions.of(Path(row.folder)) is not None
+        if goes_on or self.session.state not in _ACTIVE:
             self.session.open_run(row.name)
             return
         self.session.overlay(row.name, True)
@@ -118,6 +185,13 @@ class RunsPanel(Panel):
         row = self._row(number)
         if row is not None and not row.current:
             self.session.overlay(row.name, not row.beside)
+
+    @Slot(int)
+    def delete_row(self, number: int) -> None:
+        """Delete a run; it can come back until the program closes."""
+        row = self._row(number)
+        if row is not None:
+            self._acts.delete(row)
 
     @Slot(QPoint)
     def _menu(self, place: QPoint) -> None:
@@ -140,6 +214,24 @@ class RunsPanel(Panel):
         beside.setChecked(row.beside)
         beside.setEnabled(not row.current)
         beside.triggered.connect(lambda: self.compare_row(number))
+        fork = menu.addAction("Fork here…" if row.current else "Fork…")
+        fork.setEnabled(bool(row.folder) and not row.problem)
+        fork.triggered.connect(lambda: self._acts.fork(row))
+        menu.addSeparator()
+        words = menu.addAction("Name, tags, notes…")
+        words.setEnabled(bool(row.folder))
+        words.triggered.connect(lambda: self._acts.describe(row))
+        export = menu.addMenu("Export")
+        export.setEnabled(not row.problem)
+        for form, title in EXPORTS.items():
+            act = export.addAction(title)
+            act.triggered.connect(lambda _=False, form=form: self._acts.export(row, form))
+        delete = menu.addAction("Delete")
+        delete.setEnabled(bool(row.folder) and not row.live)
+        delete.triggered.connect(lambda: self._acts.delete(row))
+        for name in self._acts.deleted:
+            back = menu.addAction(f"Restore {name}")
+            back.triggered.connect(lambda _=False, name=name: self._acts.restore(name))
         menu.addSeparator()
         folder = menu.addAction("Show folder")
         folder.setEnabled(bool(row.folder))
@@ -150,16 +242,17 @@ class RunsPanel(Panel):
 
     @override
     def tell(self) -> None:
-        count = len(self.rows)
+        count = len(self._all)
+        shown = f", {len(self.rows)} shown" if len(self.rows) != count else ""
         word = "run" if count == 1 else "runs"
-        drawn = sum(row.beside for row in self.rows)
+        drawn = sum(row.beside for row in self._all)
         beside = f", {drawn} drawn beside" if drawn else ""
-        said = f"{count} {word} in this project{beside}" if count else "nothing yet"
+        said = f"{count} {word} in this project{shown}{beside}" if count else "nothing yet"
         self.header.set_subtitle(said)
 
     @override
     def measured(self) -> list[tuple[str, str]]:
-        current = [row for row in self.rows if row.current]
+        current = [row for row in self._all if row.current]
         return [("Floor", row.floor_words) for row in current if row.floor_words]
 
 
@@ -172,6 +265,9 @@ class _Table(QTableView):
 
     opened = Signal(int)
     compared = Signal(int)
+    sorted_by = Signal(int)
+    deleted = Signal(int)
+    undone = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -187,8 +283,9 @@ class _Table(QTableView):
         self.verticalHeader().hide()
         head = self.horizontalHeader()
         head.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        head.setSectionsClickable(False)
+        head.setSectionsClickable(True)
         head.setHighlightSections(False)
+        head.sectionClicked.connect(self.sorted_by)
         self.clicked.connect(self._clicked)
         follow_theme(self)
 
@@ -198,9 +295,18 @@ class _Table(QTableView):
 
     def set_rows(self, rows: tuple[RunRow, ...]) -> None:
         here = self.currentIndex()
+        name = self.rows[here.row()].name if 0 <= here.row() < len(self.rows) else ""
         self._model.set_rows(rows)
-        if here.isValid() and here.row() < len(rows):
-            self.setCurrentIndex(self._model.index(here.row(), here.column()))
+        found = [number for number, row in enumerate(rows) if row.name == name]
+        if found:
+            self.setCurrentIndex(self._model.index(found[0], here.column()))
+
+    def show_order(self, column: int | None, *, back: bool) -> None:
+        """Show by which column the rows are sorted."""
+        head = self.horizontalHeader()
+        head.setSortIndicatorShown(column is not None)
+        order = Qt.SortOrder.DescendingOrder if back else Qt.SortOrder.AscendingOrder
+        head.setSortIndicator(-1 if column is None else column, order)
 
     @Slot(QModelIndex)
     def _clicked(self, index: QModelIndex) -> None:
@@ -216,6 +322,10 @@ class _Table(QTableView):
             self.opened.emit(row)
         elif row >= 0 and event.key() == Qt.Key.Key_Space:
             self.compared.emit(row)
+        elif row >= 0 and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.deleted.emit(row)
+        elif event.matches(QKeySequence.StandardKey.Undo):
+            self.undone.emit()
         else:
             super().keyPressEvent(event)
 

@@ -51,6 +51,7 @@ from seqstudio.runtime.runner import Runner, ThreadRunner
 from seqstudio.runtime.store import is_locked
 from seqstudio.runtime.supervisor import ProcessRunner, free_memory
 from seqstudio.studio.companions import SECOND_TRAINER, Companion, Companions, Follower
+from seqstudio.studio.project_lock import Holder, ProjectLock
 from seqstudio.studio.run_homes import Removal, RunHomes, RunTrash
 
 POLL_MS = 33
@@ -171,6 +172,7 @@ class Session(QObject):
         self._peek: tuple[int, Graph] | None = None  # the newest wish and the graph it is about
         self._wanted = ""
         self._homes = RunHomes()
+        self._lock = ProjectLock()
         self.trash = RunTrash()
         self.companions = Companions()
         self._watched: Follower | None = None  # the run in view is another program's
@@ -279,6 +281,7 @@ class Session(QObject):
     def new(self, project: Project) -> None:
         """Start over with a project that has no file yet."""
         self._leave_project()
+        self._lock.release()
         self.document.reset(project)
 
     def open(self, path: Path) -> None:
@@ -290,9 +293,16 @@ class Session(QObject):
         project = load_project(path)
         self._leave_project()
         self.document.reset(project, path)
+        self._tell_holder(path, self._lock.open(path))
         run = self._run_to_show()
         if run:
             self.open_run(run)
+
+    def _tell_holder(self, path: Path, holder: Holder | None) -> None:
+        if holder is not None:
+            what = f"{path.name} is open already"
+            hint = "Look at it here, train it, or save it under another name"
+            self._tell(Notice(what, holder.words(), hint, "error"))
 
     def _run_to_show(self) -> str:
         """Return the run that the file names, or one that was begun after it was written."""
@@ -310,7 +320,11 @@ class Session(QObject):
         old_home, was_saved = self.runs_home, self.document.path is not None
         if self.history.run:
             self.document.remember_run(self.history.run)
+        target = path or self.document.path
+        if target is not None:
+            self._lock.claim(target)
         self.document.save(path)
+        self._lock.saved()
         if self._loaded != self._data_wanted:
             self._load_data()
         if self.runs_home == old_home or not old_home.exists():
@@ -899,6 +913,7 @@ class Session(QObject):
     def end_close(self, timeout_s: float = 5.0) -> bool:
         """Wait for the trainer's end and stop polling; True when all has ended."""
         self._timer.stop()
+        self._lock.release()
         guests_ended = [guest.end_close(timeout_s) for guest in self.guests]
         ended = self._runner.close(timeout_s) and all(guests_ended)
         self._take_events()

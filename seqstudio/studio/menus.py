@@ -248,6 +248,7 @@ class Menus(QMenuBar):
         self._act(menu, "run.toggle", self._window.transport.toggle)
         self._act(menu, "run.step", self._session.step)
         self._act(menu, "run.stop", self._session.stop)
+        self._act(menu, "run.rate", self._window.transport.find_rate)
 
     def _help_menu(self) -> None:
         menu = self._menu("Help")

@@ -12,6 +12,7 @@ from typing_extensions import override
 from seqstudio.core.errors import SeqError
 from seqstudio.document.settings import TrainingSettings
 from seqstudio.studio.keys import Action, follow_keys, keymap
+from seqstudio.studio.rate_finder import find_rate
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, ComboField, IconButton, Label, SliderField, StatValue
@@ -34,6 +35,7 @@ ACTIONS = (
     Action("run.toggle", "Train or pause", "Run", ("P",)),
     Action("run.step", "One training step", "Run", (".", "Ctrl+.")),
     Action("run.stop", "Stop with a checkpoint", "Run", ("Shift+P",)),
+    Action("run.rate", "Find a learning rate…", "Run"),
 )
 
 
@@ -70,6 +72,7 @@ class Transport(QWidget):
         self.clip = SliderField(
             max(training.clip, CLIP_LOW), CLIP_LOW, 100.0, form=".2f", log=True, name="Clip norm"
         )
+        self.finder = IconButton("target", "Find a learning rate", size=28, glyph=16)
         self.clip.setToolTip(clip.help)
         self.rate.setToolTip(rate.help)
         self.numbers = {
@@ -105,6 +108,8 @@ class Transport(QWidget):
         for words, field in (("Learning rate", self.rate), ("Clip norm", self.clip)):
             row.addWidget(Label(words, "body", "textMid", parent=self))
             row.addWidget(field)
+            if field is self.rate:
+                row.addWidget(self.finder)
             row.addSpacing(8)
         row.addStretch(1)
         for number in self.numbers.values():
@@ -116,6 +121,7 @@ class Transport(QWidget):
         self.play.clicked.connect(self.toggle)
         self.step.clicked.connect(self._step)
         self.stop.clicked.connect(self._stop)
+        self.finder.clicked.connect(self.find_rate)
         self.rate.value_changed.connect(self._set_rate)
         self.clip.value_changed.connect(self._set_clip)
         self.run.value_changed.connect(self._choose_run)
@@ -137,6 +143,11 @@ class Transport(QWidget):
             self.session.pause()
         else:
             self.session.play()
+
+    @Slot()
+    def find_rate(self) -> None:
+        """Try rising learning rates on a copy of the model, and show what they do."""
+        find_rate(self.session, self.window())
 
     @Slot()
     def _step(self) -> None:
@@ -188,6 +199,7 @@ class Transport(QWidget):
         """Tell the keys in force in the tool tips."""
         self.step.set_key(keymap().text("run.step"))
         self.stop.set_key(keymap().text("run.stop"))
+        self.finder.set_key(keymap().text("run.rate"))
         self._show_state(self.session.state)
 
     @Slot(object)
@@ -246,7 +258,7 @@ class Transport(QWidget):
         self.rate.set_compact(width < NARROW)
         self.clip.set_compact(width < NARROW)
         self.numbers["memory"].setVisible(width >= NO_MEMORY)
-        for widget in (*self._words, *self._rules, self.numbers["speed"]):
+        for widget in (*self._words, *self._rules, self.numbers["speed"], self.finder):
             widget.setVisible(width >= SMALL)
         self.run.setFixedWidth(150 if width >= SMALL else 110)
         super().resizeEvent(event)

@@ -18,6 +18,7 @@ from seqstudio.document.graph import Wire
 from seqstudio.records.messages import LiveChanged, Saved
 from seqstudio.records.readings import GradientReading, Metrics, Sample, Validation
 from seqstudio.runtime.archive import list_runs, open_run
+from seqstudio.studio.rate_finder import RateFinder
 from seqstudio.studio.session import Notice
 
 
@@ -486,3 +487,21 @@ def test_the_window_trains_without_loading_torch(tiny, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found == {"before": [], "after": [], "steps": 30, "run": "lstm-1"}
+
+
+def test_a_learning_rate_is_found_and_used_as_one_step_to_undo(open_person, tiny) -> None:
+    person = open_person(tiny("hello-rnn"))
+    session, before = person.session, person.session.project.training.learning_rate
+    person.window.transport.find_rate()
+    (finder,) = person.window.findChildren(RateFinder)
+    person.until(finder.use.isEnabled, "a suggestion")
+    sweep = session.history.rate_sweep
+    assert sweep is not None
+    assert session.history.step == 0
+    assert len(finder.plot.curve("mean").series) == len(sweep.rates)
+    assert "a tenth of where it is lowest" in finder.words.text()
+    person.click(finder.use)
+    assert session.project.training.learning_rate == sweep.suggestion != before
+    person.until(lambda: len(session.history.live) == 1, "the echo")
+    session.document.undo()
+    assert session.project.training.learning_rate == before

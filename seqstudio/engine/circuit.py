@@ -17,6 +17,7 @@ from seqstudio.blocks.plan import Node, Plan, Ref
 from seqstudio.engine import layers
 from seqstudio.engine.layers import StateStep
 from seqstudio.engine.throughtime import quicken
+from seqstudio.engine.turning import turn_quickly
 
 State = dict[str, Any]
 Values = dict[Ref, Any]
@@ -34,7 +35,7 @@ def make_module(call: Call) -> nn.Module:
     """Build the module that a declaration asks for."""
     home = nn if call.cls.startswith("nn.") else layers
     cls = getattr(home, call.cls.removeprefix("nn."))
-    return quicken(cls(**call.args))
+    return turn_quickly(quicken(cls(**call.args)))
 
 
 def module_of(node: Node) -> nn.Module:

@@ -204,6 +204,8 @@ def _record(trial: Trial) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -51,6 +51,7 @@ from seqstudio.records.messages import (
 from seqstudio.records.readings import Metrics, Validation
 from seqstudio.runtime.archive import new_run_name, open_run
 from seqstudio.runtime.history import RunHistory
+from seqstudio.runtime.notes import RunNotes, save_notes
 from seqstudio.runtime.runner import Runner
 from seqstudio.runtime.searching import Search, need_optuna
 from seqstudio.runtime.store import DATABASE, LOCK, PROJECT, is_locked
@@ -307,6 +308,7 @@ class SweepQueue:
                 continue
             except OSError as error:
                 raise storage_error(self._home / name, error) from error
+            save_notes(self._home / name, RunNotes(tags=(self.folder.name,)))
             return name
 
     def _ended_before(self, trial: Trial) -> Trial | None:

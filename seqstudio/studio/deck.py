@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -13,13 +13,20 @@ from seqstudio.studio.widgets import Segments
 
 
 class Deck(QWidget):
-    """Shows one of its panels; the segments stand in front of that panel's own header."""
+    """Shows one of its panels; the segments stand in front of that panel's own header.
+
+    Signals:
+        chosen(str): title of the panel that the person brought to the front.
+    """
+
+    chosen = Signal(str)
 
     def __init__(self, panels: list[Panel], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.panels = panels
         self._choice = Segments([(p.title, p.title) for p in panels], name="Panel", parent=self)
         self._choice.value_changed.connect(self.choose)
+        self._choice.value_changed.connect(self.chosen)
         self._heads, self._bodies = QStackedWidget(), QStackedWidget()
         for panel in panels:
             self._heads.addWidget(panel.header)

@@ -44,6 +44,7 @@ from seqstudio.studio.panels.horizon import HorizonPanel
 from seqstudio.studio.panels.norms import NormsPanel
 from seqstudio.studio.panels.runs import RunsPanel
 from seqstudio.studio.panels.samples import SamplesPanel
+from seqstudio.studio.panels.sweep import SweepPanel
 from seqstudio.studio.panels.through_time import ThroughTimePanel
 from seqstudio.studio.panels.unrolled import UnrolledPanel
 from seqstudio.studio.session import ACTIVE, Session
@@ -342,7 +343,7 @@ class ListenPage(Page):
 
 
 class TrainPage(Page):
-    """Curves, gradient norm and runs at the left, samples at the right."""
+    """Curves, gradient norm, runs and sweeps at the left, samples at the right."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("train")
@@ -351,9 +352,19 @@ class TrainPage(Page):
         first = self.add(self.curves, Area.LeftDockWidgetArea)
         right = self.add(self.samples, Area.RightDockWidgetArea)
         second = self.add(self.norms, Area.LeftDockWidgetArea)
-        third = self.add(self.runs, Area.LeftDockWidgetArea)
+        self.sweep = SweepPanel(session)
+        self.deck = Deck([self.runs, self.sweep])
+        self.deck.chosen.connect(self._make_room)
+        third = self.add(self.deck, Area.LeftDockWidgetArea, title="Runs")
+        self._left = [first, second, third]
         vertical = Qt.Orientation.Vertical
         self.splitDockWidget(first, second, vertical)
         self.splitDockWidget(second, third, vertical)
         self.size_docks([first, second, third], [330, 170, 170], vertical)
         self.size_docks([first, right], [990, 440], Qt.Orientation.Horizontal)
+
+    @Slot(str)
+    def _make_room(self, panel: str) -> None:
+        """A sweep has a form and a plot: it gets the room that a table does not need."""
+        rooms = [180, 140, 420] if panel == SweepPanel.title else [330, 170, 170]
+        self.resizeDocks(self._left, rooms, Qt.Orientation.Vertical)

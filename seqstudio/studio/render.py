@@ -49,6 +49,7 @@ PANELS = {
     "code": "panels.code:CodePanel",
     "data": "panels.data:DataPanel",
     "runs": "panels.runs:RunsPanel",
+    "sweep": "panels.sweep:SweepPanel",
     "roll": "listen.roll_panel:PianoRollPanel",
     "abc": "listen.abc_panel:AbcPanel",
     "measures": "listen.measures_panel:MeasuresPanel",

@@ -19,6 +19,7 @@ from seqstudio.document.project import load_project, save_project
 from seqstudio.document.sweep import Choices, Plan, Span, SweepError, load_sweep, save_sweep
 from seqstudio.runtime import searching
 from seqstudio.runtime.archive import list_runs, open_run
+from seqstudio.runtime.notes import load_notes
 from seqstudio.runtime.runner import ThreadRunner
 from seqstudio.runtime.sweeping import SweepQueue, begin_sweep, list_sweeps, settings_edit
 
@@ -90,6 +91,7 @@ def test_every_trial_is_an_ordinary_run_and_a_refused_one_ends_nothing(hello, tm
         trained = load_project(tmp_path / trial.run / "project.seq")
         assert trained.graph.blocks["rnn"].params["hidden"] == trial.values["rnn.hidden"]
         assert (trained.training.steps, trained.training.seed) == (12, trial.seed)
+        assert load_notes(tmp_path / trial.run).tags == ("sweep-1",)
     assert standing.sweep.best().loss == min(trial.loss for trial in standing.sweep.trials)
     assert load_sweep(folder).trials == standing.sweep.trials
 

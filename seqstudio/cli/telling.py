@@ -57,6 +57,8 @@ class Teller:
             case StateChanged(state="running") if event.detail != self._detail:
                 self._detail = event.detail
                 self._line.say(f"on {event.detail}")
+            case StateChanged(state="finished") if event.detail.startswith("ended early"):
+                self._line.say(event.detail)
             case _:
                 pass
         self.tell(event)

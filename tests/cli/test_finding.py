@@ -39,3 +39,15 @@ def test_a_rate_is_suggested_and_nothing_is_left_behind(
 def test_a_search_is_no_run(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(project), "--find-rate", "--resume"]) == 2
     assert "--resume does not go with --find-rate" in capsys.readouterr().err
+
+
+def test_a_run_that_gets_no_better_says_so(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = {"stop_patience": 2, "validate_every": 1, "learning_rate": 10, "optimizer": "sgd",
+              "budget": "steps", "steps": 5000, "precision": "float32", "threads": 1}  # fmt: skip
+    pairs = [f"--set=training.{name}={value}" for name, value in values.items()]
+    assert main(["new", "hello-rnn", str(project), "--force", *pairs]) == 0
+    assert main(["train", str(project)]) == 0
+    told = capsys.readouterr().err
+    assert "ended early: no better for 2 validations, best at step" in told

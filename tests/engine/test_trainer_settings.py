@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from seqstudio.core.errors import RunError
+from seqstudio.data.dataset import Dataset
 from seqstudio.document.param import ParamError
 from seqstudio.document.project import Project, parse_project, project_text
-from seqstudio.engine.checkpoint import load_latest
+from seqstudio.engine.checkpoint import load_latest, model_tensors
 from seqstudio.engine.dropping import shares
 from seqstudio.engine.learner import Learner
 from seqstudio.engine.losses import prediction_losses
+from seqstudio.engine.snapshot import restore
 from seqstudio.engine.trainer import Trainer
 from seqstudio.records.messages import Event, Facts, Failed, LiveChanged, Start
 from seqstudio.records.readings import Metrics, Validation
@@ -306,3 +308,55 @@ def test_an_old_project_file_trains_as_it_did() -> None:
     assert old == project.training
     assert (old.accumulate, old.momentum, old.final_share) == (1, 0.9, 0.03)
     assert (old.clip_value, old.label_smoothing, old.dropout_factor) == (0.0, 0.0, 1.0)
+
+
+def scaled(project: Project, dataset: Dataset, scale: float) -> Learner:
+    """Return a learner whose loss is scaled as in float16, here in full precision."""
+    learner = Learner(project, dataset, CPU)
+    learner.scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=3)
+    return learner
+
+
+def test_a_scaled_loss_trains_the_same_and_is_tapped_in_true_size() -> None:
+    project, dataset = small("char-rnn")
+    torch.manual_seed(3)
+    plain = Learner(project, dataset, CPU)
+    wanted = losses_of(plain, 8)
+    torch.manual_seed(3)
+    learner = scaled(project, dataset, 1024.0)
+    assert losses_of(learner, 8) == pytest.approx(wanted, abs=CLOSE)
+    assert learner.scaler.get_scale() == 4096.0
+    assert learner.learn(tapped=True).scale == 4096.0
+
+
+def test_a_step_that_overflows_is_left_out_and_the_scale_falls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project, dataset = small("char-rnn")
+    learner = scaled(project, dataset, 2.0**100)
+    forward = learner._forward
+
+    def loud(*given: object) -> tuple[torch.Tensor, object]:
+        losses, state = forward(*given)  # type: ignore[arg-type]
+        return losses * 1e20, state
+
+    monkeypatch.setattr(learner, "_forward", loud)
+    before = model_tensors(learner.model)
+    learner.learn(tapped=False)
+    learner.apply(0.0)
+    after = model_tensors(learner.model)
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+    assert learner.scaler.get_scale() == 2.0**99
+
+
+def test_the_scale_is_in_the_checkpoint(tmp_path: Path) -> None:
+    project = tiny("char-rnn", tmp_path, 9)
+    trainer = opened(project, tmp_path / "run", Heard())
+    trainer.learner.scaler = torch.amp.GradScaler("cpu", init_scale=512.0)
+    while trainer.step < 3:
+        trainer.advance()
+    trainer.checkpoint()
+    again = opened(project, tmp_path / "other", Heard())
+    again.learner.scaler = torch.amp.GradScaler("cpu")
+    restore(again, load_latest(tmp_path / "run"))
+    assert again.learner.scaler.state_dict() == trainer.learner.scaler.state_dict()

@@ -90,10 +90,11 @@ def fork_run(parent: Path, step: int, folder: Path, change: Project | None = Non
         _store(folder / FORK, point)
         copy_record(parent, folder / DATABASE)
         RunStore.fork(folder, project_text(new), step, begin).close()
-    except (OSError, SeqError) as error:
+    except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise storage_error(folder, error) from error
+        raise storage_error(folder, error) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     return point
 

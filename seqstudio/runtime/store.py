@@ -132,7 +132,11 @@ class RunStore:
             StorageError: It cannot be written.
         """
         store = cls._open(folder)
-        store.forget_future(step, begin)
+        try:
+            store.forget_future(step, begin)
+        except (sqlite3.Error, ValueError) as error:
+            store.close()
+            raise damaged(folder, error) from error
         store.keep_project(project_text)
         store.keep_first(project_text)
         return store

@@ -95,6 +95,12 @@ def _gradflow(seconds: float, options: Options) -> Iterator[Row]:
     return bench_gradflow(seconds)
 
 
+def _several(seconds: float, options: Options) -> Iterator[Row]:
+    from seqstudio.bench.several import bench_several
+
+    return bench_several(seconds)
+
+
 def _learn(seconds: float, options: Options) -> Iterator[Row]:
     from seqstudio.bench.learning import bench_learn
 
@@ -114,6 +120,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "canvas": Benchmark("500 blocks on the canvas", "", 12, _canvas),
     "sampling": Benchmark("writing token by token", "plain", 15, _sampling),
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
+    "several": Benchmark("training with two processes", "two threads", 40, _several),
     "learn": Benchmark("best held-out loss in 5 minutes", "floor", 300, _learn, default=False),
 }
 DEFAULT = tuple(name for name, each in BENCHMARKS.items() if each.default)

@@ -221,8 +221,10 @@ def _render(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="train, probes, window, start, "
-                        "play, sampling, gradflow or learn; all but learn if none")  # fmt: skip
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="train, probes, window, start, play, sampling, "
+        "gradflow, several or learn; all but learn if none",
+    )  # fmt: skip
     _json(parser)
     parser.add_argument("--seconds", metavar="S", help="time for each, about")
     parser.add_argument("--data", metavar="PATH", action="append", default=[],

@@ -126,6 +126,6 @@ def trained(run: RunInfo, base: Path) -> Trained:
     Raises:
         SeqError: The run, its project or its data cannot be read.
     """
-    from seqstudio.engine.trainer import load_trained
+    from seqstudio.engine.trained import load_trained
 
     return Trained(run.name, *load_trained(run.folder, base))

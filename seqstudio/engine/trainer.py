@@ -33,7 +33,7 @@ from seqstudio.engine.model import GraphModel
 from seqstudio.engine.snapshot import everything, numbers_of, restore
 from seqstudio.records.messages import Event, Failed, LiveChanged, Saved, Start, Write
 
-__all__ = ["Trainer", "devices", "load_trained", "torch_version"]
+__all__ = ["Trainer", "devices", "torch_version"]
 
 LOOK_STEPS = 25
 
@@ -394,19 +394,3 @@ class Trainer:
             self._emit(Failed(error.what, error.why, error.hint, fatal=False))
             return
         self._emit(Saved(self.step, str(path), best=True))
-
-
-def load_trained(folder: Path, base: Path | None) -> tuple[GraphModel, Dataset, Project, int]:
-    """Load the best model of a run with its data: what evaluate, generate and inspect need.
-
-    Raises:
-        SeqError: The run, its project or its data cannot be read.
-    """
-    from seqstudio.document.project import load_project
-
-    project = load_project(folder / "project.seq")
-    dataset = open_dataset(project.data, base)
-    model = GraphModel(project.graph, facts_of(dataset, project.training))
-    saved = store.load_best(folder)
-    store.load_model(model, saved.part("model"))
-    return model.eval(), dataset, project, saved.step

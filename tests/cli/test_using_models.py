@@ -15,7 +15,7 @@ import torch
 from seqstudio.cli.generating import file_bytes, first_tune
 from seqstudio.core.errors import MusicError
 from seqstudio.engine.evaluation import complete_score
-from seqstudio.engine.trainer import load_trained
+from seqstudio.engine.trained import load_trained
 from seqstudio.music.abc import read_tune
 from seqstudio.music.midi import read_midi
 

@@ -23,7 +23,7 @@ PROMPT = 8
 LSTM_TEXT = 200
 # Past its window a transformer forgets: ours drops the oldest keys, the plain one reads the
 # shorter text anew, so their texts differ there and only the speed can be compared.
-PAST = 24
+PAST = 96
 GOALS = {64: 2.5, 256: 7.5}
 
 

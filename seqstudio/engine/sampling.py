@@ -59,12 +59,14 @@ class Memory:
         self.source = source
         self.device = next(model.parameters()).device
         self.window = max(model.facts.window, 2)
+        self.stepwise = model.stepwise
+        self.absolute = model.absolute_positions
         self.state: State = model.writing_state()
         self.seen: list[int] = []
 
     def read(self, ids: list[int]) -> Tensor:
         """Take in tokens and return the logits (V,) of the next one."""
-        if not self.model.stepwise:
+        if not self.stepwise:
             return self._read_again(ids)
         logits = torch.zeros(0)
         for start in range(0, len(ids), self.window):
@@ -84,7 +86,7 @@ class Memory:
         self.state = self.model.writing_state()
         return self._run(torch.tensor([self.seen], dtype=torch.int64, device=self.device))[0, -1]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def _run(self, tokens: Tensor) -> Tensor:
         if self.model.training:  # stays so: between two tokens nobody trains
             self.model.eval()
@@ -96,8 +98,7 @@ class Memory:
         return outputs
 
     def _full(self, more: int) -> bool:
-        absolute = self.model.absolute_positions
-        return absolute and len(self.seen) + more > self.window
+        return self.absolute and len(self.seen) + more > self.window
 
     def _forget(self) -> None:
         """Keep the keys and values of one window less the step to come."""

@@ -9,7 +9,15 @@ from torch import nn
 from seqstudio.blocks.templates import make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
-from seqstudio.engine.layers import GRU, LSTM, RNN, LSTMLayer, PeepholeLayer, Recurrent
+from seqstudio.engine.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    LSTMLayer,
+    PeepholeLayer,
+    Recurrent,
+    Transformer,
+)
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.stepping import step_cell, step_model, step_module
 
@@ -91,3 +99,20 @@ def test_steps_of_a_model_equal_the_whole_window(template: str) -> None:
         for t in range(6):
             logits, state = step_model(model, ids[:, t : t + 1], state)
             assert torch.allclose(logits[:, 0], whole[:, t], atol=2e-5)
+
+
+@pytest.mark.parametrize("rotary", [True, False])
+@pytest.mark.parametrize("options", [{}, {"norm": "post"}, {"window": 3}])
+def test_steps_of_a_transformer_equal_the_whole_sequence(options: dict, rotary: bool) -> None:
+    torch.manual_seed(0)
+    stack = Transformer(24, layers=3, heads=4, rotary=rotary, **options).double().eval()
+    x = torch.randn(2, 9, 24, dtype=torch.float64)
+    with torch.no_grad():
+        whole, _ = stack(x)
+        y, state = step_module(stack, x[:, :4], [])
+        parts = [y]
+        for t in range(4, 9):
+            y, state = step_module(stack, x[:, t : t + 1], state)
+            parts.append(y)
+    torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=0, atol=1e-12)
+    assert [seen for _, _, seen in state] == [9, 9, 9]

@@ -61,6 +61,7 @@ Wish = Literal["pause", "continue", "skip", "stop"]
 Phase = Literal["waiting", "running", "paused", "stopping", "stopped", "finished", "failed"]
 TICK_S = 0.05
 LET_GO_S = 10.0  # for a trainer of an interrupted queue to save and leave its run
+GONE_S = 5.0  # longer than a runner needs to say how its trainer ended
 BAD_STARTS = 3  # trials in a row that fail before their first step
 CLOSE_S = 20.0
 _ENDED: frozenset[State] = frozenset({"stopped", "finished", "failed"})
@@ -330,6 +331,7 @@ class SweepQueue:
                 seen.take(envelope.event)
             self._obey(seen)
             self._tell(step=seen.history.step, share=seen.share(project))
+            seen.mind(alive=self._runner.alive)
             if seen.ended is None:
                 self._bell.wait(TICK_S)
                 self._bell.clear()
@@ -447,12 +449,20 @@ class _Seen:
         self.history = RunHistory(run)
         self.ended: State | None = None
         self.skipped = False
+        self._alive_s = time.monotonic()
 
     def take(self, event: Event) -> None:
         if isinstance(event, _KEPT):
             self.history.extend([event])
         if isinstance(event, StateChanged) and event.state in _ENDED:
             self.ended = event.state
+
+    def mind(self, *, alive: bool) -> None:
+        """End a run whose trainer has gone without a word: the program closes while it loads."""
+        now = time.monotonic()
+        self._alive_s = now if alive else self._alive_s
+        if self.ended is None and now - self._alive_s > GONE_S:
+            self.ended = "stopped"
 
     def share(self, project: Project) -> float:
         """Return how much of the budget is spent, 0 to 1."""

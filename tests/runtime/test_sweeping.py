@@ -17,10 +17,11 @@ from seqstudio.core.errors import RunError
 from seqstudio.document.edits import SetSetting, Together
 from seqstudio.document.project import load_project, save_project
 from seqstudio.document.sweep import Choices, Plan, Span, SweepError, load_sweep, save_sweep
-from seqstudio.runtime import searching
+from seqstudio.runtime import searching, sweeping
 from seqstudio.runtime.archive import list_runs, open_run
 from seqstudio.runtime.notes import load_notes
 from seqstudio.runtime.runner import ThreadRunner
+from seqstudio.runtime.supervisor import ProcessRunner
 from seqstudio.runtime.sweeping import SweepQueue, begin_sweep, list_sweeps, settings_edit
 
 PATIENCE_S = 45.0
@@ -180,6 +181,23 @@ def test_a_run_that_ended_in_the_moment_of_the_crash_is_not_trained_again(hello,
     save_sweep(load_sweep(folder).with_trial(half), folder)
     assert Working(folder).end().sweep.trials == (done,)
     assert (tmp_path / "rnn-1" / "run.db").read_bytes() == before
+
+
+def test_a_trainer_that_goes_without_a_word_leaves_its_trial_waiting(
+    hello, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(sweeping, "GONE_S", 0.2)
+    folder = begin_sweep(tmp_path, hello, Plan((Choices("rnn.hidden", (4,)),), amount=ENDLESS))
+    runner = ProcessRunner(standby=False)
+    queue = SweepQueue(folder, tmp_path, runner=runner)
+    thread = threading.Thread(target=queue.run)
+    thread.start()
+    until(lambda: runner.pids, "a process that loads torch")
+    assert runner.close(PATIENCE_S)  # as the end of the program does
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    assert queue.standing.phase == "stopped"
+    assert [trial.state for trial in load_sweep(folder).trials] == ["waiting"]
 
 
 def test_three_trials_in_a_row_that_do_not_start_end_the_queue(hello, tmp_path) -> None:

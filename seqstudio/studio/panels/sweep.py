@@ -178,7 +178,8 @@ class SweepPanel(Panel):
         for button in (self.skip, self.stop):
             button.setVisible(active)
             button.setEnabled(phase != "stopping")
-        self.skip.setEnabled(active and standing is not None and standing.current is not None)
+        if standing is None or standing.current is None:
+            self.skip.setEnabled(False)
         if active:
             self.form.start.setEnabled(False)
             self.form.summary.setText("A sweep is at work. Stop it to begin another one.")

@@ -112,12 +112,7 @@ class SharedLearner(Learner):
         self, project: Project, dataset: Dataset, device: torch.device, ranks: Ranks
     ) -> None:
         super().__init__(project, dataset, device)
-        if self.settings.batch < ranks.size:
-            raise RunError(
-                f"{ranks.size} processes cannot share {self.settings.batch} rows of a batch",
-                "each process needs at least one row",
-                "Start fewer processes, or make the batch larger",
-            )
+        _refuse_few_rows(self.settings, ranks)
         self.batches: OwnRows = OwnRows(dataset, self.settings, self.carry, device, ranks)
         self._ranks = ranks
         self._group: Any = None
@@ -241,6 +236,11 @@ class SharedLearner(Learner):
         return nest_state({k: v for k, v in whole.items() if v is not None}, self.model)
 
     @override
+    def take_settings(self, settings: TrainingSettings) -> None:
+        _refuse_few_rows(settings, self._ranks)
+        super().take_settings(settings)
+
+    @override
     def take_state(self, state: State | None) -> None:
         if state is None:
             self.state = None
@@ -266,6 +266,15 @@ class SharedLearner(Learner):
         if self.device.type == "cpu" and torch.get_num_threads() != setup.threads:
             torch.set_num_threads(setup.threads)
         self.setup = setup
+
+
+def _refuse_few_rows(settings: TrainingSettings, ranks: Ranks) -> None:
+    if settings.batch < ranks.size:
+        raise RunError(
+            f"{ranks.size} processes cannot share {settings.batch} rows of a batch",
+            "each process needs at least one row",
+            "Start fewer processes, or make the batch larger",
+        )
 
 
 def _added_up(group: Any, bucket: Any) -> Any:

@@ -496,9 +496,11 @@ class Session(QObject):
         except SeqError as error:
             self.tell(error)
             return
+        if self.state in ACTIVE and remedy.back_to < 0 and not remedy.anew:
+            return  # the change reaches the run that goes on by itself
         if remedy.anew or not self._can_resume():
             self._begin()
-        elif remedy.back_to >= 0 or self.state not in ACTIVE:
+        else:
             self._start(self.history.run, resume=True, back_to=remedy.back_to, paused=True)
             self.apply_edit()
             self._send(Resume())

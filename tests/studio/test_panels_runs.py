@@ -397,3 +397,16 @@ def test_a_run_beside_grows_while_another_program_writes_it(session_on, writer, 
     qtbot.waitUntil(lambda: drawn.state == "finished", timeout=PATIENCE_MS)
     session.overlay("far-1", False)
     assert "far-1" not in session.others
+
+
+def test_the_key_forks_at_the_step_of_the_training_clock(panel, qtbot):
+    session = panel.session
+    session.open_run("b-1")
+    session.move_cursor(step=2)
+    qtbot.waitUntil(lambda: row(panel, "b-1").current)
+    panel._table.setCurrentIndex(panel._table.model().index(names(panel).index("b-1"), 1))
+    QTest.keyClick(panel._table, Qt.Key.Key_F)
+    dialog = panel.findChild(ForkDialog)
+    assert dialog.step.value() == 2
+    assert dialog.name.text() == "rnn-1"
+    dialog.reject()

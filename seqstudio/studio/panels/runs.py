@@ -61,6 +61,9 @@ class RunsPanel(Panel):
         self._filter.setMaximumWidth(160)
         self._filter.textChanged.connect(self._arrange)
         self.header.add_switch(self._filter)
+        self._fork = Button("Fork…", kind="text", key="F")
+        self._fork.clicked.connect(self.fork_row)
+        self.header.add_switch(self._fork)
         self._undo = Button("Undo", kind="text", icon="undo")
         self._undo.clicked.connect(self._acts.undo)
         self._undo.hide()
@@ -74,6 +77,7 @@ class RunsPanel(Panel):
         self._table.compared.connect(self.compare_row)
         self._table.sorted_by.connect(self.sort_by)
         self._table.deleted.connect(self.delete_row)
+        self._table.fork_wanted.connect(self.fork_row)
         self._table.undone.connect(self._acts.undo)
         self._table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._table.customContextMenuRequested.connect(self._menu)
@@ -148,6 +152,7 @@ class RunsPanel(Panel):
             self.invalidate()
 
     def _show_undo(self) -> None:
+        self._fork.setVisible(bool(self._all) and self.is_wide(520))
         names = self._acts.deleted
         self._undo.setVisible(bool(names))
         if names:
@@ -185,6 +190,14 @@ class RunsPanel(Panel):
         row = self._row(number)
         if row is not None and not row.current:
             self.session.overlay(row.name, not row.beside)
+
+    @Slot()
+    def fork_row(self) -> None:
+        """Ask where to fork the selected run, or the one in view at the training clock's step."""
+        chosen = self._row(self._table.currentIndex().row())
+        row = chosen or next((each for each in self.rows if each.current), None)
+        if row is not None and row.folder and not row.problem:
+            self._acts.fork(row)
 
     @Slot(int)
     def delete_row(self, number: int) -> None:
@@ -268,6 +281,7 @@ class _Table(QTableView):
     sorted_by = Signal(int)
     deleted = Signal(int)
     undone = Signal()
+    fork_wanted = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -324,6 +338,8 @@ class _Table(QTableView):
             self.compared.emit(row)
         elif row >= 0 and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.deleted.emit(row)
+        elif event.key() == Qt.Key.Key_F and not event.modifiers():
+            self.fork_wanted.emit()
         elif event.matches(QKeySequence.StandardKey.Undo):
             self.undone.emit()
         else:

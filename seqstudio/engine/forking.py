@@ -192,7 +192,8 @@ def adopt(new: Trainer, stand: Stand) -> list[str]:
     old, trial, fresh = stand.trainer, new.trial, list[str]()
     if _alike(new, old):
         restore(new, store.Checkpoint(old.step, stand.tensors, stand.meta))
-        new.learner.settings = new.project.training  # the change may be one of the live settings
+        # the change may be one of the live settings
+        new.learner.take_settings(new.project.training)
     else:
         fresh = _take_what_fits(new, old)
         new.learner.step, new.tokens, new.seconds = old.step, old.tokens, old.seconds
@@ -202,7 +203,7 @@ def adopt(new: Trainer, stand: Stand) -> list[str]:
     if _how(new) != _how(old):
         new.settle(trial)
     elif old.trial.over:
-        new.settle(Trial((old.setup.precision,), (old.setup.threads,)))
+        new.settle(Trial.settled(old.setup))
     return fresh
 
 
@@ -218,7 +219,7 @@ def _same_graph(new: Trainer, old: Trainer) -> bool:
 
 def _alike(new: Trainer, old: Trainer) -> bool:
     """Tell whether everything in a checkpoint of `old` fits `new`."""
-    kept = ("batch", "optimizer", "seed", "carry")
+    kept = ("batch", "accumulate", "optimizer", "seed", "carry")
     mine, theirs = new.project.training, old.learner.settings
     same = all(getattr(mine, name) == getattr(theirs, name) for name in kept)
     return same and _same_graph(new, old) and _same_data(new, old)
@@ -228,8 +229,9 @@ def _same_data(new: Trainer, old: Trainer) -> bool:
     return new.dataset.content_hash == old.dataset.content_hash
 
 
-def _how(trainer: Trainer) -> tuple[str, int]:
-    return trainer.project.training.precision, trainer.project.training.threads
+def _how(trainer: Trainer) -> tuple[str, int, bool]:
+    settings = trainer.project.training
+    return settings.precision, settings.threads, settings.compile
 
 
 def _has_best(trainer: Trainer) -> bool:

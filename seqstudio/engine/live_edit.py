@@ -139,7 +139,6 @@ def _prepare(trainer: Trainer, project: Project) -> Edit:
         sample = _try_out(new.model, trainer)
     new.step, new.setup, new.plateau = old.step, old.setup, old.plateau
     new.scaler.load_state_dict(old.scaler.state_dict())
-    new.plateau, new.scaler = old.plateau, old.scaler
     if type(new.optimizer) is type(old.optimizer):
         carry_optimizer(old, new)
     _carry_place(old, new, sample)

@@ -78,6 +78,7 @@ class Learner:
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.state: State | None = None
         self._before: State | None = None
+        self._begun = False  # a step was learnt and neither applied nor dropped
         self.step = 0
         self.setup = Setup("float32", torch.get_num_threads())
         self.rates: Mapping[int, float] = {}
@@ -97,7 +98,7 @@ class Learner:
         """
         if not self.model.training:  # walking through all modules costs, so only when needed
             self.model.train()
-        self._before = self.state
+        self._before, self._begun = self.state, True
         self._dropouts.multiply(self.model, self.settings.dropout_factor)
         batch, self._tapped = self.batches.next(), tapped and self.model.recurrent
         learnt = self._attempt(batch)
@@ -252,12 +253,17 @@ class Learner:
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
+        self._begun = False
         return rate
 
     def drop(self) -> None:
-        """Leave weights and state as they were before `learn`, whether it ended or not."""
+        """Leave weights and state as they were before `learn`, whether it ended or not.
+
+        A step that was applied stays: what fails beside the steps takes nothing back.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        self.state = self._before
+        if self._begun:
+            self.state, self._begun = self._before, False
 
     def _rate(self, progress: float) -> float:
         settings = self.settings

@@ -32,7 +32,7 @@ from seqstudio.studio.run_homes import RunTrash, rename_run
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import themes
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 
 
 def metrics(first, losses):
@@ -272,6 +272,7 @@ def test_the_dialog_offers_every_setting_and_refuses_a_bad_value(panel, qtbot):
     assert dialog.result() == QDialog.DialogCode.Accepted
 
 
+@pytest.mark.timeout(600)
 def test_a_running_run_is_forked_and_both_go_on(session_on, shown, qtbot):
     session = session_on(threads=False)
     curves = shown(CurvesPanel(session))

@@ -30,7 +30,7 @@ from seqstudio.records.readings import GradientReading, Metrics
 
 STEPS, LATER = 15, 25
 TOLERANCE = 1e-5
-LIMIT_S = 120
+LIMIT_S = 240
 IDLE_SEED = 7
 CASES = {
     # eight rows: rank 0 has the four that are probed

@@ -60,6 +60,7 @@ ACTIONS = (
     Action("model.identity", "Change cells to ReLU RNN with identity start", "Model"),
     Action("model.apply", "Apply the edit to the run", "Model"),
     *RUN_ACTIONS,
+    Action("run.sweep", "Sweep settings…", "Run"),
     Action("help.keys", "Sheet of keys", "Help", ("F1",)),
     Action("help.tour", "Show the tour", "Help"),
     Action("help.doctor", "What works on this computer", "Help"),
@@ -249,6 +250,7 @@ class Menus(QMenuBar):
         self._act(menu, "run.step", self._session.step)
         self._act(menu, "run.stop", self._session.stop)
         self._act(menu, "run.rate", self._window.transport.find_rate)
+        self._act(menu, "run.sweep", self._window.show_sweep)
 
     def _help_menu(self) -> None:
         menu = self._menu("Help")

@@ -363,6 +363,11 @@ class TrainPage(Page):
         self.size_docks([first, second, third], [330, 170, 170], vertical)
         self.size_docks([first, right], [990, 440], Qt.Orientation.Horizontal)
 
+    def show_sweep(self) -> None:
+        """Bring the sweep to the front, with room for it."""
+        self.deck.choose(SweepPanel.title)
+        self._make_room(SweepPanel.title)
+
     @Slot(str)
     def _make_room(self, panel: str) -> None:
         """A sweep has a form and a plot: it gets the room that a table does not need."""

@@ -117,10 +117,11 @@ class MainWindow(QMainWindow):
 
     def _make_pages(self) -> dict[str, Page]:
         self.build, self.learn = BuildPage(self.session), LearnPage()
+        self.train = TrainPage(self.session)
         self.inside, self.listen = InsidePage(self.session), ListenPage(self.session)
         return {
             "build": self.build,
-            "train": TrainPage(self.session),
+            "train": self.train,
             "inside": self.inside,
             "listen": self.listen,
             "learn": self.learn,
@@ -428,6 +429,11 @@ class MainWindow(QMainWindow):
         """Show the model as a list of blocks, ports, wires and problems."""
         self.show_page("build")
         self.build.show_outline()
+
+    def show_sweep(self) -> None:
+        """Show how to try many settings, and what came of it."""
+        self.show_page("train")
+        self.train.show_sweep()
 
     def go_to_part(self, by: int) -> None:
         """Give the keyboard to the next part of the window, or with -1 to the one before."""

@@ -23,6 +23,7 @@ from seqstudio.studio.panels.sweep_form import AxisRow
 from seqstudio.studio.panels.sweep_plot import ParallelPlot, loss_colour
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import contrast, theme, themes
+from seqstudio.studio.window import MainWindow
 
 LEFT = Qt.MouseButton.LeftButton
 RATE = "training.learning_rate"
@@ -293,3 +294,17 @@ def test_closing_in_the_middle_stops_with_a_checkpoint_and_another_start_goes_on
     assert other.toggle.accessibleName() == "Continue the sweep"
     again.begin_close()
     assert again.end_close()
+
+
+def test_the_menu_brings_the_sweep_to_the_front_with_room_for_it(qtbot, session) -> None:
+    window = MainWindow(session)
+    window.resize(1440, 900)
+    with qtbot.waitExposed(window):
+        window.show()
+    window.menus.act("run.sweep").trigger()
+    assert window.page == "train"
+    assert window.train.deck.shown() == "Sweep"
+    qtbot.waitUntil(lambda: window.train.sweep.height() > window.train.curves.height())
+    window.begin_close()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=PATIENCE_MS)
+    window.deleteLater()

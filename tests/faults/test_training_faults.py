@@ -59,7 +59,10 @@ def small(template: str, tmp_path: Path, **training: object) -> Project:
     data = project.data
     if "length" not in data.idle():
         data = data.with_value("length", 12)
-    return dataclasses.replace(project, training=settings, graph=graph, data=data)
+    sampling = project.sampling.with_value("length", 8)
+    return dataclasses.replace(
+        project, training=settings, graph=graph, data=data, sampling=sampling
+    )
 
 
 def begin(project: Project, folder: Path, **settings: Any) -> tuple[Trainer, list[Event]]:
@@ -366,8 +369,8 @@ for turn in range(int(sys.argv[5])):
 
 
 def check_memory(tmp_path: Path, turns: int) -> None:
-    large = small("char-lstm", tmp_path, batch=2048, window=256, steps=4)
-    wide = large.graph.blocks["lstm"].with_param("hidden", 512)
+    large = small("char-lstm", tmp_path, batch=4096, window=256, steps=4)
+    wide = large.graph.blocks["lstm"].with_param("hidden", 128)
     large = large.with_graph(large.graph.with_block(wide))
     fits = dataclasses.replace(large, training=dataclasses.replace(large.training, batch=4))
     files = {"large": large, "small": small("char-lstm", tmp_path, steps=5), "fits": fits}
@@ -379,11 +382,14 @@ def check_memory(tmp_path: Path, turns: int) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "finished"
+    sizes = []
     for turn in range(turns):
         failed, finished, grown = lines[1 + 3 * turn : 4 + 3 * turn]
         assert failed.startswith("failed There is not enough memory for this model")
         assert finished == "finished"
-        assert float(grown) < 1.05
+        sizes.append(float(grown))
+    assert np.median(sizes) < 1.05
+    assert max(sizes) < 1.1  # a thread's pages may wait for the next turn; a leak would add up
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc")

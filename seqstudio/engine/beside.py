@@ -59,7 +59,8 @@ class Beside:
         self.look_at(probe_text)
         self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
         self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
-        self._tapping = Cadence(0.02, first_s=0.0, at_least_s=0.1)
+        # not at the very first step, whose loss somebody waits for
+        self._tapping = Cadence(0.02, first_s=0.001, at_least_s=0.1)
         self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
         self._saving = Cadence(0.02, first_s=FIRST_CHECKPOINT_S, at_least_s=CHECKPOINT_S)
 

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from seqstudio.cli.arguments import parser_of
 from seqstudio.cli.overrides import with_settings
 from seqstudio.cli.projects import examine
 from seqstudio.cli.runs import find_run, new_name
@@ -36,8 +37,8 @@ def fork(arguments: Namespace) -> int:
     start = f"step {point.begin:,}" if point.begin else "the start"
     repeated = f", repeating the steps from {start} on" if point.begin < step else ""
     print(f"{name} leaves {found.name} at step {step:,}{repeated}", file=sys.stderr)
-    wish = dict.fromkeys(("steps", "minutes", "seed", "threads", "precision"))
-    return train(Namespace(**{**vars(arguments), **wish, "run": name, "resume": True}))
+    words = [str(path), "--run", name, "--resume", "--device", arguments.device]
+    return train(parser_of("train").parse_args([*words, *["--json"] * arguments.json]))
 
 
 def report(arguments: Namespace) -> int:

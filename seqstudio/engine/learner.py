@@ -199,7 +199,7 @@ class Learner:
         Its optimizer begins afresh; its batches are those that come next.
         """
         twin = copy.copy(self)
-        twin.model, twin._dropouts = copy.deepcopy((self.model, self._dropouts))
+        twin.model, twin._dropouts = copy.deepcopy((self.model, self._dropouts))  # noqa: SLF001  a copy of itself
         twin.optimizer = make_optimizer(twin.model, self.settings)
         twin.parameters = [p for p in twin.model.parameters() if p.requires_grad]
         twin.batches = copy.copy(self.batches)

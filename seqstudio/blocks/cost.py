@@ -231,7 +231,7 @@ def _scored(context: Context) -> int:
 
 
 _INSIDE: Mapping[str, Callable[[Context], int]] = {
-    "rnn": _recurrent(1),
+    "rnn": _recurrent(0),
     "gru": _recurrent(6),
     "lstm": _lstm,
     "self_attention": _attention,

@@ -73,7 +73,7 @@ def test_a_book_without_a_usable_tune_tells_the_reasons(call, tmp_path: Path) ->
         (("new", "char-lstm", "OUT", "--set", "training.batch=0"), "it is out of range"),
         (("new", "char-lstm", "OUT", "--set", "lstm.hidden=1e9"), "it is out of range"),
         (("new", "char-lstm", "OUT", "--set", "held_out=0.9"), "Use 0.01 to 0.5"),
-        (("new", "char-lstm", "OUT", "--set", "optimizer=magic"), "adamw, sgd, rmsprop"),
+        (("new", "char-lstm", "OUT", "--set", "optimizer=magic"), "adamw, adam, sgd"),
         (("new", "char-lstm", "OUT", "--set", "data.kind=adding"), "The data are vectors"),
         (("new", "char-lstm", "gone/OUT"), "There is no folder"),
     ],

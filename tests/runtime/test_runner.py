@@ -130,7 +130,7 @@ def test_a_live_setting_is_echoed_with_its_step_and_takes_effect(desk: Desk) -> 
     assert desk.history.curves.clip.tolist() == [0.0] * 5 + [0.25] * 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("clip", -1.0), ("batch", 4.0), ("nonsense", 1.0)])
+@pytest.mark.parametrize(("name", "value"), [("clip", -1.0), ("seed", 4.0), ("nonsense", 1.0)])
 def test_a_refused_setting_is_said_and_the_run_goes_on(
     desk: Desk, name: str, value: float
 ) -> None:

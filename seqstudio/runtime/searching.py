@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from seqstudio.document.param import Value
 from seqstudio.document.sweep import Axis, Choices, Plan, SweepError
@@ -86,8 +86,7 @@ class Search:
 
 def _suggested(asked: optuna.Trial, axis: Axis) -> Value:
     if isinstance(axis, Choices):
-        value: Value = asked.suggest_categorical(axis.key, axis.values)
-        return value
+        return cast("Value", asked.suggest_categorical(axis.key, axis.values))
     if axis.whole:
         whole = asked.suggest_int(axis.key, round(axis.low), round(axis.high), log=axis.log)
         return int(whole)

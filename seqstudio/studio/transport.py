@@ -257,8 +257,8 @@ class Transport(QWidget):
         width = event.size().width() / max(1.0, theme().scale)
         self.rate.set_compact(width < NARROW)
         self.clip.set_compact(width < NARROW)
-        for widget in (self.numbers["memory"], self.finder):  # the Run menu has the search, too
-            widget.setVisible(width >= NO_MEMORY)
+        self.numbers["memory"].setVisible(width >= NO_MEMORY)
+        self.finder.setVisible(width >= NO_MEMORY)  # the Run menu has the search, too
         for widget in (*self._words, *self._rules, self.numbers["speed"]):
             widget.setVisible(width >= SMALL)
         self.run.setFixedWidth(150 if width >= SMALL else 110)

@@ -206,10 +206,10 @@ class Session(QObject):
     def _project_became(self, change: Change) -> None:
         if self._loaded != self._data_wanted:
             self._load_data()
-            return
-        if change.before.training != change.after.training:
-            self._renew_facts()
-        self._send_live(change.before, change.after)
+        else:
+            if change.before.training != change.after.training:
+                self._renew_facts()
+            self._send_live(change.before, change.after)
         if change.before.graph is not change.after.graph:
             self._check()
         self.project_changed.emit(change)

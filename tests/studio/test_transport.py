@@ -195,3 +195,12 @@ def test_everything_fits_in_every_width(qtbot, session: Session, width: int, sta
         "memory": width >= 1320,
         "left": True,
     }
+
+
+def test_another_project_brings_its_own_settings(qtbot, session: Session) -> None:
+    transport = Transport(session)
+    qtbot.addWidget(transport)
+    for template in ("hello-rnn", "char-mgu", "adding-lstm"):
+        project = make(template)
+        session.new(project)
+        assert transport.rate.value() == pytest.approx(project.training.learning_rate)

@@ -29,7 +29,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc only")
 def test_pages_that_were_freed_are_not_asked_for_again() -> None:
     faults = {
-        how: int(subprocess.check_output([sys.executable, "-c", CHILD, how]))
-        for how in ("keep", "leave")
+        how: min(
+            int(subprocess.check_output([sys.executable, "-c", CHILD, how])) for _ in range(3)
+        )
+        for how in ("keep", "leave")  # the least of three: others on the machine add faults
     }
-    assert faults["keep"] < 0.9 * faults["leave"]  # half, unless pages happen to be huge
+    assert faults["keep"] < 0.7 * faults["leave"]

@@ -296,6 +296,10 @@ class BlockKind:
         """Return the settings of a new block."""
         return defaults(self.params)
 
+    def fresh_inside(self) -> Graph | None:
+        """Return what is inside a new block; None when it is not made of blocks."""
+        return self.starter() if self.starter else None
+
     def parse(self, given: Mapping[str, object]) -> dict[str, Value]:
         """Return all settings, checked; see `parse_all`."""
         return parse_all(self.params, given)

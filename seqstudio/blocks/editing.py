@@ -15,7 +15,6 @@ from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 
-STEP_X = 228.0  # default width 156 and gap 72 of the canvas
 CELLS = ("rnn", "gru", "lstm")
 _NEEDS: Mapping[PortKind, str] = {
     "ids": "tokens",
@@ -28,7 +27,7 @@ _NEEDS: Mapping[PortKind, str] = {
 def new_block(graph: Graph, kind: str, x: float, y: float) -> Block:
     """Return a block with a fresh id and default settings; it is not in the graph yet."""
     declared = KINDS[kind]
-    inside = declared.starter() if declared.starter else None
+    inside = declared.fresh_inside()
     return Block(graph.new_id(kind), kind, x, y, declared.defaults(), inside=inside)
 
 
@@ -167,7 +166,7 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
                 continue  # the new kind keeps its own default
     follows = old.id.rstrip("0123456789") == old.kind != kind
     new_id = graph.new_id(kind) if follows else old.id
-    inside = declared.starter() if declared.starter else None
+    inside = declared.fresh_inside()
     block = replace(old, id=new_id, kind=kind, params=params, inside=inside, exposed=())
     rename = {old.id: new_id}
     wires = tuple(

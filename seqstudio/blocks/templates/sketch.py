@@ -70,12 +70,11 @@ class Sketch:
         row: float | None = None,
     ) -> str:
         declared = KINDS[block.kind]
-        starter = declared.starter
         block = replace(
             block,
             id=block.id or self.graph.new_id(block.kind),
             params=declared.parse(settings),
-            inside=block.inside or (starter() if starter else None),
+            inside=block.inside or declared.fresh_inside(),
         )
         required = [port.name for port in ports.inputs(block) if not port.optional]
         given = {**dict(zip(required, feeds, strict=False)), **(into or {})}

@@ -97,6 +97,12 @@ def total(graph: Graph, report: Report) -> Cost:
     return sum((found[key] for key in report.order if key in found), Cost())
 
 
+def largest(graph: Graph, report: Report, training: TrainingSettings) -> str:
+    """Return the id of the block that takes most memory in training, "" when none is known."""
+    each = costs(graph, report)
+    return max(each, key=lambda key: each[key].memory(training).total, default="")
+
+
 def _cost(block: Block, report: Report) -> Cost:
     context = report.contexts[block.id]
     if block.mode == "bypass":

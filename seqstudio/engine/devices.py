@@ -7,7 +7,7 @@ import os
 import torch
 
 from seqstudio.blocks.check import check, title_of
-from seqstudio.blocks.cost import bytes_in_words, costs, total
+from seqstudio.blocks.cost import bytes_in_words, largest, total
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.core.errors import DeviceError, GraphError
 from seqstudio.document.project import Project
@@ -81,11 +81,10 @@ def refuse_excess(project: Project, facts: DataFacts, device: torch.device) -> N
     have = memory_of(device)
     if not have or needed <= EXCESS * have:
         return
-    each = costs(project.graph, report)
-    largest = max(each, key=lambda key: each[key].memory(project.training).total)
+    most = largest(project.graph, report, project.training)
     raise GraphError(
         f"One training step would take about {bytes_in_words(needed)} of memory",
         f"{device} has {bytes_in_words(have)}, and most goes into "
-        f"{title_of(project.graph.blocks[largest])}",
+        f"{title_of(project.graph.blocks[most])}",
         "Take a smaller batch, a shorter window or a narrower block",
     )

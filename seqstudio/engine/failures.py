@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seqstudio.blocks.check import check, title_of
-from seqstudio.blocks.cost import costs
+from seqstudio.blocks.cost import largest
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.core.errors import RunError
 from seqstudio.document.graph import Graph
@@ -235,16 +235,15 @@ def shrinking(project: Project, facts: DataFacts | None) -> tuple[Remedy, ...]:
 
 
 def _narrower(project: Project, facts: DataFacts) -> Iterator[Remedy]:
-    each = costs(project.graph, check(project.graph, facts))
-    largest = max(each, key=lambda key: each[key].memory(project.training).total, default="")
-    if not largest:
+    most = largest(project.graph, check(project.graph, facts), project.training)
+    if not most:
         return
-    block = project.graph.blocks[largest]
+    block = project.graph.blocks[most]
     for name in WIDTHS:
         now = block.params.get(name)
         if isinstance(now, int) and now >= 2:
             words = f"{title_of(block)} half as wide"
-            yield Remedy(words, name, now // 2, block=largest)
+            yield Remedy(words, name, now // 2, block=most)
             return
 
 

@@ -384,7 +384,7 @@ def load_matching(folder: Path, project: Project, back_to: int = -1) -> store.Ch
     newest = store.load_latest(folder) if back_to < 0 else None
     if newest is not None and newest.meta.get("graph_hash") == wanted:
         return newest
-    for step, name in _listed(folder):
+    for step, name in checkpoints_of(folder):
         if step <= back_to or back_to < 0:
             with suppress(SeqError):
                 found = store.load_checkpoint(folder, name)
@@ -402,11 +402,11 @@ def load_matching(folder: Path, project: Project, back_to: int = -1) -> store.Ch
 
 def newest_before(folder: Path | None, step: int) -> int:
     """Return the newest step below `step` with a checkpoint, -1 without."""
-    steps = [found for found, _ in _listed(folder) if found < step] if folder else []
+    steps = [found for found, _ in checkpoints_of(folder) if found < step] if folder else []
     return max(steps, default=-1)
 
 
-def _listed(folder: Path) -> list[tuple[int, str]]:
+def checkpoints_of(folder: Path) -> list[tuple[int, str]]:
     """Return step and name of the checkpoints of a run, newest first."""
     names = [path.stem for path in (folder / store.FOLDER).glob("step-*.safetensors")]
     steps = {name: name.removeprefix("step-").rstrip("b") for name in names}

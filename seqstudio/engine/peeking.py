@@ -71,7 +71,7 @@ class Peeker:
         """
         began = time.perf_counter()
         try:
-            with _one_thread():
+            with one_thread():
                 project = self._read(wish.project)
                 answer = self._run_for(project, wish, trainer, running).seen(wish)
             return replace(answer, cost_s=time.perf_counter() - began)
@@ -205,7 +205,7 @@ def graph_for(graph: Graph, facts: DataFacts, wish: PeekAt) -> Graph:
 
 def _built(project: Project, graph: Graph, facts: DataFacts) -> GraphModel:
     """Return a model with the weights that a run would start with."""
-    with _own_random_numbers():
+    with own_random_numbers():
         torch.default_generator.manual_seed(project.training.seed)
         return GraphModel(graph, facts, whole=graph is project.graph)
 
@@ -233,7 +233,7 @@ def _still_model(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Use one processor thread: a few rows are sooner done than more threads are woken."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -244,7 +244,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def own_random_numbers() -> Iterator[None]:
     """Leave the random numbers of a run on this thread as they are."""
     before = torch.get_rng_state()
     try:
@@ -301,7 +301,7 @@ class _Run:
         trained, began = self.model.training, time.perf_counter()
         self.model.eval()
         try:
-            with torch.no_grad(), _own_random_numbers(), watch.watching():
+            with torch.no_grad(), own_random_numbers(), watch.watching():
                 self.model.trace(self.inputs.to(device))
         except Exception as error:  # noqa: BLE001  it is told where a person looks at it
             path, block = watch.place()

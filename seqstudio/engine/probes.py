@@ -418,11 +418,39 @@ def under_head(model: GraphModel) -> list[str]:
     return found[::-1]
 
 
-def _state_horizons(
-    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None
-) -> list[Horizon]:
+def last_cells(model: GraphModel) -> dict[str, nn.RNNBase]:
+    """Return the last layer of every recurrent block that stands right under the head."""
+    under = under_head(model)
     cells = recurrent_cells(model)
-    last = {block: cell for (block, _), cell in cells.items() if block in under_head(model)}
+    return {block: cell for (block, _), cell in cells.items() if block in under}
+
+
+@dataclass(frozen=True)
+class Local:
+    """What the losses send straight to the states of one layer.
+
+    Attributes:
+        run: What the layer did; its output is cut off from what came before.
+        e: (B, T, N) at step k the gradient of the loss at k by h_k, of all losses by sum.
+        single: One loss stands at the end of the sequence.
+    """
+
+    run: LayerRun
+    e: Tensor
+    single: bool
+
+
+def local_gradients(
+    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None = None
+) -> dict[str, Local]:
+    """Return the direct gradients of the recurrent layers right under the head, by block.
+
+    Args:
+        model: At rest, see `_at_rest`, or a copy that nobody trains.
+        inputs: No padding.
+        targets: As `GraphModel.losses` takes them.
+        state: Carried recurrent state, None for the start of a text.
+    """
     runs: dict[str, LayerRun] = {}
 
     def cut(block: str) -> Callable[[nn.Module, Any, Any], Any]:
@@ -434,18 +462,26 @@ def _state_horizons(
 
         return hook
 
-    with ExitStack() as hooks:
-        for block, cell in last.items():
+    with ExitStack() as hooks, torch.enable_grad():
+        for block, cell in last_cells(model).items():
             hooks.enter_context(_removing(cell.register_forward_hook(cut(block))))
         losses = model.losses(model(inputs, state)[0], targets)
-    if not runs:
-        return []
-    local = torch.autograd.grad(losses.sum(), [run.h for run in runs.values()])
+        outputs = [run.h for run in runs.values()]
+        found = torch.autograd.grad(losses.sum(), outputs) if outputs else ()
     single = losses.dim() == 1
+    return {
+        block: Local(run, e, single) for (block, run), e in zip(runs.items(), found, strict=True)
+    }
+
+
+def _state_horizons(
+    model: GraphModel, inputs: Inputs, targets: Tensor, state: State | None
+) -> list[Horizon]:
+    cells = last_cells(model)
     return [
         horizon
-        for (block, run), e in zip(runs.items(), local, strict=True)
-        for horizon in _cell_horizons(block, last[block], run, e, single=single)
+        for block, local in local_gradients(model, inputs, targets, state).items()
+        for horizon in _cell_horizons(block, cells[block], local)
     ]
 
 
@@ -457,10 +493,9 @@ def _removing(handle: Any) -> Iterator[None]:
         handle.remove()
 
 
-def _cell_horizons(
-    block: str, cell: nn.RNNBase, run: LayerRun, e: Tensor, *, single: bool
-) -> Iterator[Horizon]:
+def _cell_horizons(block: str, cell: nn.RNNBase, local: Local) -> Iterator[Horizon]:
     weights = CellWeights.from_module(cell, device="cpu")
+    run, e, single = local.run, local.e, local.single
     steps = e.shape[1]
     if single and bool(e[:, :-1].any()):  # one loss that reads every state: the total is its item
         targets: Sequence[int] = [steps - 1]

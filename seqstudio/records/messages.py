@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
+from seqstudio.records.looking import LookAt, Looked, LookFailed
 from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.records.readings import (
     AttentionReading,
@@ -122,6 +123,7 @@ Command = (
     | Checkpoint
     | Stop
     | PeekAt
+    | LookAt
 )
 
 
@@ -247,6 +249,8 @@ Event = (
     | RateSweep
     | Peeked
     | PeekFailed
+    | Looked
+    | LookFailed
 )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from seqstudio.records.looking import Looked
 from seqstudio.records.messages import Envelope, Event, Progress
 from seqstudio.records.peek import Peeked, PeekFailed
 from seqstudio.records.readings import AttentionReading, GradientReading, Metrics, Sample
@@ -91,18 +92,22 @@ class Mailbox:
 
 def _replaceable(envelope: Envelope) -> Hashable:
     """Return the key under which a newer envelope replaces this one; None if none may."""
-    event = envelope.event
-    if isinstance(event, GradientReading):
-        return envelope.run, "gradient", event.source
-    if isinstance(event, AttentionReading):
-        return envelope.run, "attention"
-    if isinstance(event, Progress):
-        return envelope.run, "progress", event.what
-    if isinstance(event, Sample):
-        return envelope.run, "sample", event.request
-    if isinstance(event, (Peeked, PeekFailed)):
-        return "peek"
-    return None
+    run = envelope.run
+    key: Hashable = None
+    match envelope.event:
+        case GradientReading(source=source):
+            key = run, "gradient", source
+        case AttentionReading():
+            key = run, "attention"
+        case Progress(what=what):
+            key = run, "progress", what
+        case Sample(request=request):
+            key = run, "sample", request
+        case Peeked() | PeekFailed():
+            key = ("peek",)
+        case Looked(view=view, done=False):
+            key = "look", view
+    return key
 
 
 def _lasting(event: Event) -> bool:

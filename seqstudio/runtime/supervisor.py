@@ -17,6 +17,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from seqstudio.records.looking import LookAt
 from seqstudio.records.messages import (
     Command,
     Envelope,
@@ -342,7 +343,7 @@ class ProcessRunner(Runner):
 
     def _adopt(self, command: Command) -> bool:
         """Make a trainer the active one, if the command needs one; False when there is none."""
-        if not isinstance(command, (Start, Write, PeekAt)):
+        if not isinstance(command, (Start, Write, PeekAt, LookAt)):
             return False
         try:
             self._active, self._standby = self._standby or _Trainer(), None

@@ -18,9 +18,11 @@ from seqstudio.core.errors import SeqError, StorageError
 from seqstudio.document.project import parse_project, project_text
 from seqstudio.engine.failures import NumbersError, free_memory, shrinking
 from seqstudio.engine.forking import Replay, has_turned, open_replay, turn
+from seqstudio.engine.inside.looker import Looker
 from seqstudio.engine.peeking import Peeker
 from seqstudio.engine.trainer import Trainer, devices, torch_version
 from seqstudio.records.faults import ApplyGraph, Remedy
+from seqstudio.records.looking import LookAt
 from seqstudio.records.messages import (
     Checkpoint,
     Command,
@@ -171,6 +173,8 @@ class _Worker:
         self._detail = ""
         self._detail_s = 0.0
         self._peeker = Peeker()
+        self._looker = Looker()
+        self._look_again_s = 0.0  # while training: not before it has had as much time
         self._start: Start | None = None
         self._fork: ForkPoint | None = None  # until the replay is over
         self._later: list[Command] = []  # what waits for that
@@ -192,16 +196,21 @@ class _Worker:
         Raises:
             ChannelClosedError: There will be no more commands, or this process must end.
         """
-        busy = self._state == "running" or self._waiting or self._wish is not None
+        wishes = self._wish is not None or self._looker.busy
+        busy = self._state == "running" or self._waiting or wishes
         command = self._channel.receive(block=not busy)
         try:
             if isinstance(command, PeekAt):
                 self._wish = command
+            elif isinstance(command, LookAt):
+                self._looker.wish(command)
             elif command is not None:
                 self._waiting = True
                 self._obey(command)
             elif self._wish is not None:
                 self._peek(self._wish)
+            elif self._looker.busy and self._may_look:
+                self._look()
             elif self._trainer is not None:
                 self._work(self._trainer)
             else:
@@ -330,6 +339,7 @@ class _Worker:
         """Go on with an edited project; whatever is wrong with it leaves the run as it is."""
         trainer.edit(text, self._recorder.keep_project if self._recorder else _not_kept)
         self._peeker.forget()  # it holds the model before
+        self._looker.forget()
 
     def _checkpoint(self, trainer: Trainer) -> None:
         if self._saved is not None and self._saved_at == trainer.step:
@@ -342,6 +352,20 @@ class _Worker:
         self._wish = None
         answer = self._peeker.look(wish, self._trainer, running=self._state == "running")
         self._channel.emit(Envelope("", answer))
+
+    @property
+    def _may_look(self) -> bool:
+        """Whether looking inside may have the next turn: training gets at least half of them."""
+        return self._state != "running" or time.perf_counter() >= self._look_again_s
+
+    def _look(self) -> None:
+        """Serve a slice of a wish to look inside; no record keeps the answer."""
+        began = time.perf_counter()
+        answer = self._looker.advance(self._trainer)
+        ended = time.perf_counter()
+        self._look_again_s = 2 * ended - began
+        if answer is not None:
+            self._channel.emit(Envelope("", answer))
 
     # ----------------------------------------------------------------------- work
 
@@ -430,6 +454,7 @@ class _Worker:
             self._recorder.close()
         self._trainer = self._recorder = None
         self._peeker.forget()  # it may hold the model
+        self._looker.forget()
         if self._state not in OVER:
             self._state = "stopped"
         free_memory()  # a model is full of cycles; its memory is wanted now

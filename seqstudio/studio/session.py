@@ -28,6 +28,7 @@ from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project, load_project, parse_project, project_text
 from seqstudio.document.settings import DataSettings, TrainingSettings
 from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
+from seqstudio.records.looking import LookAt, Looked, LookFailed
 from seqstudio.records.messages import (
     Command,
     Facts,
@@ -51,11 +52,13 @@ from seqstudio.runtime.runner import Runner, ThreadRunner
 from seqstudio.runtime.store import is_locked
 from seqstudio.runtime.supervisor import ProcessRunner, free_memory
 from seqstudio.studio.companions import SECOND_TRAINER, Companion, Companions, Follower
+from seqstudio.studio.inside.looks import LookDesk
 from seqstudio.studio.project_lock import Holder, ProjectLock
 from seqstudio.studio.run_homes import Removal, RunHomes, RunTrash
 
 POLL_MS = 33
 ACTIVE = frozenset({"starting", "running", "paused"})
+ANSWERS = (Peeked, PeekFailed, Looked, LookFailed)
 LIVE = tuple(param.name for param in TrainingSettings.PARAMS if param.live)
 ARCH_TITLES = {
     "rnn": "RNN",
@@ -76,6 +79,8 @@ class Cursor:
         block: Block looked at, "" for the first that fits.
         layer: Layer in the block.
         head: Attention head.
+        unit: Unit of the layer, None while nobody has pointed at one.
+        token: Symbol of the vocabulary, "" while nobody has pointed at one.
     """
 
     step: int | None = None
@@ -83,6 +88,8 @@ class Cursor:
     block: str = ""
     layer: int = 0
     head: int = 0
+    unit: int | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,7 @@ class Session(QObject):
         run_project: The project as the run in view was started with, None without a run.
         threads: Trainers are threads of this process, not processes of their own.
         guests: Work of panels that ends with the session.
+        looks: Asks what panels want to see inside the model.
     """
 
     project_changed = Signal(object)
@@ -175,6 +183,7 @@ class Session(QObject):
         self._lock = ProjectLock()
         self.trash = RunTrash()
         self.companions = Companions()
+        self.looks = LookDesk(self)
         self._watched: Follower | None = None  # the run in view is another program's
         self._removal: Removal | None = None
         self._follows = False  # what the trainer says belongs to the run in view
@@ -613,12 +622,16 @@ class Session(QObject):
         if answer.request == request and graph is self.project.graph:
             self.peeked.emit(answer)
 
+    def send_look(self, wish: LookAt) -> None:
+        """Ask the trainer's process to look inside a model; see `LookDesk`."""
+        self._send(wish)
+
     def warm_up(self) -> None:
         """Load torch in the trainer process, so that Train answers at once."""
         self._runner.warm_up()
 
     def _send(self, command: Command) -> None:
-        if self._watched is None or isinstance(command, PeekAt):
+        if self._watched is None or isinstance(command, (PeekAt, LookAt)):
             self._runner.send(command)
             return
         what = f"{self.history.run} is trained by another program"
@@ -861,7 +874,9 @@ class Session(QObject):
         for event in mine:
             if isinstance(event, (Peeked, PeekFailed)):
                 self._take_peek(event)
-        mine = [event for event in mine if not isinstance(event, (Peeked, PeekFailed))]
+            elif isinstance(event, (Looked, LookFailed)):
+                self.looks.take(event)
+        mine = [event for event in mine if not isinstance(event, ANSWERS)]
         if not mine:
             return
         seen = self.history.extend(mine)

@@ -1,0 +1,11 @@
+"""Questions about a model and their answers: frozen records, a module for each kind of look.
+
+Definitions of every quantity: docs/diagnostics.md. Shape legend: T time steps, V vocabulary,
+H heads, N units of a layer.
+"""
+
+from __future__ import annotations
+
+from seqstudio.records.inside import gradients
+
+MODULES = (gradients,)

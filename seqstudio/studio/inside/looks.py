@@ -1,0 +1,157 @@
+"""`LookDesk`: asks the trainer's process what panels want to see inside a model."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from seqstudio.document.project import project_text
+from seqstudio.records.looking import LookAt, Looked, LookFailed
+from seqstudio.runtime.forking import checkpoint_steps
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+SHARE = 0.02  # of the training time, for all that is looked at again by itself
+LEAST_REST_S = 0.4
+PATIENCE_S = 30.0  # a trainer that ended does not answer
+KEPT = 64
+KEPT_STEPS_S = 1.0
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a panel wants to see: equal aims have equal answers.
+
+    Attributes:
+        question: A record of `seqstudio.records.inside`.
+        folder: Folder of the run, "" without one.
+        step: Training step whose weights are meant.
+        text: Text to read.
+        project: Which project, as a number that changes with it.
+    """
+
+    question: object
+    folder: str
+    step: int
+    text: str
+    project: int
+
+
+class LookDesk(QObject):
+    """Sends questions, keeps answers about the past, and lets training have its time.
+
+    Signals:
+        answered(object): a `Looked` or `LookFailed`, with the number of its request.
+    """
+
+    answered = Signal(object)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self._count = self._number = 0
+        self._asked: dict[int, tuple[Aim, bool, float]] = {}
+        self._kept: OrderedDict[Aim, Looked] = OrderedDict()
+        self._rest_until_s = 0.0
+        self._steps: tuple[str, float, list[int]] = ("", 0.0, [])
+        self._projects: list[object] = []
+
+    # What to ask
+
+    def aim(self, question: object, *, run: str = "", text: str | None = None) -> Aim:
+        """Return what a question means now: run in view or another, step of the training clock."""
+        session = self._session
+        name = run or session.history.run
+        folder = str(session.runs_home / name) if name else ""
+        step = session.cursor.step
+        live = step is None or (not run and step >= session.history.step)
+        if live:
+            at = session.history.step if not run else self.newest_step(folder)
+        else:
+            at = self.kept_step(folder, step or 0)
+        read = session.project.sampling.probe_text if text is None else text
+        return Aim(question, folder, at, read, self._project_number())
+
+    def _project_number(self) -> int:
+        """Return a number for the graph and data that are meant; it changes with them."""
+        project = self._session.run_project or self._session.project
+        key = (project.graph, project.data, project.training.seed)
+        if not self._projects or self._projects[-1] != key:
+            self._projects.append(key)
+            del self._projects[:-2]
+            self._count += 1
+            self._number = self._count
+        return self._number
+
+    def steps(self, folder: str) -> list[int]:
+        """Return the steps whose weights a run has kept, 0 for its start among them, ascending."""
+        name, read_s, steps = self._steps
+        if name != folder or time.monotonic() - read_s > KEPT_STEPS_S:
+            steps = sorted({0, *checkpoint_steps(Path(folder))}) if folder else [0]
+            self._steps = folder, time.monotonic(), steps
+        return steps
+
+    def kept_step(self, folder: str, step: int) -> int:
+        """Return the newest step at or before `step` whose weights are kept."""
+        return max((kept for kept in self.steps(folder) if kept <= step), default=0)
+
+    def newest_step(self, folder: str) -> int:
+        """Return the newest step whose weights are kept."""
+        return self.steps(folder)[-1]
+
+    # Asking
+
+    def known(self, aim: Aim) -> Looked | None:
+        """Return an answer that was given before."""
+        return self._kept.get(aim)
+
+    def rests(self) -> bool:
+        """Tell whether training has yet to have its share before anything is asked by itself."""
+        return self._session.state == "running" and time.monotonic() < self._rest_until_s
+
+    def overdue(self, request: int) -> bool:
+        """Tell whether the answer to a request can be waited for no longer, or has come."""
+        asked = self._asked.get(request)
+        return asked is None or time.monotonic() - asked[2] > PATIENCE_S
+
+    def ask(self, view: str, aim: Aim) -> int:
+        """Send a question; `answered` brings what comes of it.
+
+        Returns:
+            The number of the request.
+        """
+        session = self._session
+        self._count += 1
+        request = self._count
+        project = session.run_project or session.project
+        live = session.cursor.step is None or aim.step >= session.history.step
+        mine = aim.folder == str(session.runs_home / session.history.run)
+        step = -1 if live and mine and session.history.run else aim.step
+        self._asked[request] = aim, step == -1, time.monotonic()
+        text, base = project_text(project), str(session.base or "")
+        wish = LookAt(request, view, aim.question, text, base, aim.folder, step, aim.text)
+        session.send_look(wish)
+        return request
+
+    def take(self, answer: Looked | LookFailed) -> None:
+        """Hand an answer to the panels; keep one about the past."""
+        aim, live, _ = self._asked.get(answer.request, (None, True, 0.0))
+        if isinstance(answer, LookFailed) or answer.done:
+            self._asked.pop(answer.request, None)
+        if isinstance(answer, Looked) and answer.done and aim is not None:
+            rest_s = max(LEAST_REST_S, answer.cost_s / SHARE)
+            self._rest_until_s = max(self._rest_until_s, time.monotonic() + rest_s)
+            if not live:
+                self._keep(aim, answer)
+        self.answered.emit(answer)
+
+    def _keep(self, aim: Aim, answer: Looked) -> None:
+        self._kept[aim] = answer
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)

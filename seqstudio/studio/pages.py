@@ -23,6 +23,7 @@ from seqstudio.studio.canvas.unrolled_copies import UnrollDesk
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
+from seqstudio.studio.inside.time_map import TimeMapPanel
 from seqstudio.studio.inspector import Inspector
 from seqstudio.studio.listen import (
     AbcPanel,
@@ -299,9 +300,12 @@ class InsidePage(Page):
         super().__init__("inside")
         self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
         self.attention = AttentionPanel(session)
-        first = self.add(self.horizon, Area.LeftDockWidgetArea)
-        right = self.add(self.attention, Area.RightDockWidgetArea)
-        second = self.add(self.through, Area.LeftDockWidgetArea)
+        self.far = Deck([self.horizon, TimeMapPanel(session)])
+        self.steps = Deck([self.through])
+        self.sight = Deck([self.attention])
+        first = self.add(self.far, Area.LeftDockWidgetArea, title="How far")
+        right = self.add(self.sight, Area.RightDockWidgetArea, title="What it sees")
+        second = self.add(self.steps, Area.LeftDockWidgetArea, title="Through time")
         self.splitDockWidget(first, second, Qt.Orientation.Vertical)
         self.size_docks([first, second], [330, 300], Qt.Orientation.Vertical)
         self.size_docks([first, right], [860, 580], Qt.Orientation.Horizontal)

@@ -44,6 +44,7 @@ PANELS = {
     "unrolled": "panels.unrolled:UnrolledPanel",
     "horizon": "panels.horizon:HorizonPanel",
     "gradients": "panels.through_time:ThroughTimePanel",
+    "time-map": "inside.time_map:TimeMapPanel",
     "attention": "panels.attention:AttentionPanel",
     "samples": "panels.samples:SamplesPanel",
     "code": "panels.code:CodePanel",

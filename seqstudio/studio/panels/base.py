@@ -19,8 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QRegion, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
@@ -99,6 +100,10 @@ class Panel(QWidget):
     def measured(self) -> list[tuple[str, str]]:
         """Return what stands behind the numbers now: (name, value), for the explanation."""
         return []
+
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """Return the numbers in view by name, for CSV and NPZ; none before there are any."""
+        return {}
 
     # For panels to use
 

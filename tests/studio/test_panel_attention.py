@@ -228,7 +228,7 @@ def test_a_click_in_the_grid_chooses_layer_and_head(session, panel):
     cursor = session.cursor
     assert (cursor.block, cursor.layer, cursor.head) == ("transformer", 1, 2)
     panel.refresh()
-    assert panel.numbers().entropy == pytest.approx(panel.numbers().most, rel=1e-6)
+    assert panel.head_numbers().entropy == pytest.approx(panel.numbers().most, rel=1e-6)
     assert "layer 2, head 3" in panel.header.subtitle()
     QTest.keyClick(panel._grid, Qt.Key.Key_Left)
     assert session.cursor.head == 1
@@ -379,7 +379,7 @@ def test_another_run_forgets_the_reading(session, panel):
     session.history = RunHistory("gpt-2")
     session.run_changed.emit()
     assert panel.is_empty
-    assert panel.numbers() is None
+    assert panel.head_numbers() is None
     assert panel.measured() == []
 
 
@@ -423,7 +423,7 @@ def test_a_real_model_is_looked_at(session, panel):
     panel.refresh()
     assert "".join(panel._reading.tokens) == "the cat"
     assert row_error(panel.layer.weights) < 1e-5
-    numbers = panel.numbers()
+    numbers = panel.head_numbers()
     assert 0 < numbers.entropy <= numbers.most
     assert isinstance(panel._grid, HeadGrid)
     assert len(panel._grid._entropies) == 2

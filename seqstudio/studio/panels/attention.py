@@ -131,7 +131,7 @@ class AttentionPanel(Panel):
         """The head that is shown, from 0."""
         return self._place[1]
 
-    def numbers(self) -> HeadNumbers | None:
+    def head_numbers(self) -> HeadNumbers | None:
         """Return the numbers of the head that is shown."""
         layer = self.layer
         return head_numbers(layer.weights[self.head], layer.masked) if layer else None
@@ -280,7 +280,7 @@ class AttentionPanel(Panel):
     @override
     def tell(self) -> None:
         self._heads.set_reduction(self._grid.reduction())
-        self._matrix.set_numbers(self.numbers())
+        self._matrix.set_numbers(self.head_numbers())
         self._tell_place()
         reading = self._reading
         if reading is None:
@@ -312,7 +312,7 @@ class AttentionPanel(Panel):
 
     @override
     def measured(self) -> list[tuple[str, str]]:
-        reading, layer, numbers = self._reading, self.layer, self.numbers()
+        reading, layer, numbers = self._reading, self.layer, self.head_numbers()
         if reading is None or layer is None or numbers is None:
             return []
         error = row_error(layer.weights)

@@ -228,7 +228,7 @@ def test_a_click_in_the_grid_chooses_layer_and_head(session, panel):
     cursor = session.cursor
     assert (cursor.block, cursor.layer, cursor.head) == ("transformer", 1, 2)
     panel.refresh()
-    assert panel.head_numbers().entropy == pytest.approx(panel.numbers().most, rel=1e-6)
+    assert panel.head_numbers().entropy == pytest.approx(panel.head_numbers().most, rel=1e-6)
     assert "layer 2, head 3" in panel.header.subtitle()
     QTest.keyClick(panel._grid, Qt.Key.Key_Left)
     assert session.cursor.head == 1

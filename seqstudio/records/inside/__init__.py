@@ -6,6 +6,6 @@ H heads, N units of a layer.
 
 from __future__ import annotations
 
-from seqstudio.records.inside import gradients
+from seqstudio.records.inside import embedding, gradients, player
 
-MODULES = (gradients,)
+MODULES = (embedding, gradients, player)

@@ -6,7 +6,12 @@ follow, and None wherever it can be interrupted: training goes on in between.
 
 from __future__ import annotations
 
-from seqstudio.engine.inside import embedding, gradients, player
+from seqstudio.engine.inside import embedding, gradients, player, spectrum
 from seqstudio.engine.inside.subject import Answer
 
-ANSWERS: dict[type, Answer] = {**embedding.ANSWERS, **gradients.ANSWERS, **player.ANSWERS}
+ANSWERS: dict[type, Answer] = {
+    **embedding.ANSWERS,
+    **gradients.ANSWERS,
+    **player.ANSWERS,
+    **spectrum.ANSWERS,
+}

@@ -6,6 +6,6 @@ H heads, N units of a layer.
 
 from __future__ import annotations
 
-from seqstudio.records.inside import embedding, gradients, player
+from seqstudio.records.inside import embedding, gradients, player, spectrum
 
-MODULES = (embedding, gradients, player)
+MODULES = (embedding, gradients, player, spectrum)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from seqstudio.engine.layers import Recurrent
 from seqstudio.engine.layers.recurrent import PeepholeLayer
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel
+from seqstudio.engine.throughtime import QuickLSTM, Watch
 from seqstudio.records.inside.player import Outcome, Played, PlayLayer, PlayOf
 from seqstudio.records.readings import Floats, freeze
 
@@ -47,9 +48,8 @@ def play(subject: Subject, wish: PlayOf) -> Iterator[Played | None]:
     excerpt, notes = _read(subject, wish.steps)
     seen = _watched(model, cells[layer], excerpt)
     yield None
-    yield _told(
-        subject, layer, tuple(cells), _taken_apart(cells[layer], seen), seen, excerpt, notes
-    )
+    apart = yield from _taken_apart(cells[layer], seen)
+    yield _told(subject, layer, tuple(cells), apart, seen, excerpt, notes)
 
 
 ANSWERS: dict[type, Answer] = {PlayOf: play}
@@ -198,27 +198,37 @@ class _Apart:
     gap: float
 
 
-def _taken_apart(cell: nn.RNNBase, seen: _Seen) -> _Apart:
+def _taken_apart(cell: nn.RNNBase, seen: _Seen) -> Generator[None, None, _Apart]:
     own = copy.deepcopy(cell).double().train()  # a cell of one layer has no dropout
+    if isinstance(own, QuickLSTM):
+        own.watch = Watch()  # its hand-written pass: torch's adds the parts up one by one
     weights = CellWeights.from_module(own)
     x, e = seen.x.double(), seen.e.double()
     start = _doubled(seen.start)
     e_last = [part.double() for part in seen.e_last]
+    yield
     h, by_autograd = _by_autograd(own, x, start, e, e_last)
+    yield
     h0, c0 = _starts(start, weights)
     e_last_c = e_last[1][None] if len(e_last) > 1 else None
     run = LayerRun(x[None], h[None], h0[None], None if c0 is None else c0[None])
     flow = state_gradients(weights, run, e[None], e_last_h=e_last[0][None], e_last_c=e_last_c)
+    yield
     h_before = torch.cat([h0[None], h[:-1]])
     from_x, from_h = x @ weights.w_ih.T, h_before @ weights.w_hh.T
     step = _STEPS[weights.kind](weights, from_x, from_h, h_before, h, c0, flow)
-    sums = (step.dz.T @ x, step.dz_h.T @ h_before, step.dz.sum(0), step.dz_h.sum(0))
-    gap = max(
-        (_difference(mine, its) for mine, its in zip(sums, by_autograd, strict=False)), default=0.0
-    )
+    yield
+    gap = _gap(step, x, h_before, by_autograd)
+    yield
     back, back_c = _came_back(weights, step, flow, e_last)
     return _Apart(weights, h0, c0, from_x, from_h, step.gates, step.c, h, flow, back, back_c,
                   step.dz, step.dz_h, gap)  # fmt: skip
+
+
+def _gap(step: _Step, x: Tensor, h_before: Tensor, by_autograd: list[Tensor]) -> float:
+    """Return the largest relative difference of the sums over time to autograd's gradients."""
+    sums = (step.dz.T @ x, step.dz_h.T @ h_before, step.dz.sum(0), step.dz_h.sum(0))
+    return max(_difference(*pair) for pair in zip(sums, by_autograd, strict=False))
 
 
 def _doubled(state: Any) -> Any:

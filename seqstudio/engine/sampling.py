@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from seqstudio.core.errors import RunError
+from seqstudio.data.choosing import Probabilities, choose, next_probabilities
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import APART, GraphModel, State
@@ -20,25 +20,6 @@ from seqstudio.records.messages import Write
 from seqstudio.records.readings import Sample, freeze
 
 SHOWN_CHOICES = 8
-
-
-def next_probabilities(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """Turn logits (V,) into the probabilities to choose from.
-
-    Temperature divides the logits (0 takes the likeliest); then only the `top_k` likeliest stay
-    (0 keeps all); then the smallest set of likeliest tokens that reaches `top_p`.
-    """
-    logits = logits.double()
-    if temperature <= 0:
-        return torch.zeros_like(logits).scatter_(0, logits.argmax(0, keepdim=True), 1.0)
-    p = (logits / temperature).softmax(-1)
-    if 0 < top_k < len(p):
-        p = torch.where(p >= p.topk(top_k).values[-1], p, 0.0)
-    if top_p < 1.0:
-        ordered, order = p.sort(descending=True)
-        before = ordered.cumsum(0) - ordered
-        p = torch.zeros_like(p).scatter_(0, order, torch.where(before < top_p, ordered, 0.0))
-    return p / p.sum()
 
 
 class Memory:
@@ -63,6 +44,7 @@ class Memory:
         self.absolute = model.absolute_positions
         self.state: State = model.writing_state()
         self.seen: list[int] = []
+        self._one = torch.zeros(1, 1, dtype=torch.int64, device=self.device)
 
     def read(self, ids: list[int]) -> Tensor:
         """Take in tokens and return the logits (V,) of the next one."""
@@ -74,8 +56,7 @@ class Memory:
             if self._full(len(part)):
                 part = [*self.seen[-self.window // 2 :], *part][-self.window :]
                 self.state, self.seen = self.model.writing_state(), []
-            tokens = torch.tensor([part], dtype=torch.int64, device=self.device)
-            outputs = self._run(tokens)
+            outputs = self._run(self._tokens(part))
             self.seen = [*self.seen, *part][-self.window :]
             self._forget()
             logits = outputs[0, -1]
@@ -84,7 +65,12 @@ class Memory:
     def _read_again(self, ids: list[int]) -> Tensor:
         self.seen = [*self.seen, *ids][-self.window :]
         self.state = self.model.writing_state()
-        return self._run(torch.tensor([self.seen], dtype=torch.int64, device=self.device))[0, -1]
+        return self._run(self._tokens(self.seen))[0, -1]
+
+    def _tokens(self, ids: list[int]) -> Tensor:
+        if len(ids) == 1:  # nearly always: no new tensor for it
+            return self._one.fill_(ids[0])
+        return torch.tensor([ids], dtype=torch.int64, device=self.device)
 
     @torch.inference_mode()
     def _run(self, tokens: Tensor) -> Tensor:
@@ -155,14 +141,15 @@ def write(
         raise RunError(
             "This model cannot write", "it does not predict tokens", "Use a Next-token head"
         )
-    choose = torch.Generator().manual_seed(request.seed)
+    chances = np.random.default_rng(request.seed)
     memory, done = Memory(model), _Written()
     logits = memory.read(prompt_ids(vocabulary, request.prompt))
     for number in range(request.length):
-        p = next_probabilities(logits, request.temperature, request.top_k, request.top_p).cpu()
-        if not math.isfinite(float(p.sum())):
+        scores = logits.float().cpu().numpy()
+        if not np.isfinite(scores).all():
             raise RunError("The model gives no probabilities", "its numbers are not finite")
-        token = int(torch.multinomial(p, 1, generator=choose))
+        p = next_probabilities(scores, request.temperature, request.top_k, request.top_p)
+        token = choose(p, chances.random())
         done.ids.append(token)
         done.probability.append(float(p[token]))
         last = number + 1 == request.length
@@ -183,7 +170,7 @@ class Writing:
     _request: Write
     _step: int
     _written: _Written
-    _p: Tensor
+    _p: Probabilities
     done: bool
 
     def sample(self) -> Sample:
@@ -203,15 +190,11 @@ def complete(model: GraphModel, vocabulary: Vocabulary, request: Write, step: in
 
 
 def _sample(
-    vocabulary: Vocabulary, request: Write, step: int, done: _Written, p: Tensor, last: bool
+    vocabulary: Vocabulary, request: Write, step: int, done: _Written, p: Probabilities, last: bool
 ) -> Sample:
-    best = p.topk(min(SHOWN_CHOICES, len(p)))
+    best = np.argsort(-p, kind="stable")[:SHOWN_CHOICES]
     symbols = vocabulary.symbols
-    choices = tuple(
-        (symbols[int(i)], float(v))
-        for v, i in zip(best.values, best.indices, strict=True)
-        if v > 0
-    )
+    choices = tuple((symbols[i], float(p[i])) for i in best if p[i] > 0)
     return Sample(
         request=request.request,
         step=step,

@@ -20,6 +20,7 @@ from torch.nn import functional
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.layers import (
     LSTMLayer,
+    NextToken,
     PeepholeLayer,
     Recurrent,
     Transformer,
@@ -42,6 +43,9 @@ def step_model(model: GraphModel, inputs: Tensor | Inputs, state: State) -> tupl
 
 def step_module(module: nn.Module, *args: Any, **named: Any) -> Any:
     """Run a module for one step: recurrent stacks by hand, all others as they are."""
+    plain = _PLAIN.get(type(module))
+    if plain is not None and not named and not module._forward_hooks:  # noqa: SLF001
+        return plain(module, *args)
     if isinstance(module, Recurrent) and not module.back and not set(named) - {"start"}:
         x, state = args
         return _step_stack(module, x, named.get("start") if state is None else state)
@@ -101,6 +105,15 @@ def _normed(norm: Any, x: Tensor) -> Tensor:
     return torch.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
+_PLAIN: dict[type, Callable[..., Tensor]] = {
+    nn.Embedding: lambda module, ids: functional.embedding(ids, module.weight),
+    NextToken: lambda module, x: _linear(module.linear, x),
+    nn.Dropout: lambda _, x: x,
+    nn.Linear: _linear,
+}
+"""Modules that do one thing: called without the ceremony of `nn.Module`, they cost half."""
+
+
 def _step_stack(
     stack: Recurrent, x: Tensor, state: list[CellState] | None
 ) -> tuple[Tensor, list[CellState]]:
@@ -126,12 +139,9 @@ def step_cell(cell: nn.Module, x: Tensor, state: CellState) -> tuple[Tensor, Cel
     return _STEPS[type(cell)](cell, x, state)
 
 
-def _inputs(cell: nn.RNNBase, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what input and last state contribute to the gates, (B, G*H) each."""
-    weights: Any = cell._flat_weights  # noqa: SLF001  `all_weights` builds lists anew
-    w_x, w_h, *biases = weights
-    bias_x, bias_h = biases or (None, None)
-    return functional.linear(x, w_x, bias_x), functional.linear(h, w_h, bias_h)
+def _weights(cell: Any) -> list[Tensor]:
+    weights: list[Tensor] = cell._flat_weights  # noqa: SLF001  `all_weights` builds lists anew
+    return weights
 
 
 def _zeros(cell: nn.RNNBase, x: Tensor) -> Tensor:
@@ -140,18 +150,14 @@ def _zeros(cell: nn.RNNBase, x: Tensor) -> Tensor:
 
 def _step_rnn(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
     h = state[0] if isinstance(state, Tensor) else _zeros(cell, x)
-    from_x, from_h = _inputs(cell, x, h)
-    total = from_x + from_h
-    h = total.relu() if cell.mode == "RNN_RELU" else total.tanh()
+    step = torch.rnn_relu_cell if cell.mode == "RNN_RELU" else torch.rnn_tanh_cell
+    h = step(x, h, *_weights(cell))
     return h, h[None]
 
 
 def _step_gru(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
     h = state[0] if isinstance(state, Tensor) else _zeros(cell, x)
-    (xr, xz, xn), (hr, hz, hn) = (part.chunk(3, -1) for part in _inputs(cell, x, h))
-    r, z = (xr + hr).sigmoid(), (xz + hz).sigmoid()
-    n = torch.addcmul(xn, r, hn).tanh()
-    h = torch.lerp(n, h, z)
+    h = torch.gru_cell(x, h, *_weights(cell))
     return h, h[None]
 
 
@@ -160,11 +166,30 @@ def _step_lstm(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, C
         h, c = state[0][0], state[1][0]
     else:
         h = c = _zeros(cell, x)
-    from_x, from_h = _inputs(cell, x, h)
-    i, f, g, o = (from_x + from_h).chunk(4, -1)
-    c = torch.addcmul(f.sigmoid() * c, i.sigmoid(), g.tanh())
-    h = o.sigmoid() * c.tanh()
+    weight, bias = _side_by_side(cell)
+    gates, units = torch.addmm(bias, torch.cat([x, h], 1), weight), cell.hidden_size
+    i, f, o = gates[:, : 3 * units].sigmoid_().chunk(3, 1)
+    c = (f * c).addcmul_(i, gates[:, 3 * units :].tanh_())
+    h = o * c.tanh()
     return h, (h[None], c[None])
+
+
+def _side_by_side(cell: Any) -> tuple[Tensor, Tensor]:
+    """Return both weights of an LSTM as one, (I + H, 4 H) in the order i, f, o, g, and the bias.
+
+    They are kept with the cell until a weight changes: while a text is written nobody trains.
+    """
+    weights = _weights(cell)
+    key = tuple((weight._version, weight.data_ptr()) for weight in weights)  # noqa: SLF001
+    kept = getattr(cell, "_kept_for_steps", None)
+    if kept is None or kept[0] != key:
+        units = cell.hidden_size
+        order = torch.tensor([0, 1, 3, 2]).repeat_interleave(units) * units
+        order = (order + torch.arange(units).repeat(4)).to(weights[0].device)
+        weight = torch.cat(weights[:2], 1)[order].t().contiguous()
+        both = weights[2] + weights[3] if cell.bias else weight.new_zeros(4 * units)
+        kept = cell._kept_for_steps = (key, weight, both[order])  # noqa: SLF001
+    return kept[1], kept[2]
 
 
 def _step_peephole(cell: PeepholeLayer, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import DataError, RunError
+from seqstudio.data.choosing import choose, next_probabilities
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.engine.model import GraphModel
-from seqstudio.engine.sampling import Memory, complete, next_probabilities, write
+from seqstudio.engine.sampling import Memory, complete, write
 from seqstudio.records.messages import Write
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])
@@ -35,12 +37,21 @@ def request(length: int, seed: int = 0, prompt: str = "", temperature: float = 1
 
 def test_temperature_one_is_softmax() -> None:
     p = next_probabilities(LOGITS, 1.0, 0, 1.0)
-    assert torch.allclose(p, LOGITS.double().softmax(0))
+    np.testing.assert_allclose(p, LOGITS.double().softmax(0), rtol=1e-14)
 
 
 def test_temperature_divides_the_logits() -> None:
     p = next_probabilities(LOGITS, 0.5, 0, 1.0)
-    assert torch.allclose(p, (LOGITS.double() * 2).softmax(0))
+    np.testing.assert_allclose(p, (LOGITS.double() * 2).softmax(0), rtol=1e-14)
+
+
+def test_a_choice_comes_as_often_as_it_is_probable() -> None:
+    p = next_probabilities(LOGITS, 1.0, 3, 1.0)
+    chances = (np.arange(10_000) + 0.5) / 10_000
+    shares = np.bincount([choose(p, chance) for chance in chances], minlength=4) / 10_000
+    np.testing.assert_allclose(shares, p, atol=1.5e-4)
+    assert choose(np.array([0.0, 1.0, 0.0]), 0.0) == 1
+    assert choose(np.array([0.0, 1.0, 0.0]), np.nextafter(1.0, 0.0)) == 1
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:

@@ -6,12 +6,23 @@ follow, and None wherever it can be interrupted: training goes on in between.
 
 from __future__ import annotations
 
-from seqstudio.engine.inside import embedding, gradients, player, spectrum
+from seqstudio.engine.inside import (
+    attention,
+    embedding,
+    gates,
+    gradients,
+    player,
+    spectrum,
+    surgery,
+)
 from seqstudio.engine.inside.subject import Answer
 
 ANSWERS: dict[type, Answer] = {
+    **attention.ANSWERS,
     **embedding.ANSWERS,
     **gradients.ANSWERS,
     **player.ANSWERS,
     **spectrum.ANSWERS,
+    **gates.ANSWERS,
+    **surgery.ANSWERS,
 }

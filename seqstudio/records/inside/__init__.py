@@ -6,6 +6,14 @@ H heads, N units of a layer.
 
 from __future__ import annotations
 
-from seqstudio.records.inside import embedding, gradients, player, spectrum
+from seqstudio.records.inside import (
+    attention,
+    embedding,
+    gates,
+    gradients,
+    player,
+    spectrum,
+    surgery,
+)
 
-MODULES = (embedding, gradients, player, spectrum)
+MODULES = (attention, embedding, gates, gradients, player, spectrum, surgery)

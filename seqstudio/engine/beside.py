@@ -19,6 +19,7 @@ from seqstudio.engine import checkpoint as store
 from seqstudio.engine.cadence import Cadence
 from seqstudio.engine.decoding import written_sample
 from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.health_tap import HealthTap
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.learner import Learnt
 from seqstudio.engine.meter import FLUSH_S
@@ -61,6 +62,7 @@ class Beside:
         self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
         # not at the very first step, whose loss somebody waits for
         self._tapping = Cadence(0.02, first_s=0.001, at_least_s=0.1)
+        self._health = Cadence(0.005, first_s=0.05, at_least_s=0.3)
         self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
         self._saving = Cadence(0.02, first_s=FIRST_CHECKPOINT_S, at_least_s=CHECKPOINT_S)
 
@@ -135,6 +137,23 @@ class Beside:
         self._emit(reading)
         self._tapping.done(self._trainer.seconds, reading.cost_s)
         return reading.cost_s
+
+    def health_tap(self, *, wanted: bool) -> HealthTap | None:
+        """Return what watches the health of the next step, None while none is due.
+
+        Args:
+            wanted: Whatever the cadence.
+        """
+        trainer = self._trainer
+        due = self._health.due(trainer.seconds) and trainer.trial.over
+        return HealthTap(trainer.model) if trainer.probing and (due or wanted) else None
+
+    def tell_health(self, tap: HealthTap, rate: float) -> None:
+        """Tell the health of the step that was applied."""
+        trainer = self._trainer
+        reading = tap.reading(trainer.step, trainer.take_counts(), rate)
+        self._emit(reading)
+        self._health.done(trainer.seconds, reading.cost_s)
 
     def _words(self, row: Tensor) -> tuple[str, ...]:
         vocabulary = self._trainer.dataset.vocabulary

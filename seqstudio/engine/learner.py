@@ -20,6 +20,7 @@ from seqstudio.document.settings import TrainingSettings
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Setup
 from seqstudio.engine.dropping import Dropouts
+from seqstudio.engine.health_tap import HealthTap
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel, State, detach, forget_row
 from seqstudio.engine.optimizing import Plateau, make_optimizer, rate_factor
@@ -66,6 +67,7 @@ class Learner:
         scaler: Scales the loss in float16; does nothing otherwise.
         uncompiled: Why the model could not be compiled, "" while it could or nobody tried.
         rates: Learning rates to follow instead of the schedule, by step.
+        health: Watches the next step, None for most.
     """
 
     def __init__(self, project: Project, dataset: Dataset, device: torch.device) -> None:
@@ -86,6 +88,7 @@ class Learner:
         half = settings.precision == "float16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.uncompiled = ""
+        self.health: HealthTap | None = None
         self._dropouts = Dropouts()
         self._compiled: tuple[GraphModel, Callable[..., Any]] | None = None
         self._tapped = False
@@ -125,7 +128,8 @@ class Learner:
         cut = [(batch, state)] if count == 1 else list(portions(batch, count, state))
         first, total, after = None, torch.zeros((), device=self.device), []
         for number, (part, before) in enumerate(cut):
-            with self._tap(number) as watched, self._exchange(number == len(cut) - 1):
+            last = number == len(cut) - 1
+            with self._tap(number) as watched, self._look(number), self._exchange(last):
                 losses, behind = self._forward(part, before)
                 self.scaler.scale(losses.sum() / terms).backward()  # type: ignore[no-untyped-call]
             losses = losses.detach()
@@ -138,6 +142,11 @@ class Learner:
 
     def _tap(self, portion: int) -> AbstractContextManager[StepTap | None]:
         return StepTap(self.model) if self._tapped and portion == 0 else nullcontext()
+
+    def _look(self, portion: int) -> AbstractContextManager[object]:
+        """Surround a portion: what is compiled has no layers to look at."""
+        seen = portion == 0 and self.health is not None and self._running() is self.model
+        return self.health if seen and self.health is not None else nullcontext()
 
     def _exchange(self, last: bool) -> AbstractContextManager[object]:
         """Surround a portion: several processes exchange gradients after the last one only."""
@@ -152,6 +161,8 @@ class Learner:
 
     def _clip(self) -> Tensor:
         """Cut every number of the gradient, then its length; return the length before."""
+        if self.health is not None:
+            self.health.before_clipping()
         clip = self.settings.clip if self.settings.clip > 0 else math.inf
         if self.settings.clip_value <= 0:
             return nn.utils.clip_grad_norm_(self.parameters, clip)
@@ -206,6 +217,7 @@ class Learner:
         twin.batches.rng = copy.deepcopy(self.batches.rng)
         twin.scaler = torch.amp.GradScaler(self.device.type, enabled=self.scaler.is_enabled())
         twin.setup = replace(self.setup, compiled=False)
+        twin.health = None
         return twin
 
     def whole_state(self) -> State | None:

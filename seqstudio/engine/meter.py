@@ -29,6 +29,7 @@ class Meter:
         self._last_s = 0.0
         self._memory_s = 0.0
         self._memory_mb = 0.0
+        self._counts = np.zeros(3, np.int64)
 
     def add(self, loss: Tensor, norm: Tensor, row: tuple[int, float, float, float, int]) -> None:
         self._losses.append(loss.detach())
@@ -46,6 +47,8 @@ class Meter:
         losses = torch.stack(self._losses).double().cpu().numpy()
         norms = torch.stack(self._norms).double().cpu().numpy()
         steps, tokens = table[:, 0].astype(np.int64), table[:, 6].astype(np.int64)
+        clipped = (table[:, 4] > 0) & (norms > table[:, 4])
+        self._counts += [len(norms), clipped.sum(), (~np.isfinite(norms)).sum()]
         rate, clip, seconds = (freeze(table[:, column]) for column in (3, 4, 5))
         arrays = (
             freeze(steps),
@@ -59,6 +62,13 @@ class Meter:
         self._emit(Metrics(*arrays, self._memory()))
         self._rows, self._losses, self._norms = [], [], []
         self._last_s = time.perf_counter()
+
+    def take_counts(self) -> tuple[int, int, int]:
+        """Return the steps flushed since the last time, and how many of them were clipped by
+        their norm and how many had one that is not finite."""
+        steps, clipped, bad = self._counts.tolist()
+        self._counts[:] = 0
+        return steps, clipped, bad
 
     def _memory(self) -> float:
         now = time.perf_counter()

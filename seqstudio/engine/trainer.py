@@ -231,7 +231,10 @@ class Trainer:
 
     def _train(self) -> None:
         began = time.perf_counter()
-        learnt = self.learner.learn(tapped=self._probe_now or self._beside.tapping)
+        tapped = self._probe_now or self._beside.tapping
+        health = self.learner.health = self._beside.health_tap(wanted=self._probe_now)
+        learnt = self.learner.learn(tapped=tapped)
+        self.learner.health = None
         loss, norm = learnt.loss, learnt.norm
         good = torch.isfinite(loss)
         if not self.learner.scaler.is_enabled():  # which leaves out steps that overflow
@@ -242,6 +245,8 @@ class Trainer:
         if learnt.watched is not None:
             aside = self._beside.tap(learnt, learnt.watched)
             self._probe_now = False
+        if health is not None:
+            health.before_update(learnt.batch.inputs)
         rate = self.learner.apply(self.progress)
         self.tokens += self.batches.tokens_per_batch
         if not self.trial.over and self.device.type == "cuda":
@@ -249,6 +254,8 @@ class Trainer:
         took = time.perf_counter() - began - aside
         clip, seconds = self.learner.settings.clip, self.seconds + took
         self._meter.add(loss, norm, (self.step, rate, clip, seconds, self.tokens))
+        if health is not None:
+            self._beside.tell_health(health, rate)
         self._time_trial(took)
 
     def _time_trial(self, took: float) -> None:
@@ -363,6 +370,11 @@ class Trainer:
     def flush(self) -> None:
         """Emit the numbers that wait."""
         self._meter.flush()
+
+    def take_counts(self) -> tuple[int, int, int]:
+        """Return the steps since the last time, and how many were clipped and not finite."""
+        self._meter.flush()
+        return self._meter.take_counts()
 
     # -------------------------------------------------------------- checkpoints
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
+from seqstudio.records.health import HealthReading
 from seqstudio.records.looking import LookAt, Looked, LookFailed
 from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
 from seqstudio.records.readings import (
@@ -245,6 +246,7 @@ Event = (
     | Validation
     | GradientReading
     | AttentionReading
+    | HealthReading
     | Sample
     | RateSweep
     | Peeked

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqstudio.records import inside, messages, readings
+from seqstudio.records import health, inside, messages, readings
 
 MAGIC = b"SQM1"
 ALIGN = 16
 _DTYPES = {"<f4", "<f8", "<i8", "|b1"}
 _RECORDS: dict[str, type] = {
     name: kind
-    for module in (messages, readings, *inside.MODULES)
+    for module in (messages, readings, health, *inside.MODULES)
     for name, kind in vars(module).items()
     if is_dataclass(kind) and isinstance(kind, type)
 }

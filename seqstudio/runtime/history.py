@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqstudio.records.faults import GraphApplied
+from seqstudio.records.health import HealthReading
 from seqstudio.records.messages import (
     Event,
     Facts,
@@ -34,7 +35,8 @@ from seqstudio.records.readings import (
 from seqstudio.runtime.series import COLUMNS, INTEGERS, PER_OCTAVE, faded, rows, thin_rows
 
 LIMIT_ROWS = 400_000
-R = TypeVar("R", GradientReading, AttentionReading)
+R = TypeVar("R", GradientReading, AttentionReading, HealthReading)
+Reading = GradientReading | AttentionReading | HealthReading
 
 
 class Curves:
@@ -211,6 +213,7 @@ class RunHistory:
         gradients: Gradients through time of real training steps.
         horizons: Gradient horizons of the probe text.
         attention: Attention readings.
+        health: Health of single training steps.
     """
 
     def __init__(self, run: str = "") -> None:
@@ -233,6 +236,7 @@ class RunHistory:
         self.gradients: Readings[GradientReading] = Readings("gradient")
         self.horizons: Readings[GradientReading] = Readings("horizon")
         self.attention: Readings[AttentionReading] = Readings("attention")
+        self.health: Readings[HealthReading] = Readings("health")
 
     def extend(self, events: Iterable[Event]) -> frozenset[type]:
         """Take in events in order; return the types among them, so that a panel can skip."""
@@ -242,12 +246,12 @@ class RunHistory:
             seen.add(type(event))
         return frozenset(seen)
 
-    def reading_at(self, kind: str, step: int) -> GradientReading | AttentionReading | None:
-        """Return the newest "gradient", "horizon" or "attention" at or before `step`."""
+    def reading_at(self, kind: str, step: int) -> Reading | None:
+        """Return the newest "gradient", "horizon", "attention" or "health" up to `step`."""
         return self._readings(kind).at(step)
 
     def steps_with(self, kind: str) -> Ints:
-        """Return the steps with a "gradient", "horizon" or "attention", ascending."""
+        """Return the steps with a "gradient", "horizon", "attention" or "health", ascending."""
         return self._readings(kind).steps()
 
     def sample_at(self, step: int) -> Sample | None:
@@ -273,15 +277,20 @@ class RunHistory:
         self.gradients.rewind(step)
         self.horizons.rewind(step)
         self.attention.rewind(step)
+        self.health.rewind(step)
         self.validations = [each for each in self.validations if each.step <= step]
         self.live = [each for each in self.live if each.step <= step]
         self.edits = [each for each in self.edits if each.step <= step]
 
-    def _readings(self, kind: str) -> Readings[GradientReading] | Readings[AttentionReading]:
+    def _readings(
+        self, kind: str
+    ) -> Readings[GradientReading] | Readings[AttentionReading] | Readings[HealthReading]:
         if kind not in PER_OCTAVE:
             raise KeyError(kind)
         if kind == "attention":
             return self.attention
+        if kind == "health":
+            return self.health
         return self.gradients if kind == "gradient" else self.horizons
 
     def _take(self, event: Event) -> None:
@@ -294,6 +303,8 @@ class RunHistory:
                 (self.gradients if at_step else self.horizons).add(event)
             case AttentionReading():
                 self.attention.add(event)
+            case HealthReading():
+                self.health.add(event)
             case Sample():
                 self._take_sample(event)
             case Validation():

@@ -12,7 +12,7 @@ from seqstudio.records.readings import Ints, Metrics
 COLUMNS = ("steps", "loss", "grad_norm", "rate", "clip", "seconds", "tokens")
 INTEGERS = frozenset({"steps", "tokens"})
 RECENT = 8
-PER_OCTAVE = {"attention": 4, "gradient": 16, "horizon": 16}
+PER_OCTAVE = {"attention": 4, "gradient": 16, "horizon": 16, "health": 16}
 
 
 def join(batches: Sequence[Metrics]) -> Metrics:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from seqstudio.core.errors import RunError, StorageError
 from seqstudio.core.files import storage_error, write_atomic
+from seqstudio.records.health import HealthReading
 from seqstudio.records.messages import Event, Facts, LiveChanged, Progress, StateChanged
 from seqstudio.records.readings import (
     AttentionReading,
@@ -214,6 +215,8 @@ class RunStore:
                 self._append_reading("gradient" if at_step else "horizon", event)
             case AttentionReading():
                 self._append_reading("attention", event)
+            case HealthReading():
+                self._append_reading("health", event)
             case Validation():
                 self._append_validation(event)
             case Sample(done=True):
@@ -271,7 +274,9 @@ class RunStore:
         self._insert_metrics(stored[-1][0], everything)
         self._rows, self._batches = len(everything.steps), 1
 
-    def _append_reading(self, kind: str, reading: GradientReading | AttentionReading) -> None:
+    def _append_reading(
+        self, kind: str, reading: GradientReading | AttentionReading | HealthReading
+    ) -> None:
         self._base.execute(
             "DELETE FROM readings WHERE kind = ? AND step = ?", (kind, int(reading.step))
         )

@@ -1,0 +1,194 @@
+"""What a recurrent layer does to a change of its state: eigenvalues, exponents, measured slope."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from seqstudio.core.errors import RunError
+from seqstudio.engine.gradflow import CellWeights, LayerRun, fit_horizon, itemised_map
+from seqstudio.engine.inside.subject import Answer, Excerpt, Subject
+from seqstudio.engine.jacobian import Jacobians, greatest_stretch, stretches
+from seqstudio.engine.model import GraphModel
+from seqstudio.engine.probes import recurrent_cells
+from seqstudio.records.inside.spectrum import Eigenvalues, Spectrum, SpectrumOf
+from seqstudio.records.readings import Floats, freeze
+
+GATES = {
+    "rnn": ("W_hh",),
+    "gru": ("W_hr", "W_hz", "W_hn"),
+    "lstm": ("W_hi", "W_hf", "W_hg", "W_ho"),
+}
+WINDOW = 10
+SLICE = 8  # steps of the recursion between two interruptions
+MOST_SETTLING = 32
+SMALL = 256  # eigenvalues of a matrix of this size take 20 ms; larger ones go beside
+T = TypeVar("T")
+
+
+def spectrum(subject: Subject, wish: SpectrumOf) -> Iterator[Spectrum | None]:
+    """Answer `SpectrumOf` along the states of one text.
+
+    Raises:
+        RunError: The model has no such layer.
+    """
+    cells = recurrent_cells(subject.model)
+    key = _chosen(subject.model, tuple(cells), wish)
+    excerpt = subject.excerpt(wish.steps)
+    seen = _watched(subject.model, cells[key], excerpt)
+    weights = CellWeights.from_module(cells[key], device="cpu")
+    jacobians = Jacobians(weights, seen.run)
+    last = jacobians.steps - 1
+    at = last if wish.at < 0 else min(wish.at, last)
+    matrices = yield from _matrices(weights, jacobians, at if wish.jacobian else -1)
+    local, exponents, settling = yield from _exponents(jacobians, wish.exponents)
+    first = max(0, at - WINDOW + 1)
+    growth = yield from _growth(jacobians, first, at)
+    curve = _curve(weights, seen)
+    slope, reach = fit_horizon(curve, floor=-math.inf)
+    names = excerpt.tokens if len(excerpt.tokens) > last else tuple(map(str, range(last + 1)))
+    yield Spectrum(
+        *key, weights.kind.split("_")[0], tuple(cells), names[: last + 1], at, matrices,
+        exponents, local, settling, at - first + 1, growth, freeze(curve.numpy()), slope, reach,
+    )  # fmt: skip
+
+
+def _chosen(
+    model: GraphModel, there: tuple[tuple[str, int], ...], wish: SpectrumOf
+) -> tuple[str, int]:
+    """Return the layer that is meant; the last one where the wish names none of this model."""
+    if not there:
+        carries = any(node.memory == "state" for node in model.nodes)
+        why = "its blocks carry no state from one step to the next"
+        own = "its cell was drawn, or has peepholes, so no single matrix carries its state"
+        raise RunError(
+            "This model has no recurrent matrix",
+            own if carries else why,
+            "It needs an RNN, GRU or LSTM block; the gradient horizon works for every model",
+        )
+    mine = [key for key in there if key[0] == wish.block] or [there[-1]]
+    return next((key for key in mine if key[1] == wish.layer), mine[-1])
+
+
+# --------------------------------------------------------------------------- states of one text
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One row through one layer, and what the last loss sends to its last state."""
+
+    run: LayerRun
+    e_last: Tensor
+
+
+def _watched(model: GraphModel, cell: nn.RNNBase, excerpt: Excerpt) -> _Seen:
+    kept: list[tuple[Tensor, Any, Tensor]] = []
+
+    def cut(module: nn.Module, args: Any, output: Any) -> Any:
+        del module
+        leaf = output[0].detach().requires_grad_()
+        kept.append((args[0].detach(), args[1] if len(args) > 1 else None, leaf))
+        return leaf, output[1]
+
+    handle = cell.register_forward_hook(cut)
+    try:
+        with torch.enable_grad():
+            losses = model.losses(model(excerpt.inputs)[0], excerpt.targets)
+            last = losses[:, -1].sum() if losses.dim() == 2 else losses.sum()
+    finally:
+        handle.remove()
+    x, start, y = kept[-1]
+    (e,) = torch.autograd.grad(last, y, allow_unused=True)
+    e_last = torch.zeros_like(y[:1, -1]) if e is None else e[:1, -1]
+    return _Seen(_row(x, y.detach(), start), e_last)
+
+
+def _row(x: Tensor, y: Tensor, start: Any) -> LayerRun:
+    parts = start if isinstance(start, tuple) else (start,)
+    h, c, *_ = [*(None if part is None else part[0][:1] for part in parts), None]
+    return LayerRun(x[:1], y[:1], h, c)
+
+
+def _curve(weights: CellWeights, seen: _Seen) -> Tensor:
+    """Return log10 of the gradient of the last loss by distance; (0,) where none arrives."""
+    e = torch.zeros_like(seen.run.h)
+    e[:, -1] = seen.e_last
+    if not bool(e.any()):
+        return torch.zeros(0, dtype=torch.float64)
+    items = itemised_map(weights, seen.run, e, targets=[e.shape[1] - 1])
+    sizes = items.log10_h[0, 0]
+    if items.log10_c is not None:  # the state is (h, c): its norm is that of both
+        sizes = torch.logaddexp(2 * sizes * _LN10, 2 * items.log10_c[0, 0] * _LN10) / (2 * _LN10)
+    sizes = sizes.flip(0)
+    return sizes - sizes[0]
+
+
+_LN10 = math.log(10.0)
+
+
+# ------------------------------------------------------------------------------------- numbers
+
+
+def _matrices(
+    weights: CellWeights, jacobians: Jacobians, at: int
+) -> Generator[None, None, tuple[Eigenvalues, ...]]:
+    names = GATES[weights.kind.split("_")[0]]
+    parts = list(zip(names, weights.w_hh.chunk(len(names)), strict=True))
+    if at >= 0:
+        parts.append(("J", jacobians.matrix(at)))
+    found = []
+    for name, matrix in parts:
+        values, sigma = yield from _aside(lambda matrix=matrix: _decomposed(matrix), matrix)
+        real, imag = (freeze(part.double().numpy()) for part in (values.real, values.imag))
+        found.append(Eigenvalues(name, real, imag, float(values.abs().max()), sigma))
+    return tuple(found)
+
+
+def _decomposed(matrix: Tensor) -> tuple[Tensor, float]:
+    sigma = torch.linalg.matrix_norm(matrix, 2)
+    return torch.linalg.eigvals(matrix), float(sigma)
+
+
+def _aside(work: Callable[[], T], matrix: Tensor) -> Generator[None, None, T]:
+    """Do the work at once where it is short, else in a thread, so that training goes on."""
+    if len(matrix) <= SMALL:
+        result = work()
+        yield
+        return result
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(work)
+        while not future.done():
+            yield
+            wait([future], timeout=0.002)
+        return future.result()
+
+
+def _exponents(
+    jacobians: Jacobians, count: int
+) -> Generator[None, None, tuple[Floats, Floats, int]]:
+    logs = []
+    for step, stretch in enumerate(stretches(jacobians, count)):
+        logs.append(stretch)
+        if step % SLICE == 0:
+            yield
+    each = torch.stack(logs).double()
+    settling = min(len(each) // 4, MOST_SETTLING)
+    exponents = each[settling:].mean(0).sort(descending=True).values
+    return freeze(each[:, 0].numpy()), freeze(exponents.numpy()), settling
+
+
+def _growth(jacobians: Jacobians, first: int, last: int) -> Generator[None, None, float]:
+    size = torch.zeros(())
+    for estimate in greatest_stretch(jacobians, first, last, enough=1e-6):
+        size = estimate
+        yield
+    return float(size.log10())
+
+
+ANSWERS: dict[type, Answer] = {SpectrumOf: spectrum}

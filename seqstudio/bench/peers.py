@@ -9,6 +9,7 @@ Shape legend: B rows, T time steps, C features, V symbols, H heads, D features o
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,16 +121,14 @@ class UnrolledRecurrent(nn.Module):
 
     @override
     def forward(self, ids_BT: Tensor) -> tuple[Tensor, list[list[Tensor]]]:
-        """Return logits (B, T, V) and h_t (B, C) of every layer and step, gradients kept."""
+        """Return logits (B, T, V) and h_t (B, C) of every layer and step."""
         sequence = list(self.embedding(ids_BT).unbind(1))
         states: list[list[Tensor]] = []
         for cell in self.cells:
             state, outputs = None, list[Tensor]()
             for x in sequence:
                 state = cell(x, state)
-                h = state[0] if isinstance(state, tuple) else state
-                h.retain_grad()
-                outputs.append(h)
+                outputs.append(state[0] if isinstance(state, tuple) else state)
             states.append(outputs)
             sequence = outputs
         return self.head(torch.stack(sequence, 1)), states
@@ -148,15 +147,17 @@ def copy_weights(source: nn.Module, target: nn.Module) -> None:
             theirs.copy_(ours)
 
 
-def make_adamw(model: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
-    """Return fused AdamW that lets matrices decay only."""
+def make_adamw(
+    model: nn.Module, settings: TrainingSettings, *, fused: bool = True
+) -> torch.optim.AdamW:
+    """Return AdamW that lets matrices decay only."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.dim() >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.dim() < 2], "weight_decay": 0.0},
     ]
     betas = (0.9, settings.beta2)
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=True)
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=betas, fused=fused or None)
 
 
 class PlainLoop:
@@ -220,6 +221,36 @@ class PlainLoop:
         return x.numel()
 
 
+class NanoLoop(PlainLoop):
+    """The loop of nanoGPT's train.py as it runs on a processor, at the same model and settings.
+
+    It stacks slices of the text to a batch, takes AdamW as it comes (fused is for GPUs only), and
+    reads the loss after every step, as the command for processors in its README does.
+    """
+
+    def __init__(self, model: nn.Module, ids: Tensor, settings: TrainingSettings) -> None:
+        super().__init__(model, ids, settings, carry=False)
+        self.optimizer = make_adamw(model, settings, fused=False)
+        self.text = ids.numpy().astype(np.uint16)
+
+    @override
+    def batch(self) -> tuple[Tensor, Tensor]:
+        window = self.settings.window
+        starts = torch.randint(len(self.text) - window, (self.settings.batch,))
+
+        def rows(shift: int) -> Tensor:
+            cuts = (self.text[i + shift : i + shift + window] for i in starts)
+            return torch.stack([torch.from_numpy(cut.astype(np.int64)) for cut in cuts])
+
+        return rows(0), rows(1)
+
+    @override
+    def step(self) -> int:
+        tokens = super().step()
+        self.losses[-1].item()
+        return tokens
+
+
 def _cut(state: Any) -> Any:
     if isinstance(state, tuple):
         return tuple(part.detach() for part in state)
@@ -227,7 +258,7 @@ def _cut(state: Any) -> Any:
 
 
 class UnrolledLoop:
-    """Training with unrolled cells that shows dL/dh_t of every step and layer.
+    """Training with unrolled cells whose hooks take dL/dh_t of every step and layer.
 
     Attributes:
         norms: (layers, T) mean over rows of the norm of dL/dh_t, the mean of the loss undone.
@@ -247,18 +278,21 @@ class UnrolledLoop:
         """Do one optimizer step; return its tokens."""
         x, y = first_batch(self.ids, self.settings)
         logits, states = self.model(x)
+        self.norms = torch.zeros(len(states), x.shape[1])
+        for layer, steps in enumerate(states):
+            for t, h in enumerate(steps):
+                h.register_hook(partial(self._keep, layer, t))
         loss = F.cross_entropy(logits.flatten(0, 1), y.flatten())
         loss.backward()  # type: ignore[no-untyped-call]
-        self.norms = torch.stack([self._norms(layer) * y.numel() for layer in states])
+        self.norms *= y.numel()
         nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return x.numel()
 
-    def _norms(self, states: list[Tensor]) -> Tensor:
-        by_state = [h.grad[: self.rows] for h in states if h.grad is not None]
-        norms: Tensor = torch.linalg.vector_norm(torch.stack(by_state), dim=-1)
-        return norms.mean(-1)
+    def _keep(self, layer: int, t: int, gradient: Tensor) -> None:
+        norms = torch.linalg.vector_norm(gradient[: self.rows], dim=-1)
+        self.norms[layer, t] = norms.mean()
 
 
 def first_batch(ids: Tensor, settings: TrainingSettings) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqstudio.bench.peers import PlainGPT, PlainLoop, PlainRecurrent, copy_weights
+from seqstudio.bench.peers import NanoLoop, PlainGPT, PlainLoop, PlainRecurrent, copy_weights
 from seqstudio.blocks.templates import make
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
@@ -56,7 +56,7 @@ class Sizes:
     hidden: int = 256
     layers: int = 2
     batch: int = 32
-    window: int = 64
+    window: int = 128
     width: int = 128
     blocks: int = 4
     heads: int = 4
@@ -178,6 +178,14 @@ def make_pair(
     copy_weights(ours.trainer.model, plain)
     carry = ours.trainer.carry
     return ours, PlainLoop(plain, ids_of(dataset), project.training, carry=carry)
+
+
+def nano_step(sizes: Sizes) -> Callable[[], int]:
+    """Return the step of the loop of nanoGPT, for a process of its own."""
+    project, dataset = make_project("gpt", sizes, precision="float32", threads=1), text()
+    torch.manual_seed(0)
+    plain = make_plain("gpt", sizes, facts_of(dataset, project.training).vocabulary)
+    return NanoLoop(plain, ids_of(dataset), project.training).step
 
 
 def peer_step(kind: str, sizes: Sizes, precision: str) -> Callable[[], int]:

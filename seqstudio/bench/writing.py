@@ -48,11 +48,16 @@ def bench_sampling(
         RunError: Ours and the plain model write different texts.
     """
     sizes, dataset = sizes or Sizes(), text()
-    share = seconds / (1 + 2 * len(contexts))
+    share = seconds / (4 + 2 * len(contexts))
+    blocks, heads = sizes.blocks + 2, sizes.heads + 2
+    wide = 3 * sizes.width
+    large = replace(sizes, width=wide, blocks=blocks, heads=heads, context=contexts[-1])
     with threads(1):
         yield _lstm(replace(sizes, layers=1, hidden=2 * sizes.hidden), dataset, share)
+        yield _lstm(sizes, dataset, share)
         for context in contexts:
             yield from _gpt(replace(sizes, context=context), dataset, share)
+        yield from _gpt(large, dataset, share)
 
 
 def _lstm(sizes: Sizes, dataset: Dataset, seconds: float) -> Row:

@@ -60,10 +60,10 @@ def test_probes() -> None:
     assert [row.goal for row in rows] == [0.97]
 
 
-def test_sampling_compares_three_models() -> None:
+def test_sampling_compares_both_kinds_in_two_sizes() -> None:
     rows = list(bench_sampling(BLINK_S, (12,), SMALL))
     compared(rows)
-    assert [row.what.partition(" ")[0] for row in rows] == ["lstm", "gpt", "gpt"]
+    assert [row.what.partition(" ")[0] for row in rows] == ["lstm"] * 2 + ["gpt"] * 4
 
 
 def test_gradflow() -> None:

@@ -45,6 +45,7 @@ PANELS = {
     "horizon": "panels.horizon:HorizonPanel",
     "gradients": "panels.through_time:ThroughTimePanel",
     "time-map": "inside.time_map:TimeMapPanel",
+    "spectrum": "inside.spectrum:SpectrumPanel",
     "attention": "panels.attention:AttentionPanel",
     "samples": "panels.samples:SamplesPanel",
     "code": "panels.code:CodePanel",

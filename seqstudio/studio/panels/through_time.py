@@ -14,9 +14,8 @@ from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import title_of
-from seqstudio.blocks.editing import can_insert, insert_on_wire
-from seqstudio.document.graph import Wire
 from seqstudio.records.readings import GradientReading, LayerGradient
+from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_disc, paint_wall
 from seqstudio.studio.panels.explanation import Explanation
@@ -192,7 +191,7 @@ class ThroughTimePanel(Panel):
         elif not self._is_recurrent():
             how = "It needs an RNN, GRU or LSTM block. The gradient horizon works without one."
             self.show_empty("gradient", "This model carries no state through time", how)
-            self.empty_action("Add an LSTM", self._add_lstm, icon="plus")
+            offer_lstm(self)
         elif len(self.session.history.curves):
             how = "It follows with the next measured training step."
             self.show_empty("gradient", "The gradient was not measured yet", how)
@@ -204,20 +203,6 @@ class ThroughTimePanel(Panel):
         graph = (self.session.run_project or self.session.document.project).graph
         kinds = [KINDS.get(block.kind) for block in graph]
         return any(kind is not None and kind.memory == "state" for kind in kinds)
-
-    @Slot()
-    def _add_lstm(self) -> None:
-        """Put an LSTM in front of the head, where every model has room for one."""
-        graph = self.session.document.project.graph
-        wires = [wire for wire in graph.wires if self._leads_to_head(wire)]
-        for wire in wires:
-            if can_insert(graph, "lstm", wire):
-                self.session.document.apply(insert_on_wire(graph, "lstm", wire))
-                return
-
-    def _leads_to_head(self, wire: Wire) -> bool:
-        graph = self.session.document.project.graph
-        return not any(other.source == wire.target for other in graph.wires)
 
     # Marks
 

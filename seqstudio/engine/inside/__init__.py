@@ -12,6 +12,7 @@ from seqstudio.engine.inside import (
     gates,
     gradients,
     player,
+    predictions,
     spectrum,
     surgery,
 )
@@ -22,6 +23,7 @@ ANSWERS: dict[type, Answer] = {
     **embedding.ANSWERS,
     **gradients.ANSWERS,
     **player.ANSWERS,
+    **predictions.ANSWERS,
     **spectrum.ANSWERS,
     **gates.ANSWERS,
     **surgery.ANSWERS,

@@ -112,7 +112,7 @@ def _head(model: GraphModel, dataset: Dataset) -> Table | None:
         "next token": ("symbols", dataset.vocabulary.symbols if dataset.vocabulary else ()),
         "class": ("classes", dataset.classes),
         "class per step": ("classes", dataset.classes),
-        "notes": ("notes", tuple(_key_name(LOWEST + i) for i in range(dataset.outputs))),
+        "notes": ("notes", tuple(key_name(LOWEST + i) for i in range(dataset.outputs))),
     }
     of, symbols = named.get(model.pattern, ("", ()))
     if linear is None or len(symbols) != len(linear.weight):
@@ -121,7 +121,7 @@ def _head(model: GraphModel, dataset: Dataset) -> Table | None:
     return Table(name, symbols, linear.weight)
 
 
-def _key_name(pitch: int) -> str:
+def key_name(pitch: int) -> str:
     """Return a key of the piano with its octave: "C#4"."""
     return f"{pitch_name(pitch)}{pitch // 12 - 1}"
 

@@ -12,8 +12,9 @@ from seqstudio.records.inside import (
     gates,
     gradients,
     player,
+    predictions,
     spectrum,
     surgery,
 )
 
-MODULES = (attention, embedding, gates, gradients, player, spectrum, surgery)
+MODULES = (attention, embedding, gates, gradients, player, predictions, spectrum, surgery)

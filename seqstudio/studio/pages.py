@@ -23,6 +23,7 @@ from seqstudio.studio.canvas.unrolled_copies import UnrollDesk
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
+from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.inside.time_map import TimeMapPanel
 from seqstudio.studio.inspector import Inspector
@@ -302,7 +303,8 @@ class InsidePage(Page):
         self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
         self.attention = AttentionPanel(session)
         self.far = Deck([self.horizon, TimeMapPanel(session), SpectrumPanel(session)])
-        self.steps = Deck([self.through])
+        self.player = BpttPanel(session)
+        self.steps = Deck([self.through, self.player])
         self.sight = Deck([self.attention])
         first = self.add(self.far, Area.LeftDockWidgetArea, title="How far")
         right = self.add(self.sight, Area.RightDockWidgetArea, title="What it sees")

@@ -44,6 +44,7 @@ PANELS = {
     "unrolled": "panels.unrolled:UnrolledPanel",
     "horizon": "panels.horizon:HorizonPanel",
     "gradients": "panels.through_time:ThroughTimePanel",
+    "bptt": "inside.player:BpttPanel",
     "time-map": "inside.time_map:TimeMapPanel",
     "spectrum": "inside.spectrum:SpectrumPanel",
     "attention": "panels.attention:AttentionPanel",

@@ -1,0 +1,385 @@
+"""`BpttPanel`: one time step forward, one step back through time, with every vector."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from typing_extensions import override
+
+from seqstudio.records.inside.player import Matrix, Played, PlayLayer, PlayOf, shares
+from seqstudio.studio.inside.panel import LookPanel
+from seqstudio.studio.inside.playing.controls import Controls
+from seqstudio.studio.inside.playing.film import Film
+from seqstudio.studio.inside.playing.listing import Listing, formulas, listing
+from seqstudio.studio.inside.playing.playhead import Playhead
+from seqstudio.studio.inside.playing.scene import GATES, scene
+from seqstudio.studio.inside.playing.stage import Stage
+from seqstudio.studio.panels.code_view import Highlighter, SourceView
+from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.panels.probe_field import ProbeField
+from seqstudio.studio.theme import follow_theme
+from seqstudio.studio.widgets import ComboField, EquationView, format_number
+from seqstudio.studio.widgets.token_lines import shown_text
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+WITH_CODE = 900  # width from which code and formulas stand beside
+CODE_WIDTH = 400
+MATRICES: tuple[tuple[Matrix, str], ...] = (
+    ("w_hh", "dL/dW_hh"),
+    ("w_ih", "dL/dW_ih"),
+    ("b", "dL/db"),
+)
+
+
+class BpttPanel(LookPanel):
+    """The unrolled row, the transport, and the formula of the step with its real vectors.
+
+    The numbers stay as they were asked until the person wants newer weights, another text, layer
+    or training step: training does not disturb the play.
+    """
+
+    title = "Step by step"
+    icon = "step"
+    explanation: ClassVar[Explanation] = Explanation(
+        "The model reads the text once; L is the sum of the losses of all steps. Forward, each "
+        "line is a product or a sum of the layer's own numbers. Backward, eₜ is what the losses "
+        "send straight to hₜ, from above; the rest comes back from step t+1 through the "
+        "recurrent weights. Each step adds its own part to the gradient of the weights, an outer "
+        "product, and the parts add up to the whole.\n\n"
+        "Everything is computed in float64 from the weights of the model, and the sums are "
+        "compared with the gradients of autograd. The share of a part is its projection on the "
+        "whole gradient, ⟨part, G⟩ / ‖G‖²: shares add up to 100 %, and a part that points "
+        "against the gradient has a share below 0.",
+        (
+            r"\frac{\partial L}{\partial h_t} = e_t + W_{hh}^{\top}\delta_{t+1}",
+            r"\frac{\partial L}{\partial W_{hh}} = \sum_t \delta_t h_{t-1}^{\top}",
+        ),
+        "Lectures S49 to S51; Werbos 1990",
+    )
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(session, parent)
+        self._choice: PlayLayer | None = None
+        self._settled: object = None
+        self._asked: object = None
+        self._seen: tuple[object, object] = (None, None)
+        self._listing = Listing("", {}, {})
+        self._shares: NDArray[np.float64] = np.zeros(1)
+        self._moving = False
+        self.film, self.stage, self.controls = Film(), Stage(), Controls()
+        self.probe = ProbeField()
+        self.equations, self.code = EquationView(), SourceView()
+        self._colours = Highlighter(self.code.document())
+        self._layers = ComboField([], name="Layer")
+        self._matrix = ComboField(MATRICES, "w_hh", name="Gradient that is summed")
+        for field in (self._layers, self._matrix):
+            field.setSizeAdjustPolicy(ComboField.SizeAdjustPolicy.AdjustToContents)
+            self.header.add_switch(field)
+        self._lay_out()
+        self._connect()
+        follow_theme(self)
+
+    def _lay_out(self) -> None:
+        body = QWidget(self)
+        scroll = QScrollArea(body)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(self.stage)
+        scroll.viewport().setAutoFillBackground(False)
+        self.stage.setAutoFillBackground(False)
+        self._beside = QWidget(body)
+        self._beside.setFixedWidth(CODE_WIDTH)
+        side = QVBoxLayout(self._beside)
+        side.setContentsMargins(0, 4, 12, 12)
+        side.setSpacing(8)
+        side.addWidget(self.equations)
+        side.addWidget(self.code, 1)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(scroll, 1)
+        middle.addWidget(self._beside)
+        rows = QVBoxLayout(body)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        for part in (self.probe, self.film, self.controls):
+            rows.addWidget(part)
+        rows.addLayout(middle, 1)
+        self.set_body(body)
+
+    def _connect(self) -> None:
+        self.probe.chosen.connect(self._text_chosen)
+        self.film.picked.connect(self._step_picked)
+        self.controls.moved.connect(self._moved)
+        self.controls.fresh_wanted.connect(self.refresh_weights)
+        self.stage.line_pointed.connect(self._line_pointed)
+        self.stage.unit_picked.connect(self._unit_picked)
+        self._layers.committed.connect(self._layer_chosen)
+        self._matrix.committed.connect(self._matrix_chosen)
+
+    @property
+    def head(self) -> Playhead:
+        """Where the play is."""
+        return self.controls.head
+
+    # What is asked
+
+    @override
+    def question(self) -> PlayOf | None:
+        wish = self._wish()
+        self._asked = self._key(wish)
+        return None if self._asked == self._settled else wish
+
+    def _wish(self) -> PlayOf:
+        layer = self._choice
+        return PlayOf() if layer is None else PlayOf(layer.block, layer.layer, layer.back)
+
+    def _key(self, wish: PlayOf) -> object:
+        """Return what an answer is about, whatever step training has come to since."""
+        aim = self.session.looks.aim(wish, run=self.run, text=self.text())
+        return replace(aim, step=-1), self.session.cursor.step
+
+    def _settle(self) -> None:
+        """Keep an answer that came: nothing is asked again by itself."""
+        looked, refused = self._seen
+        if self.looked is not looked or self.refused is not refused:
+            self._settled = self._asked
+        self._seen = (self.looked, self.refused)
+
+    @Slot()
+    def refresh_weights(self) -> None:
+        """Ask for the newest weights."""
+        self._settled = None
+        self.ask_again()
+
+    @override
+    def forget(self) -> None:
+        super().forget()
+        self._settled = self._asked = None
+        self._seen = (None, None)
+        self.controls.pause()
+
+    # Drawing
+
+    @override
+    def draw(self) -> None:
+        self._settle()
+        self.probe.set_vocabulary(
+            self.session.dataset.vocabulary if self.session.dataset else None
+        )
+        self.probe.set_text(self.session.project.sampling.probe_text)
+        super().draw()
+        self._show_age()
+
+    @override
+    def show_reading(self, reading: Played) -> None:
+        self._fill_layers(reading)
+        if self._listing.text != listing(reading.kind).text:
+            self._listing = listing(reading.kind)
+            self.code.setPlainText(self._listing.text)
+        self._sum_up(reading)
+        self.controls.set_head(self.head.fitted(reading.steps))
+        self._show_step()
+
+    def _fill_layers(self, reading: Played) -> None:
+        options = [(layer, layer.title) for layer in reading.choices]
+        self._layers.set_options(options)
+        self._layers.set_value(reading.layer)
+        self._layers.setVisible(len(options) > 1)
+
+    def _sum_up(self, reading: Played) -> None:
+        self._shares = shares(reading, self.matrix)
+        self.film.set_played(reading, self._shares)
+
+    @property
+    def matrix(self) -> Matrix:
+        """The matrix whose gradient is summed."""
+        return next(key for key, _ in MATRICES if key == self._matrix.value())
+
+    def _show_step(self) -> None:
+        reading: Played | None = self.reading
+        if reading is None:
+            return
+        head = self.head
+        reached = float(self._shares[head.t :].sum())
+        lines = scene(reading, head, self.matrix, reached)
+        gates = len(GATES.get(reading.kind, ("h",)))
+        self.stage.set_lines(lines, backward=head.phase == "backward", gates=gates)
+        self.film.set_head(head)
+        self.equations.set_equations(formulas(reading.kind, head.phase))
+        self._mark_code("")
+        self.controls.words.setText(self._place_words(reading))
+
+    def _place_words(self, reading: Played) -> str:
+        head, outcome = self.head, reading.outcomes[self.head.t]
+        token = reading.tokens[head.t]
+        words = f"t = {head.t + 1} of {head.steps}, reads “{shown_text(token)}”"
+        if head.phase == "forward" and math.isfinite(outcome.loss):
+            return f"{words}, loss {format_number(outcome.loss)} {reading.unit}"
+        if head.phase == "backward":
+            norm = float(np.linalg.norm(reading.total[head.t]))
+            return f"{words}, ‖∂L/∂h‖ {format_number(norm)}"
+        return words
+
+    def _mark_code(self, key: str) -> None:
+        """Mark the lines of the code that belong to a line of the scene, or to the sweep."""
+        found = self._listing.lines.get(key, ())
+        if not found and self._listing.sweeps:
+            first, last = self._listing.sweeps[self.head.phase]
+            found = tuple(range(first, last + 1))
+        self.code.mark(found, follow=bool(self.code.verticalScrollBar().maximum()))
+
+    @override
+    def show_cursor(self) -> None:
+        reading: Played | None = self.reading
+        self.stage.set_unit(self.session.cursor.unit)
+        if reading is None or self._moving:
+            return
+        places = [int(place) for place in reading.places]
+        if self.session.cursor.t in places:
+            self._put(self.head.to(places.index(self.session.cursor.t)))
+
+    def _put(self, head: Playhead) -> None:
+        if head != self.head:
+            self.controls.set_head(head)
+            self._show_step()
+
+    def _show_age(self) -> None:
+        """Offer newer weights where there are some."""
+        live = self.session.cursor.step is None and self.looked is not None
+        newest = self.session.history.step
+        old = live and self.looked is not None and self.looked.step < newest
+        self.controls.fresh.setVisible(bool(old))
+        self.controls.fresh.setToolTip(f"Take the weights of step {newest:,}")
+
+    # What the person does
+
+    @Slot(object)
+    def _moved(self, head: object) -> None:
+        assert isinstance(head, Playhead)
+        self._show_step()
+        reading: Played | None = self.reading
+        if reading is not None and head.t < reading.steps:
+            self._moving = True
+            self.session.move_cursor(t=int(reading.places[head.t]))
+            self._moving = False
+
+    @Slot(int)
+    def _step_picked(self, t: int) -> None:
+        self.controls.go(self.head.to(t))
+
+    @Slot(int)
+    def _unit_picked(self, unit: int) -> None:
+        self.session.move_cursor(unit=unit)
+
+    @Slot(str)
+    def _line_pointed(self, key: str) -> None:
+        self._mark_code(key)
+
+    @Slot(str)
+    def _text_chosen(self, text: str) -> None:
+        self.session.set_probe_text(text)
+
+    @Slot(object)
+    def _layer_chosen(self, layer: object) -> None:
+        if isinstance(layer, PlayLayer):
+            self._choice = layer
+            self.session.move_cursor(block=layer.block, layer=layer.layer)
+            self.ask_again()
+
+    @Slot(object)
+    def _matrix_chosen(self, _matrix: object) -> None:
+        if self.reading is not None:
+            self._sum_up(self.reading)
+            self._show_step()
+
+    def play_forward(self) -> None:
+        """One time step forward."""
+        self.controls.pause()
+        self.controls.go(self.head.forward_step())
+
+    def play_backward(self) -> None:
+        """One step back through time."""
+        self.controls.pause()
+        self.controls.go(self.head.backward_step())
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        acts = {
+            Qt.Key.Key_Right: self.controls.step_on,
+            Qt.Key.Key_Left: self.controls.step_back,
+            Qt.Key.Key_Space: self.controls.toggle,
+            Qt.Key.Key_Home: self.controls.to_start,
+            Qt.Key.Key_End: self.controls.to_end,
+        }
+        act = acts.get(Qt.Key(event.key()))
+        if act is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+            super().keyPressEvent(event)
+        else:
+            act()
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._beside.setVisible(self.is_wide(WITH_CODE))
+
+    @Slot()
+    def restyle(self) -> None:
+        """Take the colours of the theme in force."""
+        self._colours.restyle()
+        self.code.restyle()
+
+    # Words and numbers
+
+    @override
+    def words(self, reading: Played) -> str:
+        parts = [reading.layer.title, f"{reading.units} units", f"{reading.steps} steps"]
+        if reading.cut:
+            parts.append(f"{reading.cut:,} more left off")
+        if reading.skipped:
+            parts.append(f"left out: {' '.join(map(shown_text, reading.skipped[:8]))}")
+        parts += [note.rstrip(".") for note in reading.notes]
+        return ", ".join(parts)
+
+    @override
+    def measured(self) -> list[tuple[str, str]]:
+        reading: Played | None = self.reading
+        if reading is None or self.looked is None:
+            return []
+        total = sum(o.loss for o in reading.outcomes if math.isfinite(o.loss))
+        return [
+            ("Layer", f"{reading.layer.title}, {reading.units} units"),
+            ("Weights", self.looked.weights),
+            ("L, the sum of the losses", f"{format_number(total)} {reading.unit}"),
+            (
+                "Sum of the parts against autograd",
+                f"at most {reading.gap:.1e} of the gradient off",
+            ),
+            (
+                "Cut off at the start, ‖∂L/∂h₀‖",
+                format_number(float(np.linalg.norm(reading.before))),
+            ),
+            ("Computed in", f"{self.looked.cost_s * 1e3:.0f} ms"),
+        ]
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        reading: Played | None = self.reading
+        if reading is None:
+            return {}
+        names = ("x", "from_x", "from_h", "gates", "c", "h", "direct", "back", "total", "total_c",
+                 "dz", "dz_h")  # fmt: skip
+        found = {name: getattr(reading, name) for name in names}
+        losses = np.array([outcome.loss for outcome in reading.outcomes])
+        return {k: v for k, v in found.items() if v is not None} | {
+            "loss": losses, f"share_{self.matrix}": self._shares,
+        }  # fmt: skip

@@ -335,12 +335,37 @@ def test_picture_of_a_shown_panel_leaves_it_in_place(viewing, shown):
 def test_writing_a_picture_tells_when_it_cannot(viewing, shown, qtbot, tmp_path):
     panel = shown(NormsPanel(viewing("char-lstm")))
     with qtbot.waitSignal(panel.session.notice) as told:
-        panel.write_picture(str(tmp_path / "norms.png"))
+        panel.save_as(str(tmp_path / "norms.png"))
     assert told.args[0].level == "info"
     assert (tmp_path / "norms.png").stat().st_size > 1000
-    with qtbot.waitSignal(panel.session.notice) as told:
-        panel.write_picture(str(tmp_path / "no" / "such" / "folder.png"))
-    assert told.args[0].level == "error"
+    for name in ("no/such/folder.png", "norms.xyz"):
+        with qtbot.waitSignal(panel.session.notice) as told:
+            panel.save_as(str(tmp_path / name))
+        assert told.args[0].level == "error"
+
+
+def test_a_panel_is_saved_as_a_drawing_and_as_its_numbers(viewing, shown, tmp_path):
+    session = viewing("char-lstm")
+    panel = shown(NormsPanel(session))
+    for ending in ("svg", "csv", "npz"):
+        panel.save_as(str(tmp_path / f"norms.{ending}"))
+    drawing = (tmp_path / "norms.svg").read_text(encoding="utf-8")
+    assert "<svg" in drawing
+    assert "polyline" in drawing or "<path" in drawing, "lines are lines, not a picture"
+    with np.load(tmp_path / "norms.npz", allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["grad_norm"], session.history.curves.grad_norm)
+    lines = (tmp_path / "norms.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "name,i,value"
+    assert f"step,0,{session.history.curves.steps[0]}" in lines
+
+
+def test_a_panel_without_numbers_says_so(viewing, shown, tmp_path, qtbot):
+    session = viewing("char-lstm", run=False)
+    panel = shown(NormsPanel(session))
+    with qtbot.waitSignal(session.notice) as told:
+        panel.save_as(str(tmp_path / "norms.csv"))
+    assert told.args[0].what == "Gradient norm has no numbers to save"
+    assert not (tmp_path / "norms.csv").exists()
 
 
 def test_theme_switch_repaints_in_the_other_colours(viewing, shown):

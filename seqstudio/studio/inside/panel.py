@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
@@ -23,6 +24,7 @@ from typing_extensions import override
 from seqstudio.records.looking import Looked, LookFailed
 from seqstudio.records.messages import StateChanged
 from seqstudio.records.readings import Metrics
+from seqstudio.records.tables import numbers_of
 from seqstudio.studio.inside.looks import Aim
 from seqstudio.studio.panels.base import Panel
 
@@ -71,6 +73,11 @@ class LookPanel(Panel):
         """Return the numbers of an answer for the subtitle."""
         del reading
         return ""
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        """Return everything that the reading holds."""
+        return {} if self.looked is None else numbers_of(self.looked.reading)
 
     # For panels to use
 

@@ -27,7 +27,9 @@ from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QRegion, QSh
 from PySide6.QtWidgets import QFileDialog, QStackedLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.core.errors import SeqError
 from seqstudio.studio.panels.explanation import Explanation, InfoPopover
+from seqstudio.studio.panels.saving import FILTERS, NUMBERS, save_panel
 from seqstudio.studio.plots.export import blank_image
 from seqstudio.studio.theme import faded, follow_theme, painting, theme
 from seqstudio.studio.widgets import Button, EmptyState, IconButton, Label, PanelHeader
@@ -60,11 +62,11 @@ class Panel(QWidget):
         self.header = PanelHeader(self.title, parent=self)
         self._content = _Content(self)
         self._info = IconButton("info", "How is this computed", key="?")
-        self._camera = IconButton("camera", "Save a picture")
+        self._camera = IconButton("camera", "Save picture or numbers")
         self.header.add_action(self._info)
         self.header.add_action(self._camera)
         self._info.clicked.connect(self.show_info)
-        self._camera.clicked.connect(self.save_picture)
+        self._camera.clicked.connect(self.save)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -210,27 +212,31 @@ class Panel(QWidget):
             super().keyPressEvent(event)
 
     @Slot()
-    def save_picture(self) -> None:
-        """Ask for a file and save the panel as a PNG picture."""
-        name = f"{self.title.lower().replace(' ', '-')}.png"
-        dialog = QFileDialog(self, "Save a picture", name, "PNG picture (*.png)")
+    def save(self) -> None:
+        """Ask for a file and save the panel as a picture, a drawing or numbers."""
+        kinds = [kind for kind in FILTERS if kind not in NUMBERS or self.numbers()]
+        name = f"{self.title.lower().replace(' ', '-').replace('×', 'x')}.png"
+        filters = ";;".join(FILTERS[kind] for kind in kinds)
+        dialog = QFileDialog(self, f"Save {self.title}", name, filters)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix("png")
+        dialog.filterSelected.connect(
+            lambda chosen: dialog.setDefaultSuffix(chosen.rpartition("*.")[2].rstrip(")"))
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.write_picture)
+        dialog.fileSelected.connect(self.save_as)
         dialog.open()
 
     @Slot(str)
-    def write_picture(self, path: str) -> None:
-        """Write the panel as it is seen to a PNG file, twice as sharp."""
+    def save_as(self, path: str) -> None:
+        """Write the panel to a file; its ending says as what: PNG, SVG, CSV or NPZ."""
         from seqstudio.studio.session import Notice
 
-        if self.to_image(self.width(), self.height(), ratio=2.0).save(path):
+        try:
+            save_panel(self, Path(path))
             notice = Notice(f"Saved {Path(path).name}", "", "", "info")
-        else:
-            what = f"{Path(path).name} was not saved"
-            hint = "Choose another folder, or free some space."
-            notice = Notice(what, "The file cannot be written.", hint, "error")
+        except SeqError as error:
+            notice = Notice(error.what, error.why, error.hint, "error")
         self.session.notice.emit(notice)
 
     def to_image(self, width: int, height: int, ratio: float = 1.0) -> QImage:
@@ -245,12 +251,16 @@ class Panel(QWidget):
             self.resize(width, height)  # rendering lays hidden windows out by their own size
         self.refresh()
         image = blank_image(width, height, ratio)
-        head = theme().metric("panelHeader")
         with painting(image) as painter:
-            painter.fillRect(QRect(0, 0, width, height), theme().color("surface0"))
-            self._paint_title(painter, QRect(16, 0, width - 32, head))
-            self._content.paint_into(painter, QRect(0, head, width, height - head))
+            self.paint_picture(painter, width, height)
         return image
+
+    def paint_picture(self, painter: QPainter, width: int, height: int) -> None:
+        """Paint the panel with its title and without its buttons, in logical pixels."""
+        head = theme().metric("panelHeader")
+        painter.fillRect(QRect(0, 0, width, height), theme().color("surface0"))
+        self._paint_title(painter, QRect(16, 0, width - 32, head))
+        self._content.paint_into(painter, QRect(0, head, width, height - head))
 
     def _paint_title(self, painter: QPainter, area: QRect) -> None:
         middle = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter

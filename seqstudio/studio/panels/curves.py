@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Slot
 from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
@@ -357,6 +358,20 @@ class CurvesPanel(Panel):
         beside = len(self._runs) - 1
         runs = f", {beside + 1} runs" if beside else ""
         self.header.set_subtitle(f"{self.session.run_title()}{runs}")
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        runs = {"": self.session.history, **self.session.others}
+        found: dict[str, NDArray[Any]] = {}
+        for name, history in runs.items():
+            start, curves, held = f"{name}." if name else "", history.curves, history.validations
+            if len(curves):
+                columns = {"step": curves.steps, "loss": curves.loss, "rate": curves.rate}
+                found |= {f"{start}{key}": column for key, column in columns.items()}
+            if held:
+                found[f"{start}validation.step"] = np.array([each.step for each in held])
+                found[f"{start}validation.loss"] = np.array([each.loss for each in held])
+        return found
 
     @override
     def measured(self) -> list[tuple[str, str]]:

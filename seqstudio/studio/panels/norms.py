@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,6 +188,13 @@ class NormsPanel(Panel):
             return
         run = self.session.run_title()
         self.header.set_subtitle(f"{run}, {clip_words(curves.grad_norm, curves.clip)}")
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        curves = self.session.history.curves
+        if not len(curves):
+            return {}
+        return {"step": curves.steps, "grad_norm": curves.grad_norm, "clip": curves.clip}
 
     @override
     def measured(self) -> list[tuple[str, str]]:

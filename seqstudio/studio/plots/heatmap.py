@@ -220,8 +220,10 @@ class HeatMap(QWidget):
         return self._frame_in(QRectF(self.rect()))
 
     def _frame_in(self, area: QRectF) -> MapFrame:
-        top = 56.0 if self._column_labels else 34.0
-        left = float(theme().metric("plot", "left")) if not self._row_labels else 40.0
+        top = 34.0 + mappaint.room_above(self._column_labels)
+        left = float(theme().metric("plot", "left"))
+        if self._row_labels:
+            left = mappaint.room_beside(self._row_labels)
         inner = area.adjusted(left, top, -_BAR_ROOM, -theme().metric("plot", "bottom"))
         inner.setSize(inner.size().expandedTo(QSizeF(_LEAST, _LEAST)))
         rows, columns = self.shape()
@@ -266,7 +268,8 @@ class HeatMap(QWidget):
         if self._cached is None or self._cached[0] != key:
             pooled = pool(self._values, self._masked, key[1], key[0])
             table = theme().lookup(self._quantity)
-            image = coloured(pooled.values, pooled.masked, self._levels, table)
+            well = theme().color("surface0").rgba()
+            image = coloured(pooled.values, pooled.masked, self._levels, table, well)
             self._cached = (key, pooled, image)
         return self._cached[1], self._cached[2]
 

@@ -8,19 +8,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPolygonF
+from PySide6.QtGui import QColor, QFontMetricsF, QImage, QPainter, QPolygonF
 
 from seqstudio.studio.plots.frame import hatch_brush
 from seqstudio.studio.plots.items import resolve
 from seqstudio.studio.plots.maps import Mask, Pooled, rgba_image
 from seqstudio.studio.plots.scale import Scale, power_text, tick_texts, ticks
-from seqstudio.studio.theme import contrast, painting, pen, theme
+from seqstudio.studio.theme import contrast, pen, theme
 from seqstudio.studio.widgets.numbers import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
 _TICK = 4.0
 _DOT_LEAST_CELL = 5.0
 _MOST_DOTS = 4000
+_LONGEST = 110.0  # pixels of a label
 
 
 class Cells(Protocol):
@@ -37,31 +38,31 @@ class Cells(Protocol):
 
 
 def paint_cells(painter: QPainter, rect: QRectF, image: QImage, pooled: Pooled) -> None:
-    """Paint cells (no smoothing), the hatch of masked and the dots of undefined ones."""
+    """Paint cells (no smoothing), the hatch of masked and the dots of undefined ones.
+
+    The image is transparent where cells are masked, and nowhere else.
+    """
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-    painter.drawImage(rect, image)
     if pooled.masked.any():
-        _paint_masked(painter, rect, pooled.masked)
-    undefined = ~np.isfinite(pooled.values) & ~pooled.masked
+        _paint_hatch(painter, rect, pooled.masked)
+    painter.drawImage(rect, image)
+    undefined = ~(np.isfinite(pooled.values) | pooled.masked)
     if undefined.any():
         _paint_undefined(painter, rect, undefined)
 
 
-def _paint_masked(painter: QPainter, rect: QRectF, masked: Mask) -> None:
-    """Hatch exactly the masked cells: a hatched picture, cut out with the mask."""
+def _paint_hatch(painter: QPainter, rect: QRectF, masked: Mask) -> None:
+    """Hatch the part of the map in which masked cells are; what is drawn over it has holes."""
+    rows, columns = np.flatnonzero(masked.any(1)), np.flatnonzero(masked.any(0))
+    height, width = rect.height() / masked.shape[0], rect.width() / masked.shape[1]
+    top, left = rect.top() + rows[0] * height, rect.left() + columns[0] * width
+    part = QRectF(left, top, (columns[-1] - columns[0] + 1) * width,
+                  (rows[-1] - rows[0] + 1) * height)  # fmt: skip
+    origin = painter.brushOrigin()
+    painter.setBrushOrigin(rect.topLeft())
     ratio = painter.device().devicePixelRatioF()
-    size = rect.size() * ratio
-    layer = QImage(size.toSize(), QImage.Format.Format_ARGB32_Premultiplied)
-    layer.setDevicePixelRatio(ratio)
-    layer.fill(0)
-    with painting(layer) as cut:
-        whole = QRectF(0, 0, rect.width(), rect.height())
-        cut.fillRect(whole, hatch_brush(theme().color("gridMajor"), ratio))
-        cut.setCompositionMode(QPainter.CompositionMode.CompositionMode_DestinationIn)
-        stencil = np.zeros((*masked.shape, 4), np.uint8)
-        stencil[masked] = 255
-        cut.drawImage(whole, rgba_image(stencil))
-    painter.drawImage(rect, layer, QRectF(layer.rect()))
+    painter.fillRect(part, hatch_brush(theme().color("gridMajor"), ratio))
+    painter.setBrushOrigin(origin)
 
 
 def _paint_undefined(painter: QPainter, rect: QRectF, undefined: Mask) -> None:
@@ -95,9 +96,35 @@ def paint_note(painter: QPainter, rect: QRectF, note: str) -> None:
     painter.drawText(QPointF(rect.left(), base), note)
 
 
+def room_beside(labels: Sequence[str]) -> float:
+    """Return how wide the row labels are, with their gaps: characters, or words."""
+    widest = min(_LONGEST, _widest(labels))
+    return max(40.0, widest + 24.0)
+
+
+def room_above(labels: Sequence[str]) -> float:
+    """Return how high the column labels are: characters stand, words lie on their side."""
+    if not labels:
+        return 0.0
+    return 22.0 if _are_characters(labels) else min(_LONGEST, _widest(labels)) + 10.0
+
+
+def _widest(labels: Sequence[str]) -> float:
+    metrics = QFontMetricsF(theme().font("mono"))
+    longest = max(labels, key=len, default="")
+    return metrics.horizontalAdvance(_visible(longest))
+
+
+def _are_characters(labels: Sequence[str]) -> bool:
+    return all(len(label) <= 1 for label in labels)
+
+
 def columns_fit(frame: Cells, labels: Sequence[str]) -> bool:
-    """Return whether each column has room for its character."""
-    return bool(labels) and frame.cell[0] >= theme().text_px("axis") * 0.65
+    """Return whether each column has room for its character, or its word on its side."""
+    if not labels:
+        return False
+    share = 0.65 if _are_characters(labels) else 1.0
+    return frame.cell[0] >= theme().text_px("axis") * share
 
 
 def paint_titles(
@@ -136,7 +163,8 @@ def paint_row_ticks(painter: QPainter, frame: Cells, labels: Sequence[str], orig
     mono = bool(labels) and height >= theme().text_px("axis")
     _tick_font(painter, mono)
     metrics = painter.fontMetrics()
-    for index, text in _tick_places(labels, frame.rows, origin, mono, frame.rect.height() / 34):
+    for index, full in _tick_places(labels, frame.rows, origin, mono, frame.rect.height() / 34):
+        text = metrics.elidedText(full, Qt.TextElideMode.ElideRight, int(_LONGEST))
         y = frame.rect.top() + (index + 0.5) * height
         x = frame.rect.left() - 8 - metrics.horizontalAdvance(text)
         painter.drawText(QPointF(x, y + metrics.capHeight() / 2), text)
@@ -150,10 +178,26 @@ def paint_column_ticks(
     mono = columns_fit(frame, labels)
     _tick_font(painter, mono)
     metrics = painter.fontMetrics()
+    if mono and not _are_characters(labels):
+        _paint_words(painter, frame, labels)
+        return
     base = frame.rect.top() - 8 if mono else frame.rect.bottom() + 8 + metrics.ascent()
     for index, text in _tick_places(labels, frame.columns, origin, mono, frame.rect.width() / 60):
         x = frame.rect.left() + (index + 0.5) * width - metrics.horizontalAdvance(text) / 2
         painter.drawText(QPointF(x, base), text)
+
+
+def _paint_words(painter: QPainter, frame: Cells, labels: Sequence[str]) -> None:
+    """Paint words above their columns, from bottom to top."""
+    metrics = painter.fontMetrics()
+    for index, text in enumerate(labels[: frame.columns]):
+        x = frame.rect.left() + (index + 0.5) * frame.cell[0]
+        shown = metrics.elidedText(_visible(text), Qt.TextElideMode.ElideRight, int(_LONGEST))
+        painter.save()
+        painter.translate(x + metrics.capHeight() / 2, frame.rect.top() - 6)
+        painter.rotate(-90)
+        painter.drawText(QPointF(0, 0), shown)
+        painter.restore()
 
 
 def _tick_font(painter: QPainter, mono: bool) -> None:

@@ -64,8 +64,7 @@ class Meter:
         self._last_s = time.perf_counter()
 
     def take_counts(self) -> tuple[int, int, int]:
-        """Return the steps flushed since the last time, and how many of them were clipped by
-        their norm and how many had one that is not finite."""
+        """Return the steps since the last time; those clipped, and not finite, among them."""
         steps, clipped, bad = self._counts.tolist()
         self._counts[:] = 0
         return steps, clipped, bad

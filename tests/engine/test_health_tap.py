@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from seqstudio.blocks.templates import make
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.project import Project, project_text
 from seqstudio.engine.health_tap import HealthTap, unit_health

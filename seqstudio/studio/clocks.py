@@ -6,7 +6,14 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Slot
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPolygonF,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -17,9 +24,11 @@ from seqstudio.records.readings import (
     Metrics,
     Sample,
 )
+from seqstudio.studio.film import Film
 from seqstudio.studio.keys import Action, keymap, pressed, takes
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
+from seqstudio.studio.widgets import IconButton
 
 LEFT = 148
 RIGHT = 132
@@ -32,6 +41,7 @@ ACTIONS = (
     Action("clocks.step_back", "Back in training", "Two clocks", ("Shift+Left",), "clocks"),
     Action("clocks.step_on", "On in training", "Two clocks", ("Shift+Right",), "clocks"),
     Action("clocks.live", "Back to live", "Two clocks", ("End",), "clocks"),
+    Action("clocks.film", "Play training as a film", "Two clocks", ("Shift+Space",), "clocks"),
 )
 
 
@@ -47,6 +57,10 @@ class Clocks(QWidget):
         keymap().declare(ACTIONS)
         self._drag = ""
         self._low = False
+        self.film = Film(session)
+        self._play = IconButton("play", "Play training as a film", key="Shift+Space", parent=self)
+        self._play.clicked.connect(self.film.toggle)
+        self.film.changed.connect(self._show_film)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAccessibleName("Training step and sequence time")
@@ -308,6 +322,8 @@ class Clocks(QWidget):
     def _act(self, name: str) -> None:
         stride = max(self.last_step // 100, 1)
         match name:
+            case "clocks.film":
+                self.film.toggle()
             case "clocks.live":
                 self.session.move_cursor(step=None)
             case "clocks.step_back":
@@ -334,6 +350,17 @@ class Clocks(QWidget):
             super().keyPressEvent(event)
 
     # -------------------------------------------------------------------- slots
+
+    @Slot()
+    def _show_film(self) -> None:
+        self._play.set_icon("pause" if self.film.playing else "play")
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Keep the button of the film in front of the upper track."""
+        super().resizeEvent(event)
+        middle = round(self._tracks()[0].center().y())
+        self._play.move(LEFT - self._play.width() - 4, middle - self._play.height() // 2)
 
     @Slot(object)
     def _arrived(self, kinds: object) -> None:

@@ -191,3 +191,39 @@ def test_data_without_a_text_say_so(qtbot, template: str, words: str) -> None:
     assert session.cursor.t == 0
     session.begin_close()
     assert session.end_close()
+
+
+def recorded(session: Session, *steps: int) -> None:
+    from seqstudio.records.readings import GradientReading
+
+    session.history.run = "lstm-1"
+    readings = [GradientReading(s, (), (), (), 1, 4, "probe text", 0.0) for s in steps]
+    session.history.extend([metrics(400), *readings])
+    session.events.emit(frozenset({Metrics}))
+
+
+def test_film_shows_every_recorded_step_and_ends_live(qtbot, session, clocks) -> None:
+    recorded(session, 10, 100, 200, 390)
+    seen: list[int | None] = []
+    session.cursor_changed.connect(lambda cursor: seen.append(cursor.step))
+    QTest.mouseClick(clocks._play, BUTTON)
+    assert clocks.film.playing
+    qtbot.waitUntil(lambda: not clocks.film.playing, timeout=5000)
+    assert seen == [0, 10, 100, 200, 390, 400, None]
+
+
+def test_film_goes_on_from_the_step_in_view_and_lets_go_of_the_clock(
+    qtbot, session, clocks
+) -> None:
+    recorded(session, 10, 100, 200, 390)
+    session.move_cursor(step=100)
+    clocks.film.toggle()
+    qtbot.waitUntil(lambda: session.cursor.step == 200, timeout=5000)
+    session.move_cursor(step=50)
+    qtbot.waitUntil(lambda: not clocks.film.playing, timeout=5000)
+    assert session.cursor.step == 50
+
+
+def test_without_a_run_there_is_no_film(clocks) -> None:
+    QTest.mouseClick(clocks._play, BUTTON)
+    assert not clocks.film.playing

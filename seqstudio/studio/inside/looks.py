@@ -115,6 +115,11 @@ class LookDesk(QObject):
         """Tell whether training has yet to have its share before anything is asked by itself."""
         return self._session.state == "running" and time.monotonic() < self._rest_until_s
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return any(not self.overdue(request) for request in self._asked)
+
     def overdue(self, request: int) -> bool:
         """Tell whether the answer to a request can be waited for no longer, or has come."""
         asked = self._asked.get(request)
@@ -130,7 +135,7 @@ class LookDesk(QObject):
         self._count += 1
         request = self._count
         project = session.run_project or session.project
-        live = session.cursor.step is None or aim.step >= session.history.step
+        live = aim.step >= session.history.step
         mine = aim.folder == str(session.runs_home / session.history.run)
         step = -1 if live and mine and session.history.run else aim.step
         self._asked[request] = aim, step == -1, time.monotonic()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -17,49 +17,38 @@ from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
 from seqstudio.blocks.check import Report, check, main_arch
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.editing import set_param
 from seqstudio.core.errors import DataError, SeqError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.document import Change, Document
-from seqstudio.document.edits import ReplaceProject, SetSetting
+from seqstudio.document.edits import SetSetting
 from seqstudio.document.graph import Graph
-from seqstudio.document.project import Project, load_project, parse_project, project_text
-from seqstudio.document.settings import DataSettings, TrainingSettings
-from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
+from seqstudio.document.project import Project, load_project
+from seqstudio.document.settings import DataSettings
+from seqstudio.records.faults import GraphApplied, Remedy
 from seqstudio.records.looking import LookAt, Looked, LookFailed
-from seqstudio.records.messages import (
-    Command,
-    Facts,
-    Failed,
-    FindRate,
-    Pause,
-    Resume,
-    SetLive,
-    SetProbeText,
-    Start,
-    StateChanged,
-    Step,
-    Stop,
-    Write,
-)
-from seqstudio.records.peek import PeekAt, Peeked, PeekFailed
-from seqstudio.runtime.archive import RunInfo, list_runs, new_run_name, open_run
-from seqstudio.runtime.forking import FORK
+from seqstudio.records.messages import Event, Facts, Failed, StateChanged, Stop
+from seqstudio.records.peek import Peeked, PeekFailed
+from seqstudio.runtime.archive import RunInfo
 from seqstudio.runtime.history import RunHistory
 from seqstudio.runtime.runner import Runner, ThreadRunner
-from seqstudio.runtime.store import is_locked
-from seqstudio.runtime.supervisor import ProcessRunner, free_memory
-from seqstudio.studio.companions import SECOND_TRAINER, Companion, Companions, Follower
+from seqstudio.runtime.supervisor import ProcessRunner
+from seqstudio.studio.companions import Companions
+from seqstudio.studio.cursor import Cursor
 from seqstudio.studio.inside.looks import LookDesk
+from seqstudio.studio.notices import Notice
+from seqstudio.studio.peeks import PeekDesk
 from seqstudio.studio.project_lock import Holder, ProjectLock
-from seqstudio.studio.run_homes import Removal, RunHomes, RunTrash
+from seqstudio.studio.run_desk import RunDesk
+from seqstudio.studio.run_homes import RunHomes, RunTrash
+from seqstudio.studio.run_in_view import ACTIVE, RunInView
+from seqstudio.studio.steering import Steering
+
+__all__ = ["ACTIVE", "ARCH_TITLES", "POLL_MS", "Cursor", "Guest", "Notice", "Session"]
 
 POLL_MS = 33
-ACTIVE = frozenset({"starting", "running", "paused"})
 ANSWERS = (Peeked, PeekFailed, Looked, LookFailed)
-LIVE = tuple(param.name for param in TrainingSettings.PARAMS if param.live)
 ARCH_TITLES = {
     "rnn": "RNN",
     "gru": "GRU",
@@ -67,50 +56,7 @@ ARCH_TITLES = {
     "transformer": "GPT",
     "custom1": "Model",
 }
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """The two clocks and the place, shared by every view.
-
-    Attributes:
-        step: Training clock; None follows the newest step.
-        t: Sequence time within the text or window shown.
-        block: Block looked at, "" for the first that fits.
-        layer: Layer in the block.
-        head: Attention head.
-        unit: Unit of the layer, None while nobody has pointed at one.
-        token: Symbol of the vocabulary, "" while nobody has pointed at one.
-    """
-
-    step: int | None = None
-    t: int = 0
-    block: str = ""
-    layer: int = 0
-    head: int = 0
-    unit: int | None = None
-    token: str = ""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something to tell the person.
-
-    Attributes:
-        what: What happened.
-        why: The cause.
-        hint: What to do.
-        level: "info", "success", "warn" or "error".
-        details: Traceback or log, for the curious.
-        remedies: What helps, each a button.
-    """
-
-    what: str
-    why: str = ""
-    hint: str = ""
-    level: str = "info"
-    details: str = ""
-    remedies: tuple[Remedy, ...] = ()
+OF_SHORT = {"gpt": "transformer", "model": "custom1"}
 
 
 class Guest(Protocol):
@@ -136,13 +82,13 @@ class Session(QObject):
         data_error: Why there are none.
         facts: What the check of the graph rests on.
         report: Result of the check, None while there are no facts.
-        history: The run in view.
         others: Runs drawn beside it, by name.
         cursor: The shared cursor.
-        state: "idle" before the first run, else the state of the run.
-        run_project: The project as the run in view was started with, None without a run.
         threads: Trainers are threads of this process, not processes of their own.
         guests: Work of panels that ends with the session.
+        view: The run in view and its trainer.
+        steering: What the person tells the trainer.
+        desk: Brings runs into view, beside it, and to their place.
         looks: Asks what panels want to see inside the model.
     """
 
@@ -165,29 +111,23 @@ class Session(QObject):
         self.data_error: SeqError | None = None
         self.facts: DataFacts | None = None
         self.report: Report | None = None
-        self.history = RunHistory()
         self.others: dict[str, RunHistory] = {}
         self.cursor = Cursor()
-        self.state = "idle"
-        self.run_project: Project | None = None
         self.device = "auto"
         self.threads = threads
-        self._runner: Runner = ThreadRunner() if threads else ProcessRunner()
         self._loader = ThreadPoolExecutor(1, "seqstudio-data")
         self._loading: Future[Dataset] | None = None
         self._loaded: tuple[DataSettings, Path | None] | None = None
-        self._request = 0
-        self._peek: tuple[int, Graph] | None = None  # the newest wish and the graph it is about
-        self._wanted = ""
         self._homes = RunHomes()
         self._lock = ProjectLock()
         self.trash = RunTrash()
-        self.companions = Companions()
+        runner: Runner = ThreadRunner() if threads else ProcessRunner()
+        self.view = RunInView(runner, self.notice.emit, self.state_changed.emit)
+        self.steering = Steering(self)
+        self.desk = RunDesk(self)
         self.looks = LookDesk(self)
-        self._watched: Follower | None = None  # the run in view is another program's
-        self._removal: Removal | None = None
-        self._follows = False  # what the trainer says belongs to the run in view
-        self._closing = False
+        self._peeks = PeekDesk(self)
+        self.closing = False
         self.guests: list[Guest] = [self.companions]
         document.changed.connect(self._project_became)
         self._timer = QTimer(self, interval=POLL_MS)
@@ -218,7 +158,7 @@ class Session(QObject):
         else:
             if change.before.training != change.after.training:
                 self._renew_facts()
-            self._send_live(change.before, change.after)
+            self.steering.send_live(change.before, change.after)
         if change.before.graph is not change.after.graph:
             self._check()
         self.project_changed.emit(change)
@@ -231,7 +171,7 @@ class Session(QObject):
         return data, self.base if relative else None
 
     def _load_data(self) -> None:
-        if self._closing:
+        if self.closing:
             return
         self._loaded = self._data_wanted
         self._loading = self._loader.submit(open_dataset, *self._loaded)
@@ -249,11 +189,12 @@ class Session(QObject):
             self.dataset = None
             self.data_error = DataError("The data cannot be read", why, "Choose another file")
         self._renew_facts()
-        wanted, self._wanted = self._wanted, ""
-        if wanted:
-            self._begin(paused=wanted == "step")
-            if wanted == "step" and self.state == "starting":
-                self._send(Step())
+        self.steering.data_came()
+
+    @property
+    def loading(self) -> bool:
+        """Whether data are on their way for the first time since the last ones were no good."""
+        return self._loading is not None and self.data_error is None
 
     def _renew_facts(self) -> None:
         if self.dataset is None:
@@ -303,7 +244,7 @@ class Session(QObject):
         self._leave_project()
         self.document.reset(project, path)
         self._tell_holder(path, self._lock.open(path))
-        run = self._run_to_show()
+        run = self.desk.to_show(path)
         if run:
             self.open_run(run)
 
@@ -311,14 +252,7 @@ class Session(QObject):
         if holder is not None:
             what = f"{path.name} is open already"
             hint = "Look at it here, train it, or save it under another name"
-            self._tell(Notice(what, holder.words(), hint, "error"))
-
-    def _run_to_show(self) -> str:
-        """Return the run that the file names, or one that was begun after it was written."""
-        assert self.document.path is not None
-        written_s = self.document.path.stat().st_mtime
-        newer = [run.name for run in self.runs() if run.started_at > written_s and run.step]
-        return newer[0] if newer else self.project.run
+            self.notice.emit(Notice(what, holder.words(), hint, "error"))
 
     def save(self, path: Path | None = None) -> None:
         """Save the project; runs of an unsaved project move beside it.
@@ -338,145 +272,83 @@ class Session(QObject):
             self._load_data()
         if self.runs_home == old_home or not old_home.exists():
             return
-        active = self.state in ACTIVE and self._watched is None
-        self.companions.begin_close()  # what moves must not be written meanwhile
-        self._removal = Removal(
-            old_home, self.runs_home, self.history.run, not was_saved, active,
-            self.state == "paused",
-        )  # fmt: skip
-        if self._held:
-            self._send(Stop())
-            self._follows = active  # it answers that it has stopped, or has nothing more to say
-        self._remove_runs()
+        self.desk.move(old_home, whole=not was_saved)
 
-    @property
-    def _held(self) -> bool:
-        """Whether the trainer has the model of the run in view at hand."""
-        return self._follows and self.state in {*ACTIVE, "finished"}
-
-    def _remove_runs(self) -> None:
-        """Bring runs to where the document was saved, once nothing writes them any more."""
-        removal = self._removal
-        if removal is None or removal.blocked or self._trains(removal.run):
-            return
-        self._removal = None
-        try:
-            removal.carry_out()
-        except OSError as error:
-            self._tell(Notice("The runs were not moved", str(error), f"They are in {removal.old}",
-                              "warn"))  # fmt: skip
-            return
-        here = (self.runs_home, self.history.run) == (removal.new, removal.run)
-        if removal.resume and here and self.state == "stopped" and not self._closing:
-            self._start(removal.run, resume=True, paused=removal.paused)
+    def _leave_project(self) -> None:
+        if self.view.ours:
+            self.view.send(Stop())
+        self.companions.begin_close()
+        if self.document.path is None:
+            self._homes.give_up()
+        self._homes.next()
+        self.steering.wait_no_more()
+        self.view.clear()
+        self.others, self.cursor = {}, Cursor()
+        self.view.become("idle")
         self.run_changed.emit()
 
-    def _trains(self, run: str) -> bool:
-        """Tell whether the trainer has a run in hand, in view or not."""
-        mine = self._runner.run == run and self._runner.state in ACTIVE
-        return mine and self._runner.alive
+    # ------------------------------------------------------------- run in view
 
-    # --------------------------------------------------------------------- run
+    @property
+    def history(self) -> RunHistory:
+        """What the run in view said."""
+        return self.view.history
+
+    @history.setter
+    def history(self, history: RunHistory) -> None:
+        self.view.history = history
+
+    @property
+    def run_project(self) -> Project | None:
+        """The project as the run in view was started with, None without a run."""
+        return self.view.project
+
+    @run_project.setter
+    def run_project(self, project: Project | None) -> None:
+        self.view.project = project
+
+    @property
+    def state(self) -> str:
+        """State of the run in view, "idle" before the first run."""
+        return self.view.state
+
+    @state.setter
+    def state(self, state: str) -> None:
+        self.view.state = state
 
     @property
     def edited(self) -> bool:
         """True when the project would train otherwise than the run in view was started."""
-        return self.run_project is not None and not self.project.trains_like(self.run_project)
-
-    def play(self) -> None:
-        """Train: begin, continue or resume, whichever fits."""
-        if self.state == "running":
-            return
-        if self.state == "paused" and not self.edited:
-            self._send(Resume())
-        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
-            self._start(self.history.run, resume=True)
-        else:
-            self._begin()
-
-    def _can_resume(self) -> bool:
-        folder = self.runs_home / self.history.run
-        kept = (folder / "checkpoints" / "latest.json").exists() or (folder / FORK).exists()
-        return bool(self.history.run) and kept
-
-    def _begin(self, paused: bool = False) -> None:
-        if self._loading is not None and self.data_error is None:
-            self._wanted = "step" if paused else "play"  # goes on when the data are there
-            self._tell(Notice("Reading the data", "", "Training begins when they are there"))
-            return
-        problem = self.refusal()
-        if problem is not None:
-            self._tell(problem)
-            return
-        arch = main_arch(self.project.graph)
-        names = {"transformer": "gpt", "custom1": "model"}
-        name = new_run_name(self.runs_home, names.get(arch, arch))
-        if self.history.run and len(self.history.curves):
-            self.others = {self.history.run: self.history, **self.others}
-        self._look_away()
-        self.history = RunHistory(name)
-        self.run_project = self.project
-        self.move_cursor(step=None)
-        self._start(name, resume=False, paused=paused)
-        self.run_changed.emit()
-
-    def refusal(self) -> Notice | None:
-        """Return why the model cannot train now, or None when it can."""
-        if self.data_error is not None:
-            error = self.data_error
-            return Notice(error.what, error.why, error.hint, "error")
-        if self.report is None:
-            return Notice("The data are still being read", "", "Try again in a moment", "info")
-        for problem in self.report.errors:
-            return Notice(problem.what, problem.why, problem.hint, "error")
-        return None
-
-    def _start(self, run: str, *, resume: bool, paused: bool = False, back_to: int = -1) -> None:
-        project = self.run_project if resume and self.run_project else self.project
-        self._follows = True
-        self._set_state("starting")
-        self._runner.start(
-            Start(
-                run=run,
-                project=project_text(project),
-                base=str(self.base or ""),
-                folder=str(self.runs_home / run),
-                device=self.device,
-                resume=resume,
-                paused=paused,
-                back_to=back_to,
-            )
-        )
-        if resume:
-            self._send_live(self._in_force(), self.project)
-
-    def _in_force(self) -> Project:
-        """Return the project as the run in view last trained, with its live changes."""
-        project = self.run_project or self.project
-        training = project.training
-        sampling = project.sampling
-        for change in self.history.live:
-            if change.name in LIVE:
-                training = training.with_value(change.name, change.value)
-            else:
-                sampling = sampling.with_value(change.name, change.value)
-        return replace(project, training=training, sampling=sampling)
-
-    def _send_live(self, before: Project, after: Project) -> None:
-        """Tell the trainer of live settings that differ, whoever changed them: a field or undo."""
-        if self.state not in ACTIVE:
-            return
-        for name in LIVE:
-            value = getattr(after.training, name)
-            if value != getattr(before.training, name):
-                self._send(SetLive(name, float(value)))
-        if after.sampling.temperature != before.sampling.temperature:
-            self._send(SetLive("temperature", after.sampling.temperature))
+        return self.steering.edited
 
     @property
     def applicable(self) -> bool:
         """True when the run that goes on could take over an edit made since it started."""
-        return self._follows and self.state in ACTIVE and self.edited
+        return self.steering.applicable
+
+    def refusal(self) -> Notice | None:
+        """Return why the model cannot train now, or None when it can."""
+        return self.steering.refusal()
+
+    def play(self) -> None:
+        """Train: begin, continue or resume, whichever fits."""
+        self.steering.play()
+
+    def pause(self) -> None:
+        """Pause before the next step."""
+        self.steering.pause()
+
+    def step(self, n: int = 1) -> None:
+        """Do exactly n steps, then be paused; begins a run if there is none."""
+        self.steering.step(n)
+
+    def stop(self) -> None:
+        """Finish the step, write a checkpoint, end the run."""
+        self.steering.stop()
+
+    def find_rate(self) -> None:
+        """Try rising learning rates on a copy of the model; a run that waits begins if need be."""
+        self.steering.find_rate()
 
     def apply_edit(self) -> None:
         """Let the run that goes on take over the project as it is now.
@@ -484,76 +356,11 @@ class Session(QObject):
         What kept its shape keeps weights and optimizer state. `notice` tells what became of the
         blocks, or why the edit cannot be taken over.
         """
-        problem = self.refusal()
-        if problem is not None:
-            self._tell(replace(problem, what=f"The edit was not applied: {problem.what}"))
-        elif self.applicable:
-            self._send(ApplyGraph(project_text(self.project)))
-
-    def _take_edit(self, event: GraphApplied) -> None:
-        self.run_project = parse_project(event.project)
-        what = f"The edit is in force from step {event.step + 1:,}"
-        self._tell(Notice(what, event.words(), "", "success"))
+        self.steering.apply_edit()
 
     def take_remedy(self, remedy: Remedy) -> None:
-        """Do what helps after a failure: change a setting, and go on from a checkpoint.
-
-        A run without one begins anew, as does one that is not worth going on.
-        """
-        try:
-            self._change_for(remedy)
-        except SeqError as error:
-            self.tell(error)
-            return
-        if self.state in ACTIVE and remedy.back_to < 0 and not remedy.anew:
-            return  # the change reaches the run that goes on by itself
-        if remedy.anew or not self._can_resume():
-            self._begin()
-        else:
-            self._start(self.history.run, resume=True, back_to=remedy.back_to, paused=True)
-            self.apply_edit()
-            self._send(Resume())
-
-    def _change_for(self, remedy: Remedy) -> None:
-        if remedy.block:
-            graph = self.project.graph
-            self.document.apply(set_param(graph, remedy.block, remedy.setting, int(remedy.value)))
-        elif remedy.setting:
-            self.document.apply(SetSetting("training", remedy.setting, remedy.value, remedy.words))
-
-    def pause(self) -> None:
-        """Pause before the next step."""
-        if self.state in {"running", "starting"}:
-            self._send(Pause())
-
-    def step(self, n: int = 1) -> None:
-        """Do exactly n steps, then be paused; begins a run if there is none."""
-        if self.state in {"running", "paused", "starting"} and not self.edited:
-            self._send(Step(n))
-        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
-            self._start(self.history.run, resume=True, paused=True)
-            self._send(Step(n))
-        else:
-            self._begin(paused=True)
-            if self.state == "starting":
-                self._send(Step(n))
-
-    def find_rate(self) -> None:
-        """Try rising learning rates on a copy of the model; a run that waits begins if need be."""
-        if self.state in ACTIVE and not self.edited:
-            self._send(FindRate())
-        elif self.state in {"stopped", "failed"} and not self.edited and self._can_resume():
-            self._start(self.history.run, resume=True, paused=True)
-            self._send(FindRate())
-        else:
-            self._begin(paused=True)
-            if self.state == "starting":
-                self._send(FindRate())
-
-    def stop(self) -> None:
-        """Finish the step, write a checkpoint, end the run."""
-        if self.state in ACTIVE:
-            self._send(Stop())
+        """Do what helps after a failure: change a setting, and go on from a checkpoint."""
+        self.steering.take_remedy(remedy)
 
     def set_live(self, name: str, value: float) -> None:
         """Change a live setting, in the project and in the run that goes on.
@@ -561,9 +368,11 @@ class Session(QObject):
         Raises:
             ParamError: The value is out of range.
         """
-        group = "training" if name in LIVE else "sampling"
-        edit = SetSetting(group, name, value, f"Change {name.replace('_', ' ')}")
-        self.document.apply(edit, merge=f"live {name}")
+        self.steering.set_live(name, value)
+
+    def set_probe_text(self, text: str) -> None:
+        """Let the attention and gradient probes look at another text."""
+        self.steering.set_probe_text(text)
 
     def write(
         self,
@@ -579,22 +388,7 @@ class Session(QObject):
         Returns:
             The number of the request; `Sample` records with it follow. 0 when no model is loaded.
         """
-        if self.state == "idle":
-            self._tell(Notice("There is no model yet", "no run has begun", "Press Train first"))
-            return 0
-        self._request += 1
-        request = Write(self._request, prompt, length, temperature, top_k, top_p, seed)
-        if not self._held and self._can_resume():
-            self._start(self.history.run, resume=True, paused=True)
-        self._send(request)
-        return self._request
-
-    def set_probe_text(self, text: str) -> None:
-        """Let the attention and gradient probes look at another text."""
-        edit = SetSetting("sampling", "probe_text", text, "Change probe text")
-        self.document.apply(edit, merge="probe text")
-        if self._held:
-            self._send(SetProbeText(text))
+        return self.steering.write(prompt, length, temperature, top_k, top_p, seed)
 
     def peek(self, graph: Graph, path: tuple[str, ...], block: str, port: str) -> int:
         """Ask what flows out of a port; `peeked` brings the answer if the graph is still the same.
@@ -608,215 +402,54 @@ class Session(QObject):
         Returns:
             The number of the request.
         """
-        self._request += 1
-        self._peek = self._request, self.project.graph
-        run = self.run_project
-        lent = run is not None and run.trains_like(run.with_graph(graph))
-        folder = str(self.runs_home / self.history.run) if lent and self._can_resume() else ""
-        text, base = project_text(self.project.with_graph(graph)), str(self.base or "")
-        self._send(PeekAt(self._request, text, base, path, block, port, folder))
-        return self._request
-
-    def _take_peek(self, answer: Peeked | PeekFailed) -> None:
-        request, graph = self._peek or (0, None)
-        if answer.request == request and graph is self.project.graph:
-            self.peeked.emit(answer)
+        return self._peeks.ask(graph, path, block, port)
 
     def send_look(self, wish: LookAt) -> None:
         """Ask the trainer's process to look inside a model; see `LookDesk`."""
-        self._send(wish)
+        self.view.send(wish)
 
     def warm_up(self) -> None:
         """Load torch in the trainer process, so that Train answers at once."""
-        self._runner.warm_up()
-
-    def _send(self, command: Command) -> None:
-        if self._watched is None or isinstance(command, (PeekAt, LookAt)):
-            self._runner.send(command)
-            return
-        what = f"{self.history.run} is trained by another program"
-        self._tell(Notice(what, "This window only watches it.", "Pause or stop it there."))
-
-    def _leave_project(self) -> None:
-        if self.state in ACTIVE and self._watched is None:
-            self._send(Stop())
-        self._watched = None
-        self.companions.begin_close()
-        if self.document.path is None:
-            self._homes.give_up()
-        self._homes.next()
-        self._follows, self._wanted = False, ""
-        self.history, self.others, self.run_project = RunHistory(), {}, None
-        self.cursor = Cursor()
-        self._set_state("idle")
-        self.run_changed.emit()
+        self.view.runner.warm_up()
 
     # -------------------------------------------------------------------- runs
 
+    @property
+    def companions(self) -> Companions:
+        """Runs that go on out of view."""
+        return self.desk.companions
+
     def runs(self) -> list[RunInfo]:
         """Return the runs of this project, newest first."""
-        try:
-            return list_runs(self.runs_home)
-        except (OSError, SeqError):
-            return []
-
-    def open_run(self, name: str) -> None:
-        """Show another run of the project, live where it goes on; Train continues it."""
-        if name == self.history.run:
-            return
-        folder = self.runs_home / name
-        companion = self.companions.take(folder)
-        if companion is not None:
-            self._bring(companion)
-            return
-        try:
-            follower = Follower(folder) if self._is_foreign(name) else None
-            history = follower.history if follower else open_run(folder)
-            project = load_project(folder / "project.seq")
-        except SeqError as error:
-            self._tell(Notice(error.what, error.why, error.hint, "warn"))
-            return
-        if self.state in ACTIVE and self._watched is None:
-            self._send(Stop())
-        self._look_away()
-        self._follows, self._watched = False, follower
-        self.companions.leave(folder)
-        self.others.pop(name, None)
-        self.history, self.run_project = history, project
-        self.move_cursor(step=None)
-        finished = history.state == "finished"
-        self._set_state(follower.state if follower else "finished" if finished else "stopped")
-        self.run_changed.emit()
-
-    def _is_foreign(self, name: str) -> bool:
-        """Tell whether another program writes a run now."""
-        mine = self._runner.run == name and self._runner.alive
-        return not mine and is_locked(self.runs_home / name)
-
-    def _look_away(self) -> None:
-        """The run in view goes out of view; one of another program is followed on."""
-        if self._watched is not None:
-            self.companions.follow(self._watched)
-            self._watched = None
-
-    def _bring(self, companion: Companion) -> None:
-        """Bring a run that goes on beside into view; the one in view goes on beside in turn."""
-        name = companion.folder.name
-        self._look_away()
-        if self.history.run:
-            self.others = {self.history.run: self.history, **self.others}
-        self.others.pop(name, None)
-        self._step_aside()
-        self._runner, self.run_project = companion.runner, companion.project
-        self.history, self._follows = companion.history, True
-        self.move_cursor(step=None)
-        self._set_state(companion.state)
-        self.run_changed.emit()
-
-    def _step_aside(self) -> None:
-        """Let the trainer of the run in view go on out of view."""
-        folder = self.runs_home / self.history.run
-        state = self.state if self._follows else "stopped"
-        self.companions.add(Companion(self._runner, folder, self.history, self.run_project, state))
-
-    @property
-    def room_for_two(self) -> bool:
-        """Whether a second trainer can start beside the one at work."""
-        used = 1_000_000 * self.history.curves.memory_mb
-        process = isinstance(self._runner, ProcessRunner)
-        return process and free_memory() >= max(SECOND_TRAINER, 1.5 * used)
-
-    def begin_fork(self, name: str) -> None:
-        """Train a run that `fork_run` made; one that trains goes on beside it if there is room."""
-        folder = self.runs_home / name
-        try:
-            history, project = open_run(folder), load_project(folder / "project.seq")
-        except SeqError as error:
-            self._tell(Notice(error.what, error.why, error.hint, "warn"))
-            return
-        before = self.history
-        self._look_away()
-        if self.state in ACTIVE and self._follows:
-            self._share_out(before.run)
-        if before.run:
-            self.others = {before.run: before, **self.others}
-        self._follows = False
-        self._set_state("stopped")
-        self.history, self.run_project = history, project
-        self._take_project(project, f"Fork {name}")
-        self.move_cursor(step=None)
-        self._start(name, resume=True)
-        self.run_changed.emit()
-
-    def _share_out(self, name: str) -> None:
-        if self.room_for_two:
-            self._step_aside()
-            self._runner = ProcessRunner()
-            return
-        why = "There is no memory for two trainers."
-        self._tell(Notice(f"{name} was stopped with a checkpoint", why, "Open it to go on."))
-
-    def _take_project(self, project: Project, label: str) -> None:
-        """Make the document train like a run, as one step that can be undone."""
-        mine = replace(self.project, data=project.data, training=project.training)
-        if not mine.trains_like(project):
-            mine = mine.with_graph(project.graph)
-        if mine != self.project:
-            self.document.apply(ReplaceProject(mine, label))
-
-    def release(self) -> None:
-        """Let the trainer let go of the run in view, if it ended: its folder may then move."""
-        if self._held and self.state not in ACTIVE:
-            self._send(Stop())
-            self._follows = False
-
-    def forget_run(self, name: str) -> None:
-        """Show a run no more: it was deleted."""
-        self.others.pop(name, None)
-        self.companions.leave(self.runs_home / name)
-        if name == self.history.run:
-            self._follows, self._watched = False, None
-            self.history, self.run_project = RunHistory(), None
-            self.cursor = Cursor()
-            self._set_state("idle")
-        self.run_changed.emit()
-
-    def run_renamed(self, old: str, new: str) -> None:
-        """Call a run by its new name."""
-        if old in self.others:
-            self.others[new] = self.others.pop(old)
-            self.others[new].run = new
-        if old == self.history.run:
-            self.history.run, self._follows = new, False
-        self.run_changed.emit()
+        return self.desk.all()
 
     def runs_count(self) -> int:
         """Return how many runs the project has, quickly."""
-        return sum(1 for _ in self.runs_home.glob("*/run.db"))
+        return self.desk.count()
+
+    def open_run(self, name: str) -> None:
+        """Show another run of the project, live where it goes on; Train continues it."""
+        self.desk.open(name)
+
+    def begin_fork(self, name: str) -> None:
+        """Train a run that `fork_run` made; one that trains goes on beside it if there is room."""
+        self.desk.fork(name)
 
     def overlay(self, name: str, on: bool) -> None:
         """Draw another run beside the one in view, or stop drawing it."""
-        folder = self.runs_home / name
-        if not on:
-            self.others.pop(name, None)
-            self.companions.leave(folder)
-        elif name != self.history.run and name not in self.others:
-            try:
-                self.others[name] = self._beside(folder)
-            except SeqError as error:
-                self._tell(Notice(error.what, error.why, error.hint, "warn"))
-        self.run_changed.emit()
+        self.desk.overlay(name, on)
 
-    def _beside(self, folder: Path) -> RunHistory:
-        """Return the history of a run to draw beside, which grows where the run goes on."""
-        companion = self.companions.of(folder)
-        if companion is not None:
-            return companion.history
-        if not self._is_foreign(folder.name):
-            return open_run(folder)
-        follower = Follower(folder)
-        self.companions.follow(follower)
-        return follower.history
+    def release(self) -> None:
+        """Let the trainer let go of the run in view, if it ended: its folder may then move."""
+        self.desk.release()
+
+    def forget_run(self, name: str) -> None:
+        """Show a run no more: it was deleted."""
+        self.desk.forget(name)
+
+    def run_renamed(self, old: str, new: str) -> None:
+        """Call a run by its new name."""
+        self.desk.renamed(old, new)
 
     def arch(self) -> str:
         """Return the architecture that colours the run in view."""
@@ -827,9 +460,8 @@ class Session(QObject):
         run = name or self.history.run
         arch = self.arch()
         if name and name != self.history.run:
-            arch = {"gpt": "transformer", "model": "custom1"}.get(
-                name.rpartition("-")[0], name.rpartition("-")[0]
-            )
+            short = name.rpartition("-")[0]
+            arch = OF_SHORT.get(short, short)
         title = ARCH_TITLES.get(arch, "Model")
         return f"{title} · {run}" if run else title
 
@@ -853,27 +485,18 @@ class Session(QObject):
     def _poll(self) -> None:
         self._take_data()
         self._take_events()
-        self._watch()
-        self._remove_runs()
-
-    def _watch(self) -> None:
-        """Take in what runs beside said, and the run in view where another program trains it."""
-        seen = self.companions.poll()
-        if self._watched is not None:
-            seen |= self._watched.poll()
-            self._set_state(self._watched.state)
-            if self._watched.over:
-                self._watched = None
+        seen = self.desk.watch()
         if seen:
             self.events.emit(seen)
+        self.desk.carry_out()
 
     def _take_events(self) -> None:
-        # Another run in view may have the same name, in another project: `_follows` tells.
-        names = {"", self.history.run} if self._follows else {""}
-        mine = [each.event for each in self._runner.drain() if each.run in names]
+        # Another run in view may have the same name, in another project: `follows` tells.
+        names = {"", self.history.run} if self.view.follows else {""}
+        mine = [each.event for each in self.view.runner.drain() if each.run in names]
         for event in mine:
             if isinstance(event, (Peeked, PeekFailed)):
-                self._take_peek(event)
+                self._peeks.take(event)
             elif isinstance(event, (Looked, LookFailed)):
                 self.looks.take(event)
         mine = [event for event in mine if not isinstance(event, ANSWERS)]
@@ -881,30 +504,22 @@ class Session(QObject):
             return
         seen = self.history.extend(mine)
         for event in mine:
-            if isinstance(event, StateChanged):
-                self._set_state(event.state)
-            elif isinstance(event, Failed):
-                level = "error" if event.fatal else "warn"
-                parts = (event.what, event.why, event.hint, level, event.trace, event.remedies)
-                self._tell(Notice(*parts))
-            elif isinstance(event, GraphApplied):
-                self._take_edit(event)
+            self._take(event)
         if seen & {Facts, GraphApplied}:
             self.run_changed.emit()
         self.events.emit(seen)
 
-    def _set_state(self, state: str) -> None:
-        if state == self.state:
-            return
-        self.state = state
-        self.state_changed.emit(state)
+    def _take(self, event: Event) -> None:
+        if isinstance(event, StateChanged):
+            self.view.become(event.state)
+        elif isinstance(event, Failed):
+            self.notice.emit(Notice.of_failure(event))
+        elif isinstance(event, GraphApplied):
+            self.steering.edit_applied(event)
 
     def tell(self, error: SeqError) -> None:
         """Show a failure to the person."""
-        self._tell(Notice(error.what, error.why, error.hint, "error"))
-
-    def _tell(self, notice: Notice) -> None:
-        self.notice.emit(notice)
+        self.notice.emit(Notice.of(error))
 
     # ----------------------------------------------------------------- closing
 
@@ -915,26 +530,26 @@ class Session(QObject):
 
     def begin_close(self) -> None:
         """Ask the trainer to stop with a checkpoint and end; returns at once."""
-        self._closing = True
+        self.closing = True
         for guest in self.guests:
             guest.begin_close()
         self._loader.shutdown(wait=False, cancel_futures=True)
-        self._runner.close(0)
+        self.view.runner.close(0)
 
     @property
     def closed(self) -> bool:
         """True when nothing of ours runs any more."""
         guests_gone = all(guest.closed for guest in self.guests)
-        return self._closing and guests_gone and not self._runner.alive
+        return self.closing and guests_gone and not self.view.runner.alive
 
     def end_close(self, timeout_s: float = 5.0) -> bool:
         """Wait for the trainer's end and stop polling; True when all has ended."""
         self._timer.stop()
         self._lock.release()
         guests_ended = [guest.end_close(timeout_s) for guest in self.guests]
-        ended = self._runner.close(timeout_s) and all(guests_ended)
+        ended = self.view.runner.close(timeout_s) and all(guests_ended)
         self._take_events()
-        self._remove_runs()
+        self.desk.carry_out()
         for process in self.findChildren(QProcess):
             process.blockSignals(True)
             process.kill()

@@ -204,9 +204,9 @@ def in_a_listener_of_the_document(window: MainWindow) -> None:
 
 
 def in_the_trainer(window: MainWindow) -> None:
-    window.session._follows = True
+    window.session.view.follows = True
     failed = Failed("Training stopped because of a mistake", "Fuse: the fuse is blown", "Resume")
-    window.session._runner._say(failed)
+    window.session.view.runner._say(failed)
     window.session._poll()
 
 
@@ -214,9 +214,9 @@ def in_a_thread_of_the_runner(window: MainWindow, monkeypatch: pytest.MonkeyPatc
     from seqstudio.runtime import runner
 
     monkeypatch.setattr(runner, "load_worker", blow)
-    window.session._follows = True
+    window.session.view.follows = True
     window.session.warm_up()
-    window.session._runner._thread.join()  # type: ignore[attr-defined]
+    window.session.view.runner._thread.join()  # type: ignore[attr-defined]
     window.session._poll()
 
 

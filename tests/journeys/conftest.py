@@ -150,7 +150,7 @@ def open_person(qtbot, tmp_path: Path, trainer: ProcessRunner) -> Iterator[Calla
             for other in opened[:-1]:
                 give_back(other)
             trainer.drain()
-            person.spare, window.session._runner = window.session._runner, trainer
+            person.spare, window.session.view.runner = window.session.view.runner, trainer
         with qtbot.waitExposed(window):
             window.show()
         if project is not None:
@@ -170,9 +170,9 @@ def give_back(person: Person) -> None:
     if person.spare is None:
         return
     session.stop()
-    person.until(lambda: session._runner.state not in ACTIVE, "the end of the run")
-    person.until(lambda: session._removal is None, "the runs in their place")
-    session._runner, person.spare = person.spare, None
+    person.until(lambda: session.view.runner.state not in ACTIVE, "the end of the run")
+    person.until(lambda: session.desk.removal is None, "the runs in their place")
+    session.view.runner, person.spare = person.spare, None
 
 
 def close(person: Person) -> None:

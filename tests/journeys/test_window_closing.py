@@ -42,10 +42,10 @@ def open_window(*given, **named):
         if wish == "question" and here and not timer.told:
             timer.told = True
             QTimer.singleShot(0, window.close)   # asks, and stays in the question
-            QTimer.singleShot(300, lambda: print("ready", *session._runner.pids, flush=True))
+            QTimer.singleShot(300, lambda: print("ready", *session.view.runner.pids, flush=True))
         elif not timer.told and (here or (wish == "idle" and session.facts is not None)):
             timer.told = True
-            print("ready", *session._runner.pids, flush=True)
+            print("ready", *session.view.runner.pids, flush=True)
 
     timer = QTimer(window, interval=20)
     timer.told = False
@@ -156,12 +156,12 @@ def test_closing_while_training_saves_and_leaves_no_process(
     window.save_to(tmp_path / "mine.seq")
     person.play()
     person.until_step(5)
-    pids = session._runner.pids
+    pids = session.view.runner.pids
     window.close()
     assert window.isVisible(), "it goes when the trainer has ended, and never waits"
     person.until(lambda: not window.isVisible(), "the window to close")
     assert all(map(ended, pids))
-    assert not session._runner.alive
+    assert not session.view.runner.alive
     (run,) = list_runs(tmp_path / "mine.runs")
     record = open_run(run.folder)
     assert (run.state, record.saved.step) == ("stopped", record.step)
@@ -189,7 +189,7 @@ def close_at_random(open_person, tiny, tmp_path: Path, rounds: int) -> None:
             person.play()
         window.close()
         person.until(lambda: not window.isVisible(), f"seed {SEED}, round {number}, {moment}")  # noqa: B023
-        assert not session._runner.alive
+        assert not session.view.runner.alive
         for run in list_runs(tmp_path / f"p{number}.runs"):
             assert not run.live
             assert run.state == "stopped", (number, moment, run)

@@ -50,7 +50,7 @@ def test_a_run_goes_on_bit_by_bit_after_closing_and_opening(
         session.step(step - session.history.step)
         person.until(lambda: (session.history.step, session.state) == (step, "paused"), "steps")  # noqa: B023
     assert person.window.save_to(path)
-    person.until(lambda: session.state == "paused" and not session._removal, "the move")
+    person.until(lambda: session.state == "paused" and not session.desk.removal, "the move")
     session.stop()
     person.until_state("stopped")
     before = session.history.curves.loss.copy()
@@ -79,7 +79,7 @@ def test_saving_while_training_moves_the_run_and_goes_on(
     person.train(tiny("hello-rnn"), steps=10)
     aside = session.runs_home
     assert person.window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None, "the move")
+    person.until(lambda: session.desk.removal is None, "the move")
     person.until_state("running")
     here = session.history.step
     person.until_step(here + 10)
@@ -101,7 +101,8 @@ def test_saving_while_paused_stays_paused(open_person, tiny, tmp_path: Path) -> 
     person.until_state("paused")
     here = session.history.step
     person.window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None and session.state == "paused", "paused again")
+    moved = session.desk
+    person.until(lambda: moved.removal is None and session.state == "paused", "paused again")
     assert session.history.step == here
 
 
@@ -113,7 +114,7 @@ def test_saving_a_run_that_ends_at_that_moment_moves_it_too(
     person.play()
     person.until_step(1)
     person.window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None, "the move")
+    person.until(lambda: session.desk.removal is None, "the move")
     person.until(lambda: session.state not in {"starting", "running"}, "an end")
     assert names(tmp_path / "mine.runs") == ["rnn-1"]
 
@@ -128,11 +129,11 @@ def test_saving_elsewhere_leaves_the_runs_with_the_old_file(
         person.until(lambda: session.history.run == run, run)  # noqa: B023
         person.until_state("finished")
     person.window.save_to(tmp_path / "a.seq")
-    person.until(lambda: session._removal is None, "the move")
+    person.until(lambda: session.desk.removal is None, "the move")
     assert names(tmp_path / "a.runs") == ["rnn-1", "rnn-2"]
     session.document.apply(SetSetting("training", "steps", 12))
     person.window.save_to(tmp_path / "b.seq")
-    person.until(lambda: session._removal is None, "the copy")
+    person.until(lambda: session.desk.removal is None, "the copy")
     assert names(tmp_path / "a.runs") == ["rnn-1", "rnn-2"], "they still belong to a.seq"
     assert names(tmp_path / "b.runs") == ["rnn-2"]
     assert open_run(tmp_path / "b.runs" / "rnn-2").step == 10
@@ -149,7 +150,7 @@ def test_saving_elsewhere_while_training_continues_in_the_new_place(
     person.play()
     person.until_step(5)
     person.window.save_to(tmp_path / "b.seq")
-    person.until(lambda: session._removal is None, "the copy")
+    person.until(lambda: session.desk.removal is None, "the copy")
     person.until_state("running")
     person.until_step(session.history.step + 5)
     states = {run.name: (run.live, run.folder.parent.name) for run in session.runs()}
@@ -199,7 +200,7 @@ def test_a_failed_save_is_said_and_loses_nothing(open_person, tiny, tmp_path: Pa
     here = session.history.step
     person.until_step(here + 5)
     assert person.window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None, "the move")
+    person.until(lambda: session.desk.removal is None, "the move")
     person.until_step(session.history.step + 5)
 
 
@@ -213,7 +214,7 @@ def test_opening_a_damaged_project_leaves_everything(open_person, tiny, tmp_path
     )
     person.train(tiny("hello-rnn"))
     window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None and session.state == "running", "the move")
+    person.until(lambda: session.desk.removal is None and session.state == "running", "the move")
     before, run = session.project, session.history.run
     for bad in ("bad.seq", "newer.seq", "missing.seq"):
         assert not window.open_project(tmp_path / bad)
@@ -248,13 +249,13 @@ def test_opening_another_project_while_training_mixes_nothing(
     person.window.save_to(tmp_path / "b.seq")
     person.take(tiny("hello-rnn", steps=10**8))  # at once: the move has to get done all the same
     person.window.save_to(tmp_path / "a.seq")
-    person.until(lambda: session._removal is None, "the move")
+    person.until(lambda: session.desk.removal is None, "the move")
     person.play()
     person.until_step(30)
     assert person.window.open_project(tmp_path / "b.seq")
     assert (session.history.run, session.history.step) == ("rnn-1", 10)
     assert session.state == "finished"
-    person.until(lambda: session._runner.state == "stopped", "the end of the first")
+    person.until(lambda: session.view.runner.state == "stopped", "the end of the first")
     person.qtbot.wait(120)
     assert session.history.curves.steps.tolist() == list(range(1, 11))
     assert session.state == "finished"
@@ -356,7 +357,7 @@ def test_discarding_an_unsaved_run_closes_and_leaves_no_files(open_person, tiny,
     person.until(lambda: not window.isVisible(), "the window to close")
     assert len(asked) == 1
     assert not home.exists()
-    assert not session._runner.alive
+    assert not session.view.runner.alive
 
 
 def test_saving_at_the_end_brings_the_run_along(
@@ -406,7 +407,7 @@ def test_a_failed_open_after_discard_still_has_the_run(
     answer("Discard")
     assert not window.open_project(tmp_path / "bad.seq")
     assert window.save_to(tmp_path / "mine.seq")
-    person.until(lambda: session._removal is None and session.state == "running", "the move")
+    person.until(lambda: session.desk.removal is None and session.state == "running", "the move")
     assert names(tmp_path / "mine.runs") == ["rnn-1"]
 
 

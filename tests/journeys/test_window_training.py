@@ -346,7 +346,7 @@ def test_a_trainer_that_dies_is_said_and_train_resumes(open_person, tiny) -> Non
     here = session.history.step
     person.play()
     person.until_step(here + 5)
-    os.kill(session._runner.pids[0], 9)
+    os.kill(session.view.runner.pids[0], 9)
     person.until(lambda: session.state == "failed", "the end")
     assert "stopped unexpectedly" in person.window.error_text
     person.play()

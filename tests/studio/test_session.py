@@ -84,8 +84,8 @@ def metrics(first: int, count: int) -> Metrics:
 @pytest.fixture
 def session(qtbot) -> Iterator[Session]:
     session = Session(Document(make("hello-rnn")), threads=True)
-    session._runner.close(0)
-    session._runner = Desk()
+    session.view.runner.close(0)
+    session.view.runner = Desk()
     qtbot.waitUntil(lambda: session.report is not None)
     yield session
     session.begin_close()
@@ -94,8 +94,8 @@ def session(qtbot) -> Iterator[Session]:
 
 @pytest.fixture
 def desk(session: Session) -> Desk:
-    assert isinstance(session._runner, Desk)
-    return session._runner
+    assert isinstance(session.view.runner, Desk)
+    return session.view.runner
 
 
 @pytest.fixture
@@ -433,7 +433,7 @@ def test_every_live_setting_reaches_the_trainer_and_comes_back_on_undo(
     assert session.project.sampling.temperature == 0.25
     desk.say(*(LiveChanged(5, name, value) for name, value in wanted.items()))
     session._poll()
-    assert session._in_force().training.batch == 3
-    assert session._in_force().sampling.temperature == 0.25
+    assert session.steering.in_force().training.batch == 3
+    assert session.steering.in_force().sampling.temperature == 0.25
     session.document.undo()
     assert desk.taken() == [SetLive("temperature", before)]

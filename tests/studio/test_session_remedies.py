@@ -54,11 +54,11 @@ class Desk(Runner):
 @pytest.fixture
 def session(qtbot) -> Iterator[Session]:
     session = Session(Document(make("hello-rnn")), threads=True)
-    session._runner.close(0)
-    session._runner = Desk()
+    session.view.runner.close(0)
+    session.view.runner = Desk()
     qtbot.waitUntil(lambda: session.report is not None)
     session.play()
-    session._runner.taken()
+    session.view.runner.taken()
     say(session, StateChanged("running", 0))
     yield session
     session.begin_close()
@@ -66,14 +66,14 @@ def session(qtbot) -> Iterator[Session]:
 
 
 def say(session: Session, *events: Event) -> None:
-    assert isinstance(session._runner, Desk)
-    session._runner.say(*events)
+    assert isinstance(session.view.runner, Desk)
+    session.view.runner.say(*events)
     session._poll()
 
 
 def taken(session: Session) -> list[Command]:
-    assert isinstance(session._runner, Desk)
-    return session._runner.taken()
+    assert isinstance(session.view.runner, Desk)
+    return session.view.runner.taken()
 
 
 def with_checkpoint(session: Session) -> None:

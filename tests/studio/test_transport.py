@@ -62,8 +62,8 @@ def test_the_buttons_fit_the_state(
     stop: bool,
     device: bool,
 ) -> None:
-    session._set_state("paused")
-    session._set_state(state)
+    session.view.become("paused")
+    session.view.become(state)
     assert transport.play.text() == words
     assert transport.play.toolTip() == tip
     assert transport.stop.isEnabled() == stop
@@ -85,7 +85,7 @@ def test_the_one_button_trains_and_pauses(
     calls: list[str] = []
     monkeypatch.setattr(session, "play", lambda: calls.append("play"))
     monkeypatch.setattr(session, "pause", lambda: calls.append("pause"))
-    session._set_state(state)
+    session.view.become(state)
     QTest.mouseClick(transport.play, LEFT)
     assert calls == [call]
 
@@ -96,7 +96,7 @@ def test_step_and_stop_reach_the_session(
     calls: list[object] = []
     monkeypatch.setattr(session, "step", lambda n: calls.append(n))
     monkeypatch.setattr(session, "stop", lambda: calls.append("stop"))
-    session._set_state("running")
+    session.view.become("running")
     QTest.mouseClick(transport.step, LEFT)
     QTest.mouseClick(transport.stop, LEFT)
     assert calls == [1, "stop"]
@@ -139,7 +139,7 @@ def test_the_numbers_of_a_run(session: Session, transport: Transport) -> None:
     numbers = transport.numbers
     assert [n.value() for n in numbers.values()] == ["0", "–", "–", "–"]
     fed(session)
-    session._set_state("running")
+    session.view.become("running")
     transport._show_numbers()
     assert [numbers[key].value() for key in ("step", "speed", "memory")] == [
         "200",
@@ -151,7 +151,7 @@ def test_the_numbers_of_a_run(session: Session, transport: Transport) -> None:
     session.document.apply(SetSetting("training", "minutes", 3))
     transport._show_numbers()
     assert numbers["left"].value() == "1 min 20 s"
-    session._set_state("stopped")
+    session.view.become("stopped")
     assert numbers["speed"].value() == "–"
     assert numbers["left"].value() == "–"
 
@@ -185,7 +185,7 @@ def test_everything_fits_in_every_width(qtbot, session: Session, width: int, sta
     transport = Transport(session, frame)
     with qtbot.waitExposed(frame):
         frame.show()
-    session._set_state(state)
+    session.view.become(state)
     transport.setGeometry(0, 0, width, 56)
     assert transport.minimumSizeHint().width() <= width
     numbers = {key: number.isVisible() for key, number in transport.numbers.items()}

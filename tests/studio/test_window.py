@@ -199,7 +199,7 @@ def test_notices_go_to_their_place(window: MainWindow) -> None:
     assert len(window.toasts.toasts()) == 1
     window.show_notice(Notice("It broke", "why", "do this", "error", "trace"))
     assert window.error_text == "It broke"
-    window.session._set_state("running")
+    window.session.view.become("running")
     assert window.error_text == "", "training again means it was dealt with"
 
 

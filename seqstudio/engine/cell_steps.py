@@ -238,3 +238,14 @@ def cell_of(w: CellWeights, run: LayerRun) -> Cell:
         return _Gru(w, x, h_before)
     c0 = torch.zeros_like(h[0]) if run.c0 is None else w.like(run.c0)
     return _Lstm(w, x, h_before, c0)
+
+
+def keeping(w: CellWeights, run: LayerRun) -> Tensor | None:
+    """Return the share of the state that every step keeps (B, T, N), None without such a gate.
+
+    That is the forget gate of an LSTM, which multiplies c, and z of a GRU, which multiplies h.
+    """
+    cell = cell_of(w, run)
+    if isinstance(cell, _Lstm):
+        return cell.f.transpose(0, 1)
+    return cell.z.transpose(0, 1) if isinstance(cell, _Gru) else None

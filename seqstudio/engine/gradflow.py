@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -51,10 +51,15 @@ __all__ = [
     "distance_curve",
     "fit_horizon",
     "itemised_map",
+    "itemised_sweep",
+    "kept_curve",
     "norm64",
     "state_gradients",
     "time_curve",
 ]
+
+_PAUSE = 8  # steps of a sweep between two pauses
+_LEAST_GATE = 1e-30  # a gate shut in float32: its product shall stay a number
 
 
 def norm64(values: Tensor) -> Tensor:
@@ -177,14 +182,15 @@ class ItemisedMap:
         targets: Loss positions, rising.
         log10_h: (B, K, T) float64; NaN where t > k, -inf for an exact zero.
         log10_c: (B, K, T) the same for the cell state, LSTM only.
+        sum_h: (B, T, N) float64, the sum of the vectors over the losses: dL/dh_t of their sum.
     """
 
     targets: tuple[int, ...]
     log10_h: Tensor
     log10_c: Tensor | None
+    sum_h: Tensor
 
 
-@torch.no_grad()
 def itemised_map(
     w: CellWeights, run: LayerRun, e_local: Tensor, *, targets: Sequence[int] | None = None
 ) -> ItemisedMap:
@@ -203,6 +209,20 @@ def itemised_map(
     Raises:
         ValueError: Shapes disagree or a target lies outside the sequence.
     """
+    sweep = itemised_sweep(w, run, e_local, targets=targets)
+    while True:
+        try:
+            next(sweep)
+        except StopIteration as end:
+            found: ItemisedMap = end.value
+            return found
+
+
+@torch.no_grad()
+def itemised_sweep(
+    w: CellWeights, run: LayerRun, e_local: Tensor, *, targets: Sequence[int] | None = None
+) -> Generator[None, None, ItemisedMap]:
+    """Do what `itemised_map` does, with a pause after every few steps."""
     cell, e_TBN = cell_of(w, run), _direct(w, run, e_local)
     steps, rows, _ = e_TBN.shape
     ks = sorted(set(range(steps) if targets is None else targets))
@@ -213,6 +233,8 @@ def itemised_map(
     size_h = torch.full((steps, len(ks), rows), math.nan, dtype=torch.float64, device=dh.device)
     size_c = torch.full_like(size_h, math.nan)
     divided = torch.ones_like(size_h)
+    taken_out = size_h.new_ones(len(ks), rows, 1)  # what was divided out at later steps
+    sum_h = torch.zeros_like(e_TBN, dtype=torch.float64)
     for t in range(ks[-1], -1, -1):
         first, moving = bisect_left(ks, t), bisect_right(ks, t)  # rows with k >= t, with k > t
         if moving < len(ks):
@@ -222,6 +244,7 @@ def itemised_map(
             own = cell.land(t, e_TBN[t], None)
             if dc is not None and own is not None:
                 dc[first] = own
+        sum_h[t] = (dh[first:] * taken_out[first:]).sum(0)
         size_h[t, first:] = norm64(dh[first:])
         if dc is not None:
             size_c[t, first:] = norm64(dc[first:])
@@ -231,10 +254,14 @@ def itemised_map(
         dh[first:] /= shrink
         if dc is not None:
             dc[first:] /= shrink
+        taken_out[first:] *= shrink
+        if t % _PAUSE == 0:
+            yield
     scale = divided.log10()
-    scale = scale.flip(0).cumsum(0).flip(0) - scale  # what was divided out at later steps
+    scale = scale.flip(0).cumsum(0).flip(0) - scale  # of the later steps
     log_h, log_c = ((size.log10() + scale).permute(2, 1, 0) for size in (size_h, size_c))
-    return ItemisedMap(tuple(ks), log_h, log_c if dc is not None else None)
+    by_cell = None if dc is None else log_c
+    return ItemisedMap(tuple(ks), log_h, by_cell, sum_h.transpose(0, 1))
 
 
 def _sweep(cell: Cell, t: int, dh: Tensor, dc: Tensor | None) -> None:
@@ -290,6 +317,22 @@ def distance_curve(
         torch.nanquantile(flat, q, dim=0, interpolation="nearest") for q in (0.1, 0.5, 0.9)
     )
     return DistanceCurve(low, median, high, (~flat.isnan()).sum(0))
+
+
+@torch.no_grad()
+def kept_curve(keep: Tensor, targets: Sequence[int]) -> Tensor:
+    """Return log10 of the product of gates (B, T, N) over the steps back from a loss, (T,).
+
+    Median over the units, then over loss positions and rows. It is the direct leak of the state,
+    without the way through the other gates and h.
+    """
+    steps = keep.shape[1]
+    sums = keep.double().clamp_min(_LEAST_GATE).log10().cumsum(1)
+    products = sums.new_full((len(keep), len(targets), steps), math.nan)
+    for line, k in enumerate(targets):
+        back = sums[:, k : k + 1] - sums[:, : k + 1].flip(1)
+        products[:, line, : k + 1] = back.median(-1).values
+    return products.flatten(0, 1).nanquantile(0.5, dim=0, interpolation="nearest")
 
 
 def fit_horizon(curve: Tensor, *, first: int = 5, floor: float = -12.0) -> tuple[float, float]:

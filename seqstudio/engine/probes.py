@@ -22,14 +22,15 @@ from torch import Tensor, nn
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import main_arch
 from seqstudio.blocks.plan import Node
+from seqstudio.engine.cell_steps import keeping
 from seqstudio.engine.cell_tap import CellTap
 from seqstudio.engine.gradflow import (
     CellWeights,
-    DistanceCurve,
     LayerRun,
     distance_curve,
     fit_horizon,
     itemised_map,
+    kept_curve,
     norm64,
     state_gradients,
     time_curve,
@@ -513,8 +514,12 @@ def _cell_horizons(block: str, cell: nn.RNNBase, local: Local) -> Iterator[Horiz
         if items.log10_c is not None:
             maps["dl/dc"] = items.log10_c
     arch = weights.kind.split("_")[0]
+    keep = keeping(weights, run)
+    kept = None if keep is None else kept_curve(keep, targets)
+    carrier = "dl/dc" if arch == "lstm" else "dl/dh"
     for quantity, log10_norm in maps.items():
-        yield _horizon(block, arch, quantity, distance_curve(log10_norm, targets))
+        predicted = kept if quantity == carrier else None
+        yield _horizon(block, arch, quantity, log10_norm, targets, predicted)
 
 
 def _input_horizon(
@@ -528,7 +533,7 @@ def _input_horizon(
     log10_norm = _connectivity(model, inputs, targets, state, ks).log10()
     arch = main_arch(model.graph)
     block = next((n.block for n in model.nodes if _arch(model, n.block) == arch), model.head)
-    return (_horizon(block, arch, "dl/demb", distance_curve(log10_norm, ks)),)
+    return (_horizon(block, arch, "dl/demb", log10_norm, ks),)
 
 
 def _connectivity(
@@ -598,12 +603,25 @@ def _from_leaves(
     return losses, leaves
 
 
-def _horizon(block: str, arch: str, quantity: str, curve: DistanceCurve) -> Horizon:
+def _horizon(
+    block: str,
+    arch: str,
+    quantity: str,
+    log10_norm: Tensor,
+    targets: Sequence[int],
+    predicted: Tensor | None = None,
+) -> Horizon:
+    curve = distance_curve(log10_norm, targets)
+    plain = distance_curve(log10_norm, targets, normalise=False)
     slope, reach = fit_horizon(curve.median)
     arrays = (curve.low, curve.median, curve.high, curve.count)
     low, median, high, count = (freeze(values.numpy()) for values in arrays)
+    raw = freeze(torch.stack([plain.low, plain.median, plain.high]).numpy())
+    kept = None if predicted is None else freeze(predicted.numpy())
     distance = freeze(torch.arange(len(median)).numpy())
-    return Horizon(block, arch, quantity, distance, low, median, high, count, slope, reach)
+    return Horizon(
+        block, arch, quantity, distance, low, median, high, count, slope, reach, raw, kept
+    )
 
 
 def attention(model: GraphModel, inputs: Tensor | Inputs) -> tuple[LayerAttention, ...]:

@@ -131,6 +131,11 @@ class Horizon:
         count: (D,) pairs of loss position and row behind each value.
         slope: Decades per step from a least-squares fit, NaN if it cannot be told.
         reach: Steps for a factor of ten, inf when the curve does not fall.
+        raw: (3, D) the same quantiles of log10 of the norm itself, in nats per unit of activation;
+            None in records of older versions.
+        predicted: (D,) log10 of the product of the gates that keep, over the steps between:
+            forget gates for "dl/dc", keep gates of a GRU for "dl/dh", else None. Median over the
+            units, then over the pairs.
     """
 
     block: str
@@ -143,6 +148,8 @@ class Horizon:
     count: Ints
     slope: float
     reach: float
+    raw: Floats | None = None
+    predicted: Floats | None = None
 
 
 @dataclass(frozen=True)

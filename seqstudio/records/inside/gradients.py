@@ -33,6 +33,8 @@ class TimeMap:
         log10_c: (K, T) the same by the cell state; None unless LSTM.
         targets: (K,) step of every loss: all of them, or the last where one loss stands there.
         total_h: (T,) norm of the sum over the losses, of the vectors: dL/dh_t of their sum.
+        difference: Largest relative difference between that sum, row by row, and the total of the
+            reverse recursion; NaN where one loss is its own total.
     """
 
     block: str
@@ -42,3 +44,4 @@ class TimeMap:
     log10_c: Floats | None
     targets: tuple[int, ...]
     total_h: Floats
+    difference: float = float("nan")

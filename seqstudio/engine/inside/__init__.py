@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from seqstudio.engine.inside import (
     attention,
+    cells,
     embedding,
     gates,
     gradients,
@@ -20,6 +21,7 @@ from seqstudio.engine.inside.subject import Answer
 
 ANSWERS: dict[type, Answer] = {
     **attention.ANSWERS,
+    **cells.ANSWERS,
     **embedding.ANSWERS,
     **gradients.ANSWERS,
     **player.ANSWERS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from seqstudio.records.inside import (
     attention,
+    cells,
     embedding,
     gates,
     gradients,
@@ -17,4 +18,4 @@ from seqstudio.records.inside import (
     surgery,
 )
 
-MODULES = (attention, embedding, gates, gradients, player, predictions, spectrum, surgery)
+MODULES = (attention, cells, embedding, gates, gradients, player, predictions, spectrum, surgery)

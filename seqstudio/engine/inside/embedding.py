@@ -133,7 +133,8 @@ def embedding(subject: Subject, wish: EmbeddingOf) -> Iterator[EmbeddingTable | 
         RunError: The model has no such table, or too many symbols for the map.
     """
     tables = tables_of(subject.model, subject.dataset)
-    table = next((each for each in tables if wish.table in ("", each.name.key)), None)
+    table = next((each for each in tables if each.name.key == wish.table), None)
+    table = table or (tables[0] if tables else None)
     if table is None or len(table.symbols) < 2:
         raise RunError(
             "This model has no vectors for symbols",

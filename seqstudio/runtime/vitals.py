@@ -89,7 +89,9 @@ def worst_unit(reading: HealthReading, share: str, names: str = "") -> UnitHealt
     return max(known, key=lambda unit: float(getattr(unit, share)), default=None)
 
 
-def _worst(share: str) -> Callable[[HealthReading], float]:
+def worst_share(share: str) -> Callable[[HealthReading], float]:
+    """Return what reads the largest of a share of all layers; NaN without any."""
+
     def value(reading: HealthReading) -> float:
         unit = worst_unit(reading, share)
         return math.nan if unit is None else float(getattr(unit, share))
@@ -212,10 +214,14 @@ VITALS = {
         Vital("norm", "gradient norm before clipping", "", True, _norm),
         Vital("clip", "steps that are clipped", "", False, _of_health(clip_share), share=True),
         Vital("ratio", "update-to-weight ratio", "", True, _of_health(matrix_ratio)),
-        Vital("dead", "dead ReLU units", "", False, _of_health(_worst("dead")), share=True),
-        Vital("tanh", "saturated tanh", "", False, _of_health(_worst("saturated")), share=True),
-        Vital("shut", "units of shut gates", "", False, _of_health(_worst("shut")), share=True),
+        Vital("dead", "dead ReLU units", "", False, _of_health(worst_share("dead")), share=True),
+        Vital(
+            "tanh", "saturated tanh", "", False, _of_health(worst_share("saturated")), share=True
+        ),
+        Vital(
+            "shut", "units of shut gates", "", False, _of_health(worst_share("shut")), share=True
+        ),
         Vital("loss", "training loss, running median", "", True, _loss),
         Vital("held out", "held-out loss", "", True, _held_out),
     )
-}  # fmt: skip
+}

@@ -47,6 +47,8 @@ PANELS = {
     "bptt": "inside.player:BpttPanel",
     "time-map": "inside.time_map:TimeMapPanel",
     "spectrum": "inside.spectrum:SpectrumPanel",
+    "health": "inside.health:HealthPanel",
+    "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",
     "samples": "panels.samples:SamplesPanel",
     "code": "panels.code:CodePanel",

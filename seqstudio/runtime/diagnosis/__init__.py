@@ -20,6 +20,8 @@ from seqstudio.runtime.history import RunHistory
 
 __all__ = ["RULES", "Finding", "diagnose"]
 
+CAUSES = {"saturated": frozenset({"rate"}), "vanishing": frozenset({"rate"})}
+"""What is not told by itself where one of its causes is."""
 RULES: tuple[Rule, ...] = (
     gradients.vanishing,
     gradients.exploding,
@@ -51,6 +53,8 @@ def diagnose(
     if not found:
         late = learning.guessing(case)
         found = [late] if late is not None else []
+    keys = {finding.key for finding in found}
+    found = [each for each in found if not keys & CAUSES.get(each.key, frozenset())]
     return tuple(sorted((_treated(case, each) for each in found), key=lambda f: not f.severe))
 
 

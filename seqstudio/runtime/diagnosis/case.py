@@ -106,7 +106,13 @@ class Case:
 
     @property
     def guessing(self) -> bool:
+        """Whether the loss is nearer to that of a guess than to nothing."""
         return self.share_of_chance > LEARNED
+
+    @property
+    def learned(self) -> bool:
+        """Whether a task that can be solved is on the way to be: text never is."""
+        return not self.project.data.cut and self.share_of_chance < LEARNED
 
     def title(self, block: str) -> str:
         found = self.project.graph.blocks.get(block)

@@ -23,7 +23,6 @@ LOST = -6.0
 """log10 of the share of a gradient that teaches nothing any more."""
 GROWN = 2.0
 CLIPPED, LONG = 0.95, 10.0
-AT_THE_WALL = -0.5
 ONE_LOSS = frozenset({"class", "value"})
 EXPLODES = (
     "Step Jacobians with factors above 1 multiply up. One such batch throws the weights far away; "
@@ -43,10 +42,9 @@ def _faded(case: Case, reading: GradientReading, horizon: Horizon) -> bool:
     """Tell whether too little is left of the gradient at the distance that matters."""
     steps, _ = _need(case, reading)
     lost = vitals.left_after(horizon, steps) < LOST
-    if case.facts is not None and case.facts.pattern in ONE_LOSS:
+    if not case.project.data.cut:
         return lost and case.guessing
-    short = vitals.reach_of(horizon) < SHORT_REACH
-    return lost and short and (case.step >= SETTLED_STEPS)
+    return lost and vitals.reach_of(horizon) < SHORT_REACH and case.step >= SETTLED_STEPS
 
 
 def vanishing(case: Case) -> Finding | None:
@@ -157,18 +155,19 @@ def walled(case: Case) -> Finding | None:
     def cut(reading: GradientReading, horizon: Horizon) -> bool:
         end = int(horizon.distance.max(initial=0))
         far = end >= reading.window // 2 and horizon.quantity in vitals.STATES
-        return far and AT_THE_WALL < horizon.slope * reading.window <= GROWN
+        return far and vitals.reach_of(horizon) >= reading.window
 
     if not held([cut(*each) for each in case.horizons]):
         return None
     reading, horizon = case.horizons[-1]
-    left = 10 ** (horizon.slope * reading.window)
+    left = min(1.0, 10 ** (horizon.slope * reading.window))
+    reach = vitals.VITALS["reach"].words(vitals.reach_of(horizon))
     return Finding(
         key="window",
         title="The window is shorter than the memory",
-        evidence=f"At step {reading.step:,} {percent(left)} of the gradient of "
-        f"{state_of(horizon)} is still there where the window of {reading.window} "
-        "steps cuts it off.",
+        evidence=f"At step {reading.step:,} the gradient of {state_of(horizon)} reaches "
+        f"farther ({reach}) than the window of {reading.window} steps: {percent(left)} of it is "
+        "still there where it is cut off.",
         why="Truncated backpropagation throws away what passes the wall. The state carries more "
         "than the loss may teach: longer dependencies are there and cannot be learned.",
         source="Williams and Peng 1990; lecture S50",

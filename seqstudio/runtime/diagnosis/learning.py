@@ -11,7 +11,7 @@ from seqstudio.runtime.diagnosis.case import (
     Finding,
 )
 
-GUESSING_STEPS = 600
+GUESSING_STEPS = 1000
 RISE = 1.03
 
 
@@ -38,6 +38,9 @@ def guessing(case: Case) -> Finding | None:
 
 def overfitting(case: Case) -> Finding | None:
     """The held-out loss rises while the training loss falls."""
+    facts = case.history.facts
+    if facts is None or not facts.train_tokens:  # every batch is a new one
+        return None
     told = [each for each in case.history.validations if each.step <= case.step]
     known = [each for each in told if not math.isnan(each.loss)]
     if not known:

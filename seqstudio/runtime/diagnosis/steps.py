@@ -15,11 +15,13 @@ from seqstudio.runtime.diagnosis.case import (
 )
 from seqstudio.runtime.diagnosis.gradients import EXPLODES_SOURCE
 
-SMALL_UPDATE, LARGE_UPDATE = 1e-5, 0.1
-WIDE = 50
+SMALL_UPDATE, LARGE_UPDATE = 5e-5, 0.1
+WIDE = 100
 """Steps behind a running median that a single batch does not move."""
-LOST_AGAIN = 0.2
-"""Share of what the loss had gained that is lost again."""
+LOST_AGAIN, LOST_SATURATED = 0.25, 0.12
+"""Share of what the loss had gained that is lost again; less will do where units are stuck."""
+HALF_SATURATED = 0.8
+LEAST_GAIN = 0.15
 FULL_RATE = 0.3
 """Share of the largest learning rate so far from which on an update ratio is judged."""
 
@@ -36,7 +38,7 @@ def _ratios(case: Case) -> list[float]:
 def small_updates(case: Case) -> Finding | None:
     """The weights hardly move."""
     ratios = _ratios(case)
-    if not held([ratio < SMALL_UPDATE for ratio in ratios]):
+    if not case.guessing or not held([ratio < SMALL_UPDATE for ratio in ratios]):
         return None
     return Finding(
         key="small updates",
@@ -48,7 +50,7 @@ def small_updates(case: Case) -> Finding | None:
         source="Karpathy, CS231n notes: ratio of weights and updates",
         vital="ratio",
         since=case.health[0].step,
-        severe=case.guessing,
+        severe=True,
     )
 
 
@@ -79,16 +81,23 @@ def _blown_up(case: Case) -> tuple[str, int] | None:
 
 
 def _worse_than_before(case: Case) -> tuple[str, int] | None:
-    """The loss has been far below where it is."""
+    """The loss has been far below where it is, or below it with all units saturated."""
     loss = vitals.smoothed(case.history.curves.loss[: case.rows], WIDE)
     lowest, now, gained = float(loss.min()), float(loss[-1]), float(loss[0] - loss.min())
     steps = case.history.curves.steps
     at = int(steps[int(np.argmin(loss))])
-    if gained <= 0.1 * lowest or now - lowest < LOST_AGAIN * gained or case.step - at < 2 * WIDE:
+    if gained <= LEAST_GAIN * abs(float(loss[0])) or case.step - at < 2 * WIDE:
         return None
-    return (f"The training loss was {lowest:.3g} at step {at:,} and is {now:.3g} at step "
-            f"{int(steps[case.rows - 1]):,} (running medians); learning rate "
-            f"{small(float(case.history.curves.rate[case.rows - 1]))}."), at  # fmt: skip
+    if lowest > 0.9 * case.chance:  # a flat stretch that goes up and down
+        return None
+    flat = [vitals.worst_share("saturated")(each) for each in case.health]
+    stuck = held([share > HALF_SATURATED for share in flat])
+    if now - lowest < (LOST_SATURATED if stuck else LOST_AGAIN) * gained:
+        return None
+    saturated = f", and {percent(flat[-1])} of the tanh values are saturated" if stuck else ""
+    rate = small(float(case.history.curves.rate[case.rows - 1]))
+    return (f"The training loss was {lowest:.3g} around step {at:,} and is {now:.3g} at step "
+            f"{case.step:,}{saturated}; the learning rate is {rate}."), at  # fmt: skip
 
 
 def _thrown_about(case: Case) -> tuple[str, int] | None:

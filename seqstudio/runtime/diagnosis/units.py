@@ -24,7 +24,7 @@ def dead(case: Case) -> Finding | None:
     units = [vitals.worst_unit(reading, "dead") for reading in case.health]
     judged = [u is not None and u.dead >= DEAD and u.samples >= DEAD_SAMPLES for u in units]
     unit = units[-1] if units else None
-    if unit is None or not held(judged):
+    if unit is None or case.learned or not held(judged):
         return None
     count = round(unit.dead * unit.units)
     return Finding(
@@ -44,6 +44,8 @@ def dead(case: Case) -> Finding | None:
 
 def saturated(case: Case) -> Finding | None:
     """Nearly all tanh units stand at their ends, or gates shut everything out."""
+    if case.learned:  # a memory that holds one bit for sure is saturated, and right
+        return None
     for share, bound, names in (
         ("saturated", SATURATED, ""),
         ("shut", SHUT, "input gate"),

@@ -257,10 +257,13 @@ class HeatMap(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         above = mappaint.columns_fit(frame, self._column_labels)
         mappaint.paint_titles(painter, frame.rect, (x_title, y_title), self._title_paints, above)
-        mappaint.paint_row_ticks(painter, frame, self._row_labels, self._origin[0])
+        self._paint_row_ticks(painter, frame)
         mappaint.paint_column_ticks(painter, frame, self._column_labels, self._origin[1])
         self._paint_bar(painter, frame, bar_title)
         self._paint_cursor(painter, frame)
+
+    def _paint_row_ticks(self, painter: QPainter, frame: MapFrame) -> None:
+        mappaint.paint_row_ticks(painter, frame, self._row_labels, self._origin[0])
 
     def _picture(self, frame: MapFrame) -> tuple[Pooled, QImage]:
         """Return the reduced map and its pixels; made once for data, size and theme."""

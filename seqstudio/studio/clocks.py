@@ -90,7 +90,7 @@ class Clocks(QWidget):
         history, step = self.session.history, self.session.step_in_view
         for kind in ("attention", "gradient", "horizon"):
             reading = history.reading_at(kind, step)
-            if reading is not None:
+            if isinstance(reading, (GradientReading, AttentionReading)):
                 return reading.tokens
         dataset = self.session.dataset
         if dataset is not None and dataset.vocabulary is not None and len(dataset.valid):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal, Slot
-from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QAction, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.core.errors import SeqError
+from seqstudio.studio.beside import panel_of
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.theme import follow_theme, painting, theme
-from seqstudio.studio.widgets import Segments
+from seqstudio.studio.widgets import IconButton, Segments
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
 
 
 class Deck(QWidget):
@@ -17,13 +25,27 @@ class Deck(QWidget):
 
     Signals:
         chosen(str): title of the panel that the person brought to the front.
+
+    Args:
+        panels: At least one.
+        session: Given, another run can be shown beside the one in view.
     """
 
     chosen = Signal(str)
 
-    def __init__(self, panels: list[Panel], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        panels: list[Panel],
+        parent: QWidget | None = None,
+        *,
+        session: Session | None = None,
+    ) -> None:
         super().__init__(parent)
         self.panels = panels
+        self.setAccessibleName(panels[0].title)
+        self._session = session
+        self.run_beside = ""
+        self._second: Panel | None = None
         self._choice = Segments([(p.title, p.title) for p in panels], name="Panel", parent=self)
         self._choice.value_changed.connect(self.choose)
         self._choice.value_changed.connect(self.chosen)
@@ -32,18 +54,30 @@ class Deck(QWidget):
             self._heads.addWidget(panel.header)
             panel.header.set_title("")
             self._bodies.addWidget(panel)
+        self._sides = QSplitter(Qt.Orientation.Horizontal)
+        self._sides.setChildrenCollapsible(False)
+        self._sides.addWidget(self._bodies)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 1, 0, 0)  # the hairline
+        rows.setSpacing(0)
+        rows.addWidget(self._make_head())
+        rows.addWidget(self._sides, 1)
+        follow_theme(self)
+
+    def _make_head(self) -> QWidget:
         self._head = QWidget(self)
         row = QHBoxLayout(self._head)
         row.setContentsMargins(8, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self._choice)
         row.addWidget(self._heads, 1)
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 1, 0, 0)  # the hairline
-        rows.setSpacing(0)
-        rows.addWidget(self._head)
-        rows.addWidget(self._bodies, 1)
-        follow_theme(self)
+        if self._session is not None:
+            button = IconButton("compare", "Show another run beside it", parent=self._head)
+            button.clicked.connect(self._offer_runs)
+            row.addWidget(button)
+            row.addSpacing(6)
+            self._session.run_changed.connect(self._run_changed)
+        return self._head
 
     @Slot(str)
     def choose(self, title: str) -> None:
@@ -53,6 +87,13 @@ class Deck(QWidget):
                 self._choice.set_value(title)
                 self._heads.setCurrentIndex(index)
                 self._bodies.setCurrentIndex(index)
+                self.setAccessibleName(title)
+        if self.run_beside and self._front is not None:
+            self.show_beside(self.run_beside)
+
+    @property
+    def _front(self) -> Panel | None:
+        return next((panel for panel in self.panels if panel.title == self.shown()), None)
 
     @override
     def minimumSizeHint(self) -> QSize:
@@ -62,6 +103,58 @@ class Deck(QWidget):
     def shown(self) -> str:
         """Return the title of the panel in front."""
         return self._choice.value()
+
+    # Another run beside
+
+    def show_beside(self, run: str) -> None:
+        """Show the panel in front a second time, for another run; "" shows the one run again."""
+        if self._second is not None:
+            self._second.setParent(None)
+            self._second.deleteLater()
+            self._second = None
+        self.run_beside = ""
+        front, session = self._front, self._session
+        if not run or front is None or session is None:
+            return
+        try:
+            self._second = panel_of(front, session, run)
+        except SeqError as error:
+            session.tell(error)
+            return
+        self.run_beside = run
+        self._sides.addWidget(self._second)
+        self._sides.setSizes([1, 1])
+
+    @Slot()
+    def _offer_runs(self) -> None:
+        session = self._session
+        assert session is not None
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        names = [run.name for run in session.runs() if run.name != session.history.run]
+        for name in names:
+            act: QAction = menu.addAction(session.run_title(name))
+            act.triggered.connect(partial(self._choose_run, name))
+            act.setCheckable(True)
+            act.setChecked(name == self.run_beside)
+        if not names:
+            menu.addAction("There is no other run yet: train once more").setEnabled(False)
+        if self.run_beside:
+            menu.addSeparator()
+            menu.addAction("Show one run only").triggered.connect(partial(self._choose_run, ""))
+        menu.popup(self._head.mapToGlobal(self._head.rect().bottomRight()))
+
+    def _choose_run(self, name: str, _checked: bool = False) -> None:
+        self.show_beside(name)
+
+    @Slot()
+    def _run_changed(self) -> None:
+        """A run that came into view, or is gone, does not stand beside it."""
+        session = self._session
+        if self.run_beside and session is not None:
+            names = {run.name for run in session.runs()} - {session.history.run}
+            if self.run_beside not in names:
+                self.show_beside("")
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 from typing_extensions import override
 
+from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import holds_focus
 from seqstudio.studio.panels.base import Panel
 
@@ -58,6 +59,17 @@ class Page(QMainWindow):
         dock.setWidget(widget)
         self.addDockWidget(area, dock)
         return dock
+
+    def bring(self, kind: type[Panel]) -> Panel | None:
+        """Bring the panel of a kind to the front of its place; None when there is none here."""
+        for dock in self.findChildren(QDockWidget):
+            widget = dock.widget()
+            for panel in widget.panels if isinstance(widget, Deck) else [widget]:
+                if isinstance(panel, kind):
+                    if isinstance(widget, Deck):
+                        widget.choose(panel.title)
+                    return panel
+        return None
 
     def parts(self) -> list[QWidget]:
         """Return what stands on the page now, in reading order."""

@@ -23,9 +23,6 @@ from seqstudio.studio.canvas.unrolled_copies import UnrollDesk
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
-from seqstudio.studio.inside.player import BpttPanel
-from seqstudio.studio.inside.spectrum import SpectrumPanel
-from seqstudio.studio.inside.time_map import TimeMapPanel
 from seqstudio.studio.inspector import Inspector
 from seqstudio.studio.listen import (
     AbcPanel,
@@ -39,16 +36,13 @@ from seqstudio.studio.outline import Outline
 from seqstudio.studio.own_blocks import OwnBlocksDesk
 from seqstudio.studio.page import Page
 from seqstudio.studio.palette import WIDEST, Palette
-from seqstudio.studio.panels.attention import AttentionPanel
 from seqstudio.studio.panels.code import CodePanel
 from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.data import DataPanel
-from seqstudio.studio.panels.horizon import HorizonPanel
 from seqstudio.studio.panels.norms import NormsPanel
 from seqstudio.studio.panels.runs import RunsPanel
 from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.panels.sweep import SweepPanel
-from seqstudio.studio.panels.through_time import ThroughTimePanel
 from seqstudio.studio.panels.unrolled import UnrolledPanel
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.sides import OUTLINE, LeftSide
@@ -293,25 +287,6 @@ def edited_blocks(before: Graph, now: Graph) -> list[str]:
 
 def _is_head(kind: str) -> bool:
     return kind in KINDS and bool(KINDS[kind].head)
-
-
-class InsidePage(Page):
-    """How far the gradient reaches, through which steps it goes, and what attention sees."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__("inside")
-        self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
-        self.attention = AttentionPanel(session)
-        self.far = Deck([self.horizon, TimeMapPanel(session), SpectrumPanel(session)])
-        self.player = BpttPanel(session)
-        self.steps = Deck([self.through, self.player])
-        self.sight = Deck([self.attention])
-        first = self.add(self.far, Area.LeftDockWidgetArea, title="How far")
-        right = self.add(self.sight, Area.RightDockWidgetArea, title="What it sees")
-        second = self.add(self.steps, Area.LeftDockWidgetArea, title="Through time")
-        self.splitDockWidget(first, second, Qt.Orientation.Vertical)
-        self.size_docks([first, second], [330, 300], Qt.Orientation.Vertical)
-        self.size_docks([first, right], [860, 580], Qt.Orientation.Horizontal)
 
 
 class ListenPage(Page):

@@ -36,13 +36,14 @@ from seqstudio.studio.exchange import Exchange
 from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.focus import go_on
 from seqstudio.studio.gallery import template_for
+from seqstudio.studio.inside.page import InsidePage
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
 from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
-from seqstudio.studio.pages import BuildPage, InsidePage, ListenPage, TrainPage
+from seqstudio.studio.pages import BuildPage, ListenPage, TrainPage
 from seqstudio.studio.recovery import Offer, Recovery, set_aside
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
@@ -157,7 +158,7 @@ class MainWindow(QMainWindow):
         gallery = self.build.gallery
         gallery.chosen.connect(self.start_from)
         self.learn.template_wanted.connect(self.start_from)
-        self.inside.attention.template_wanted.connect(self.start_from)
+        self.inside.template_wanted.connect(self.start_from)
         self.listen.template_wanted.connect(self.start_from)
         gallery.file_wanted.connect(self.choose_data)
         gallery.empty_wanted.connect(self.start_empty)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from seqstudio.document.project import project_text
+from seqstudio.document.graph import Graph
+from seqstudio.document.project import Project, project_text
+from seqstudio.document.settings import DataSettings
 from seqstudio.records.looking import LookAt, Looked, LookFailed
 from seqstudio.runtime.forking import checkpoint_steps
 
@@ -22,6 +25,7 @@ LEAST_REST_S = 0.4
 PATIENCE_S = 30.0  # a trainer that ended does not answer
 KEPT = 64
 KEPT_STEPS_S = 1.0
+PROJECTS_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -55,17 +59,31 @@ class LookDesk(QObject):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self._count = self._number = 0
+        self._count = 0
         self._asked: dict[int, tuple[Aim, bool, float]] = {}
         self._kept: OrderedDict[Aim, Looked] = OrderedDict()
         self._rest_until_s = 0.0
-        self._steps: tuple[str, float, list[int]] = ("", 0.0, [])
-        self._projects: list[object] = []
+        self._steps: dict[str, tuple[float, list[int]]] = {}
+        self._projects: list[tuple[tuple[Graph, DataSettings, int], int]] = []
 
     # What to ask
 
-    def aim(self, question: object, *, run: str = "", text: str | None = None) -> Aim:
-        """Return what a question means now: run in view or another, step of the training clock."""
+    def aim(
+        self,
+        question: object,
+        *,
+        run: str = "",
+        text: str | None = None,
+        project: Project | None = None,
+    ) -> Aim:
+        """Return what a question means now.
+
+        Args:
+            question: A record of `seqstudio.records.inside`.
+            run: Name of a run, "" for the one in view, or for untrained weights without one.
+            text: Text to read, None for the probe text of the project.
+            project: What the model was built from, None for that of the run in view.
+        """
         session = self._session
         name = run or session.history.run
         folder = str(session.runs_home / name) if name else ""
@@ -76,25 +94,28 @@ class LookDesk(QObject):
         else:
             at = self.kept_step(folder, step or 0)
         read = session.project.sampling.probe_text if text is None else text
-        return Aim(question, folder, at, read, self._project_number())
+        return Aim(question, folder, at, read, self._number_of(project or self._project))
 
-    def _project_number(self) -> int:
+    @property
+    def _project(self) -> Project:
+        return self._session.run_project or self._session.project
+
+    def _number_of(self, project: Project) -> int:
         """Return a number for the graph and data that are meant; it changes with them."""
-        project = self._session.run_project or self._session.project
         key = (project.graph, project.data, project.training.seed)
-        if not self._projects or self._projects[-1] != key:
-            self._projects.append(key)
-            del self._projects[:-2]
-            self._count += 1
-            self._number = self._count
-        return self._number
+        for known, number in self._projects:
+            if known == key:
+                return number
+        self._count += 1
+        self._projects = [(key, self._count), *self._projects[: PROJECTS_KEPT - 1]]
+        return self._count
 
     def steps(self, folder: str) -> list[int]:
         """Return the steps whose weights a run has kept, 0 for its start among them, ascending."""
-        name, read_s, steps = self._steps
-        if name != folder or time.monotonic() - read_s > KEPT_STEPS_S:
-            steps = sorted({0, *checkpoint_steps(Path(folder))}) if folder else [0]
-            self._steps = folder, time.monotonic(), steps
+        read_s, steps = self._steps.get(folder, (-math.inf, [0]))
+        if folder and time.monotonic() - read_s > KEPT_STEPS_S:
+            steps = sorted({0, *checkpoint_steps(Path(folder))})
+            self._steps[folder] = time.monotonic(), steps
         return steps
 
     def kept_step(self, folder: str, step: int) -> int:
@@ -125,8 +146,13 @@ class LookDesk(QObject):
         asked = self._asked.get(request)
         return asked is None or time.monotonic() - asked[2] > PATIENCE_S
 
-    def ask(self, view: str, aim: Aim) -> int:
+    def ask(self, view: str, aim: Aim, project: Project | None = None) -> int:
         """Send a question; `answered` brings what comes of it.
+
+        Args:
+            view: Who asks; a newer question of the same view takes the place of an older one.
+            aim: What is asked.
+            project: What the model was built from, None for that of the run in view.
 
         Returns:
             The number of the request.
@@ -139,7 +165,7 @@ class LookDesk(QObject):
         mine = aim.folder == str(session.runs_home / session.history.run)
         step = -1 if live and mine and session.history.run else aim.step
         self._asked[request] = aim, step == -1, time.monotonic()
-        text, base = project_text(project), str(session.base or "")
+        text, base = project_text(project or self._project), str(session.base or "")
         wish = LookAt(request, view, aim.question, text, base, aim.folder, step, aim.text)
         session.send_look(wish)
         return request

@@ -79,6 +79,11 @@ class LookPanel(Panel):
         """Return everything that the reading holds."""
         return {} if self.looked is None else numbers_of(self.looked.reading)
 
+    @override
+    def look_at_run(self, run: str) -> None:
+        super().look_at_run(run)
+        self.run = run
+
     # For panels to use
 
     @property
@@ -126,7 +131,7 @@ class LookPanel(Panel):
         session, told = self.session, self.refused
         if session.data_error is not None:
             error = session.data_error
-            self.show_empty("warning", error.what, f"{error.why}. {error.hint}", cover=True)
+            self.show_empty("warn", error.what, f"{error.why}. {error.hint}", cover=True)
         elif session.facts is None:
             self.show_empty("clock", "The data are being read", "", cover=True)
         elif told is not None:
@@ -141,7 +146,8 @@ class LookPanel(Panel):
         question = self.question() if session.facts is not None else None
         if question is None:
             return
-        aim = session.looks.aim(question, run=self.run, text=self.text())
+        project = session.run_project or session.project
+        aim = session.looks.aim(question, run=self.run, text=self.text(), project=project)
         if aim == self._aim:
             return
         known = session.looks.known(aim)
@@ -152,7 +158,7 @@ class LookPanel(Panel):
         if patient and self._same_but_step(aim) and (waiting or session.looks.rests()):
             return
         self._aim = aim
-        self._request = session.looks.ask(self._view(), aim)
+        self._request = session.looks.ask(self._view(), aim, project)
 
     def _view(self) -> str:
         return f"{self.title} {id(self)}"

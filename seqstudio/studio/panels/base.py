@@ -66,7 +66,7 @@ class Panel(QWidget):
         self.header.add_action(self._info)
         self.header.add_action(self._camera)
         self._info.clicked.connect(self.show_info)
-        self._camera.clicked.connect(self.save)
+        self._camera.clicked.connect(self.offer_to_save)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -98,6 +98,10 @@ class Panel(QWidget):
 
     def forget(self) -> None:
         """Drop what was kept of the run in view: another one takes its place."""
+
+    def look_at_run(self, run: str) -> None:
+        """Show a run other than the one in view; its history comes with the session given."""
+        self.header.set_title(run)
 
     def measured(self) -> list[tuple[str, str]]:
         """Return what stands behind the numbers now: (name, value), for the explanation."""
@@ -212,7 +216,7 @@ class Panel(QWidget):
             super().keyPressEvent(event)
 
     @Slot()
-    def save(self) -> None:
+    def offer_to_save(self) -> None:
         """Ask for a file and save the panel as a picture, a drawing or numbers."""
         kinds = [kind for kind in FILTERS if kind not in NUMBERS or self.numbers()]
         name = f"{self.title.lower().replace(' ', '-').replace('×', 'x')}.png"

@@ -1,0 +1,108 @@
+"""The page "Look inside": its topics, each an arrangement of panels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QWidget
+
+from seqstudio.studio.deck import Deck
+from seqstudio.studio.inside.player import BpttPanel
+from seqstudio.studio.inside.spectrum import SpectrumPanel
+from seqstudio.studio.inside.time_map import TimeMapPanel
+from seqstudio.studio.page import Page
+from seqstudio.studio.panels.attention import AttentionPanel
+from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.panels.horizon import HorizonPanel
+from seqstudio.studio.panels.through_time import ThroughTimePanel
+from seqstudio.studio.topics import Topics
+
+if TYPE_CHECKING:
+    from seqstudio.studio.session import Session
+
+Area = Qt.DockWidgetArea
+ACROSS, DOWN = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+
+
+class InsidePage(Topics):
+    """Gradients through time, attention, cells and symbols of the model, live and linked.
+
+    Signals:
+        template_wanted(str): the person wants a project that has what a panel needs.
+    """
+
+    template_wanted = Signal(str)
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        super().__init__(
+            "inside",
+            [
+                ("overview", "Overview", self._overview),
+                ("gradients", "Gradients", self._gradients),
+                ("steps", "Step by step", self._steps),
+                ("attention", "Attention", self._attention),
+            ],
+        )
+
+    def _overview(self) -> Page:
+        """How far the gradient reaches, through which steps it goes, what attention sees."""
+        session, page = self.session, Page("inside-overview")
+        self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
+        self.attention = self._wanting(AttentionPanel(session))
+        first = page.add(self.horizon, Area.LeftDockWidgetArea)
+        right = page.add(self.attention, Area.RightDockWidgetArea)
+        second = page.add(self.through, Area.LeftDockWidgetArea)
+        page.splitDockWidget(first, second, DOWN)
+        page.size_docks([first, second], [330, 300], DOWN)
+        page.size_docks([first, right], [860, 580], ACROSS)
+        return page
+
+    def _gradients(self) -> Page:
+        session = self.session
+        far = Deck([HorizonPanel(session)], session=session)
+        maps = Deck([TimeMapPanel(session), SpectrumPanel(session)], session=session)
+        through = Deck([ThroughTimePanel(session)], session=session)
+        return _four("inside-gradients", ("How far", far), ("Maps", maps),
+                     ("Through time", through))  # fmt: skip
+
+    def _steps(self) -> Page:
+        return _one("inside-steps", BpttPanel(self.session))
+
+    def _attention(self) -> Page:
+        return _one("inside-attention", self._wanting(AttentionPanel(self.session)))
+
+    def _wanting(self, panel: AttentionPanel) -> AttentionPanel:
+        panel.template_wanted.connect(self.template_wanted)
+        return panel
+
+
+def _one(name: str, panel: Panel) -> Page:
+    """Return a page that one panel fills."""
+    page = Page(name)
+    page.add(panel, Area.LeftDockWidgetArea)
+    return page
+
+
+def _four(
+    name: str,
+    first: tuple[str, QWidget],
+    right: tuple[str, QWidget],
+    below: tuple[str, QWidget],
+    corner: tuple[str, QWidget] | None = None,
+    share: float = 0.5,
+) -> Page:
+    """Return a page of two columns: `share` of the width is the left one's."""
+    page = Page(name)
+    left = page.add(first[1], Area.LeftDockWidgetArea, title=first[0])
+    other = page.add(right[1], Area.RightDockWidgetArea, title=right[0])
+    low = page.add(below[1], Area.LeftDockWidgetArea, title=below[0])
+    page.splitDockWidget(left, low, DOWN)
+    page.size_docks([left, low], [340, 300], DOWN)
+    page.size_docks([left, other], [round(1440 * share), round(1440 * (1 - share))], ACROSS)
+    if corner is not None:
+        last = page.add(corner[1], Area.RightDockWidgetArea, title=corner[0])
+        page.splitDockWidget(other, last, DOWN)
+        page.size_docks([other, last], [340, 300], DOWN)
+    return page

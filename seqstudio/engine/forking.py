@@ -154,7 +154,7 @@ def turn(start: Start, old: Trainer, emit: Callable[[Event], None]) -> tuple[Tra
         SeqError: The project or its data is no good, or the checkpoint cannot be written.
     """
     stand = Stand.of(old)  # before a new model draws from the same random numbers
-    new = Trainer.open(replace(start, resume=False), emit)
+    new = Trainer.open(replace(start, resume=False, device=str(old.device)), emit)
     fresh = adopt(new, stand)
     new.checkpoint()
     return new, fresh

@@ -45,6 +45,7 @@ def numbers_of(trainer: Trainer) -> dict[str, Any]:
         "data": trainer.batches.position(),
         "data_hash": trainer.dataset.content_hash,
         "graph_hash": store.fingerprint(trainer.project.graph),
+        "device": str(trainer.device),
         "precision": trainer.setup.precision,
         "threads": trainer.setup.threads,
         "compiled": trainer.setup.compiled,

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from seqstudio.core.errors import RunError, SeqError
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.project import Project, parse_project
 from seqstudio.engine import checkpoint as store
@@ -26,7 +26,8 @@ from seqstudio.engine.batches import Batches
 from seqstudio.engine.beginning import count_floor, facts, first_trial
 from seqstudio.engine.beside import Beside
 from seqstudio.engine.cadence import Setup, Trial
-from seqstudio.engine.devices import choose_device, devices, refuse_excess, torch_version
+from seqstudio.engine.device_trial import device_for
+from seqstudio.engine.devices import choose_device, devices, torch_version
 from seqstudio.engine.learner import Learner, Learnt
 from seqstudio.engine.meter import Meter
 from seqstudio.engine.model import GraphModel
@@ -52,6 +53,7 @@ class Trainer:
         validated: Step of the newest validation.
         waited: Validations since the best one.
         temperature: Of the samples that the trainer writes by itself.
+        rates: How fast each device was that could have been taken, in words.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Trainer:
         self.waited = 0
         self.temperature = project.sampling.temperature
         self.probing = start.probes
+        self.rates = ""
         self._emit = emit
         self._meter = Meter(failures.Watch(emit, dataset.chance, lambda: failures.calming(self)))
         self._probe_now = False
@@ -103,11 +106,15 @@ class Trainer:
         project = parse_project(start.project)
         base = Path(start.base) if start.base else None
         dataset = open_dataset(project.data, base)
-        known = facts_of(dataset, project.training)
-        refuse_excess(project, known, choose_device(start.device))
-        trainer = cls(start, project, dataset, emit, learner)
-        if start.resume and trainer.folder is not None:
-            restore(trainer, live_edit.load_matching(trainer.folder, project, start.back_to))
+        saved = None
+        if start.resume and start.folder:
+            saved = live_edit.load_matching(Path(start.folder), project, start.back_to)
+        before = str(saved.meta.get("device", "")) if saved else ""
+        choice = device_for(start.device, before, project, dataset)
+        trainer = cls(replace(start, device=choice.device), project, dataset, emit, learner)
+        trainer.rates = choice.words()
+        if saved is not None:
+            restore(trainer, saved)
         emit(facts(trainer))
         count_floor(trainer, trainer._floor)
         return trainer
@@ -160,9 +167,9 @@ class Trainer:
         if self.ended_early:
             since = f"{self.waited} validation{'' if self.waited == 1 else 's'}"
             return f"ended early: no better for {since}, best at step {self.best_step:,}"
-        if self.device.type == "cpu":
-            return f"cpu, {self.trial.words()}"
-        return f"{self.device}, {self.setup.precision}{', compiled' * self.setup.compiled}"
+        setup = f"{self.setup.precision}{', compiled' * self.setup.compiled}"
+        how = self.trial.words() if self.device.type == "cpu" else setup
+        return f"{self.device}, {how}{f' (measured: {self.rates})' * bool(self.rates)}"
 
     @property
     def progress(self) -> float:

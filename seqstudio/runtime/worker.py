@@ -69,7 +69,7 @@ def _rehearse() -> None:
 
     That time is spent while the person still looks around, not between Play and the first loss.
     """
-    start = Start("", project_text(make("hello-rnn")), "", "")
+    start = Start("", project_text(make("hello-rnn")), "", "", "cpu")  # no CUDA context yet
     with suppress(Exception):  # whatever is wrong here, the first real start says it
         trainer = Trainer.open(start, lambda _: None)
         while trainer.step < REHEARSED_STEPS:

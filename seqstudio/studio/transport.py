@@ -234,7 +234,8 @@ class Transport(QWidget):
         memory = curves.memory_mb
         words = f"{memory / 1000:.1f} GB" if memory else "–"
         self.numbers["memory"].set_value(words)
-        self.device.setToolTip(f"Where the model trains. Memory in use: {words}")
+        detail = f": {history.detail}" if history.detail else ""
+        self.device.setToolTip(f"Where the model trains{detail}. Memory in use: {words}")
         self.numbers["left"].set_value(self._left())
 
     def _left(self) -> str:

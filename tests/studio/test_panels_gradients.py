@@ -63,6 +63,7 @@ def test_horizon_draws_the_recorded_median_and_band(viewing, shown):
     (recorded,) = [each for each in reading.horizons if each.quantity == "dl/dh"]
     (line,) = panel._chart.curves()
     np.testing.assert_allclose(line.series.y, 10.0**recorded.median)
+    assert set(panel.numbers()) >= {f"{line.key}.log10_median", f"{line.key}.count"}
     np.testing.assert_array_equal(line.series.x, recorded.distance)
     np.testing.assert_allclose(line.band[1], 10.0**recorded.low)
     assert line.paint == "arch:lstm"
@@ -89,8 +90,49 @@ def test_switch_chooses_state_cell_or_input(viewing, shown, qtbot):
         ]
         QTest.mouseClick(button, LEFT)
         (recorded,) = [each for each in reading.horizons if each.quantity == quantity]
-        (line,) = panel._chart.curves()
+        line, *gates = panel._chart.curves()
         np.testing.assert_allclose(line.series.y, 10.0**recorded.median)
+        assert len(gates) == (quantity == "dl/dc")
+
+
+def test_the_decay_that_the_forget_gates_predict_lies_beside_the_measured_one(viewing, shown):
+    session = viewing("char-lstm")
+    panel = shown(HorizonPanel(session), 900)
+    QTest.mouseClick(panel._quantity._buttons["dl/dc"], LEFT)
+    reading = session.history.horizons.newest()
+    (recorded,) = [each for each in reading.horizons if each.quantity == "dl/dc"]
+    measured, gates = panel._chart.curves()
+    np.testing.assert_allclose(gates.series.y, 10.0**recorded.predicted)
+    assert gates.label == "product of forget gates"
+    assert gates.dash and not measured.dash
+    assert panel._read_out(8.0).rows[1][1] == "LSTM, gates alone"
+    panel._gates.click()
+    assert len(panel._chart.curves()) == 1
+
+
+def test_raw_norms_are_those_of_the_record_and_older_records_have_none(viewing, shown):
+    session = viewing("char-gpt")
+    panel = shown(HorizonPanel(session), 900)
+    (recorded,) = session.history.horizons.newest().horizons
+    QTest.mouseClick(panel._start._buttons["raw"], LEFT)
+    (line,) = panel._chart.curves()
+    np.testing.assert_allclose(line.series.y, 10.0 ** recorded.raw[1])
+    np.testing.assert_allclose(line.band[2], 10.0 ** recorded.raw[2])
+    panel.session.history = with_readings(session, looked(straight(-0.1))).history
+    session.run_changed.emit()
+    assert not panel._start._buttons["raw"].isEnabled()
+    assert panel._start.value() == "0"
+    assert len(panel._chart.curves()) == 1
+
+
+def test_distance_and_time_are_linked_through_the_last_loss(viewing, shown):
+    session = with_readings(viewing("char-rnn"), looked(straight(-0.5)))
+    panel = shown(HorizonPanel(session))
+    panel._chart.hovered.emit(20.2)
+    assert session.cursor.t == 63 - 20
+    panel._chart.hovered.emit(math.nan)
+    session.move_cursor(t=60)
+    assert panel._chart._cursor == 3.0
 
 
 def test_a_transformer_has_its_input_gradient_and_says_why_not_the_rest(viewing, shown):
@@ -119,7 +161,8 @@ def test_input_gradient_can_be_told_relative_to_the_first_step_back(viewing, sho
     session = panel.session
     session.history = with_readings(session, looked(straight(-0.1))).history
     session.run_changed.emit()
-    assert not panel._start.isVisible(), "a state has no shortcut to leave out"
+    assert panel._start.value() == "0"
+    assert not panel._start._buttons["1"].isEnabled(), "a state has no shortcut to leave out"
 
 
 def test_words_of_the_reach():

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Slot
 from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
-from seqstudio.records.readings import GradientReading, Horizon
+from seqstudio.records.readings import Floats, GradientReading, Horizon
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_wall, paint_words
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.lines import RunLine, run_lines
+from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch
 from seqstudio.studio.plots import Curve, ReadOut, paint_hatch, resolve
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.theme import pen, theme
-from seqstudio.studio.widgets import Segments, format_number
+from seqstudio.studio.widgets import CheckField, Segments, format_number
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -31,8 +33,10 @@ SHORT_REACH = 8.0
 _FLAT_DECADES = 0.5
 _WIDER = 4 / 3
 _USUAL_WINDOW = 128
-_SWITCHES = (("dl/dh", "dL/dh"), ("dl/dc", "dL/dc"), ("dl/demb", "Input"))
-_PLACES = {"dl/dh": "the state h", "dl/dc": "the cell c", "dl/demb": "the input"}
+RAW = "raw"
+_STARTS = (("0", "÷ d 0"), ("1", "÷ d 1"), (RAW, "Raw"))
+_GATES = {"lstm": "product of forget gates", "gru": "product of keep gates"}
+_DOTS = (2.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class _Shown:
     reading: GradientReading
     horizon: Horizon
     curve: Curve
+    gates: Curve | None = None
 
 
 class HorizonPanel(Panel):
@@ -59,12 +64,17 @@ class HorizonPanel(Panel):
         "and more. dL/dh is the gradient of the state under the head, dL/dc that of an LSTM's "
         "cell, each divided by its own start. Input works for every architecture: the gradient of "
         "the embedded token. Outside the window of training the gradient is cut off.\n\n"
+        "Raw is the norm itself, of one loss that is not averaged. The dotted line is what the "
+        "gates alone predict: the product of the forget gates of an LSTM over the steps between, "
+        "or of the keep gates of a GRU, as the median over the units. The measured line also goes "
+        "through the other gates and through h.\n\n"
         "It is measured on the same probe text at every look, without dropout. A distance at "
         "which it is exactly 0 is left out and has a ring at the bottom.",
         (
             r"r(d) = \mathrm{median}_{k} \, \log_{10} \frac"
             r"{\| \partial \ell_k / \partial h_{k-d} \|}{\| \partial \ell_k / \partial h_k \|}",
-            r"d_{10} = -1 / \mathrm{slope}(r)",
+            r"d_{10} = -1 / \mathrm{slope}(r), \qquad "
+            r"\hat r(d) = \log_{10} \prod_{s=k-d+1}^{k} f_s",
         ),
         "Pascanu, Mikolov, Bengio 2013, arXiv:1211.5063; Hochreiter 1991",
     )
@@ -77,20 +87,22 @@ class HorizonPanel(Panel):
         self._chart.under += [self._paint_floor, self._paint_beyond]
         self._chart.over += [self._paint_wall, self._paint_zeros]
         self._shown: list[_Shown] = []
-        self._picked_quantity = ""
         self._drawn_key: object = None
         self._window = 0
         self._hover: float | None = None
-        self._quantity = Segments(_SWITCHES, name="Gradient of what")
-        self._start = Segments([("0", "÷ d 0"), ("1", "÷ d 1")], name="Relative to")
+        self._quantity = QuantitySwitch()
+        self._start = Segments(_STARTS, name="Relative to")
         self._start.setToolTip(
             "At d = 0 the input also reaches the loss past all memory: relative to d = 1 "
             "that shortcut is left out"
         )
-        self.header.add_switch(self._start)
-        self.header.add_switch(self._quantity)
+        self._gates = CheckField("Gates", True)
+        self._gates.setToolTip("The decay that the gates alone predict, dotted")
+        for switch in (self._gates, self._start, self._quantity):
+            self.header.add_switch(switch)
         self._quantity.value_changed.connect(self._switched)
         self._start.value_changed.connect(self._start_chosen)
+        self._gates.committed.connect(self._start_chosen)
         self._chart.hovered.connect(self._hovered)
         self.set_body(self._chart)
         self._set_axes(self._project_window())
@@ -109,17 +121,17 @@ class HorizonPanel(Panel):
 
     @Slot(str)
     def _switched(self, quantity: str) -> None:
-        self._picked_quantity = quantity
-        self._quantity.set_value(quantity)
+        self._quantity.choose(quantity)
         self.refresh()
 
     @property
-    def _relative_to(self) -> int:
-        """Distance at which every line is 1."""
-        return int(self._start.value()) if self.quantity == "dl/demb" else 0
+    def _relative_to(self) -> int | None:
+        """Distance at which every line is 1, None for the norms themselves."""
+        chosen = self._start.value()
+        return None if chosen == RAW else int(chosen)
 
-    @Slot(str)
-    def _start_chosen(self, _key: str) -> None:
+    @Slot(object)
+    def _start_chosen(self, _key: object) -> None:
         self.refresh()
 
     @override
@@ -143,35 +155,50 @@ class HorizonPanel(Panel):
         readings = self._readings()
         self._choose_quantity(readings)
         drawn = tuple((line, id(reading)) for line, reading in readings)
-        key = (self.quantity, self._relative_to, drawn, self._project_window())
+        key = (
+            self.quantity, self._relative_to, self._gates.value(), drawn, self._project_window()
+        )  # fmt: skip
         if key != self._drawn_key:
             self._drawn_key = key
             self._draw_lines(readings)
+        self._place_cursor()
         self._invite(readings)
 
     def _choose_quantity(self, readings: list[tuple[RunLine, GradientReading]]) -> None:
         there = {horizon.quantity for _, reading in readings for horizon in reading.horizons}
-        for key, name in _SWITCHES:
-            enabled = not there or key in there
-            why = "only an LSTM has a cell" if key == "dl/dc" else "needs a recurrent block"
-            self._quantity.set_enabled(key, enabled, f"No {name} here: {why}")
         mine = [reading for line, reading in readings if line.current]
-        own = {horizon.quantity for reading in mine for horizon in reading.horizons} or there
-        wanted = self._picked_quantity or ("dl/dh" if "dl/dh" in own or not own else "dl/demb")
-        if there and wanted not in there:
-            wanted = "dl/demb"
-        self._quantity.set_value(wanted)
-        self._start.setVisible(wanted == "dl/demb" and self.is_wide(520))
+        own = {horizon.quantity for reading in mine for horizon in reading.horizons}
+        self._quantity.offer(there, own)
+        shown = [
+            each for _, r in readings for each in r.horizons if each.quantity == self.quantity
+        ]
+        self._offer_starts(shown)
+        predicted = any(each.predicted is not None for each in shown)
+        self._gates.setVisible(predicted and self.is_wide(620))
+
+    def _offer_starts(self, shown: list[Horizon]) -> None:
+        why = "Only the input has a shortcut at d = 0 to leave out"
+        self._start.set_enabled("1", self.quantity == "dl/demb", why)
+        raw = any(each.raw is not None for each in shown) or not shown
+        self._start.set_enabled(RAW, raw, "This run was recorded without its raw norms")
+        chosen = self._start.value()
+        if (chosen == RAW and not raw) or (chosen == "1" and self.quantity != "dl/demb"):
+            self._start.set_value("0")
+        self._start.setVisible(self.is_wide(520))
 
     def _draw_lines(self, readings: list[tuple[RunLine, GradientReading]]) -> None:
         self._chart.clear()
         self._shown = []
         for line, reading in readings:
             chosen = [each for each in reading.horizons if each.quantity == self.quantity]
+            if self._relative_to is None:
+                chosen = [each for each in chosen if each.raw is not None]
             for horizon in chosen:
                 label = f"{line.label} {horizon.block}" if len(chosen) > 1 else line.label
                 curve = self._add_curve(line, horizon, label)
-                self._shown.append(_Shown(line, reading, horizon, curve))
+                self._shown.append(
+                    _Shown(line, reading, horizon, curve, self._add_gates(line, horizon, curve))
+                )
         windows = [reading.window for _, reading in readings]
         current = self.session.history.horizons.newest()
         self._window = current.window if current else max(windows, default=0)
@@ -182,14 +209,31 @@ class HorizonPanel(Panel):
         curve = self._chart.add_curve(key, line.paint, label=label, dash=line.dash)
         curve.width = line.width
         curve.set_label(label, reach_words(horizon))
-        known = ~np.isnan(horizon.median)
-        x, one = horizon.distance[known], self._level_of(horizon)
-        low, middle, high = (
-            10.0 ** (side[known] - one) for side in (horizon.low, horizon.median, horizon.high)
-        )
-        curve.set_data(x, middle)
-        curve.set_band(x, low, high)
+        low, middle, high = self._sides(horizon)
+        known = ~np.isnan(middle)
+        x = horizon.distance[known]
+        curve.set_data(x, 10.0 ** middle[known])
+        curve.set_band(x, 10.0 ** low[known], 10.0 ** high[known])
         return curve
+
+    def _add_gates(self, line: RunLine, horizon: Horizon, measured: Curve) -> Curve | None:
+        """Draw what the gates alone predict, from the same start as the measured line."""
+        if horizon.predicted is None or not self._gates.value():
+            return None
+        curve = self._chart.add_curve(f"{measured.key}/gates", line.paint, dash=_DOTS)
+        curve.set_label(_GATES.get(horizon.arch, "product of gates") if line.current else "")
+        curve.width, curve.show_value = 1.5, False
+        start = float(self._sides(horizon)[1][0])
+        curve.set_data(horizon.distance, 10.0 ** (horizon.predicted + start))
+        return curve
+
+    def _sides(self, horizon: Horizon) -> tuple[Floats, Floats, Floats]:
+        """Return log10 of what is drawn: 10 % quantile, median, 90 % quantile; (D,) each."""
+        if self._relative_to is None and horizon.raw is not None:
+            low, middle, high = horizon.raw
+            return low, middle, high
+        one = self._level_of(horizon)
+        return horizon.low - one, horizon.median - one, horizon.high - one
 
     def _level_of(self, horizon: Horizon) -> float:
         """Return the log10 of the median that is drawn as 1; records are relative to d = 0."""
@@ -198,10 +242,11 @@ class HorizonPanel(Panel):
         return level if math.isfinite(level) else 0.0
 
     def _set_axes(self, window: int) -> None:
-        place, start = _PLACES[self.quantity], self._relative_to
+        place, start = PLACES[self.quantity], self._relative_to
+        unit = "nats per unit of activation" if start is None else f"relative to d = {start}"
         self._chart.set_titles(
             "distance d = k − t, steps back from the loss",
-            f"gradient that arrives at {place}, relative to d = {start}",
+            f"gradient that arrives at {place}, {unit}",
         )
         end = float(window) * _WIDER
         view = self._chart.view()[0]
@@ -261,26 +306,47 @@ class HorizonPanel(Panel):
                 if frame.rect.contains(place):
                     painter.drawEllipse(place, 2.5, 2.5)
 
-    # Read-out
+    # Cursor and read-out
+
+    def _last_step(self) -> int | None:
+        """Return the step of the last loss of the probe text: d there is counted from it."""
+        mine = [shown.reading for shown in self._shown if shown.line.current]
+        return len(mine[0].tokens) - 1 if mine else None
+
+    def _place_cursor(self) -> None:
+        """Show the hovered distance, else that of the shared time step from the last loss."""
+        last, t = self._last_step(), self.session.cursor.t
+        linked = float(last - t) if last is not None and 0 < t <= last else None
+        self._chart.set_cursor(self._hover if self._hover is not None else linked)
+        self._chart.set_read_out(self._read_out if self._hover is not None else False)
 
     @Slot(float)
     def _hovered(self, x: float) -> None:
         inside = not math.isnan(x) and bool(self._shown) and x >= -0.5
         self._hover = float(max(0, round(x))) if inside else None
-        self._chart.set_cursor(self._hover)
-        self._chart.set_read_out(self._read_out if self._hover is not None else False)
+        last = self._last_step()
+        if self._hover is not None and last is not None and self._hover <= last:
+            self.session.move_cursor(t=last - int(self._hover))
+        self._place_cursor()
 
     def _read_out(self, x: float) -> ReadOut:
         rows, counts = [], []
         for shown in reversed(self._shown):
             where = np.flatnonzero(shown.horizon.distance == round(x))
             if where.size:
-                value = float(shown.horizon.median[int(where[0])]) - self._level_of(shown.horizon)
+                value = float(self._sides(shown.horizon)[1][int(where[0])])
                 rows.append((shown.curve, shown.curve.label, ratio_text(value)))
                 counts.append(int(shown.horizon.count[int(where[0])]))
+                rows += self._gates_row(shown, int(where[0]))
         pairs = sorted(set(counts))
         span = f"{pairs[0]}" if len(pairs) == 1 else f"{pairs[0]} to {pairs[-1]}" if pairs else ""
         return ReadOut(f"d = {round(x)} steps back", tuple(rows), f"median of {span} pairs")
+
+    def _gates_row(self, shown: _Shown, index: int) -> list[tuple[Curve, str, str]]:
+        if shown.gates is None or shown.horizon.predicted is None:
+            return []
+        value = ratio_text(float(shown.horizon.predicted[index]))
+        return [(shown.gates, f"{shown.curve.label}, gates alone", value)]
 
     # Words
 
@@ -313,9 +379,25 @@ class HorizonPanel(Panel):
             )
             rows.append((shown.curve.label, words))
         if rows:
-            scale = f"each line divided by its own median at d = {self._relative_to}"
-            rows.append(("Scale", scale))
+            start = self._relative_to
+            scale = f"each line divided by its own median at d = {start}"
+            rows.append(("Scale", "norms of single losses" if start is None else scale))
         return rows
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = {}
+        for shown in self._shown:
+            name, horizon = shown.curve.key, shown.horizon
+            low, middle, high = self._sides(horizon)
+            found |= {
+                f"{name}.distance": horizon.distance, f"{name}.log10_low": low,
+                f"{name}.log10_median": middle, f"{name}.log10_high": high,
+                f"{name}.count": horizon.count, f"{name}.slope": np.array(horizon.slope),
+            }  # fmt: skip
+            if horizon.predicted is not None:
+                found[f"{name}.log10_gates"] = horizon.predicted
+        return found
 
 
 def reach_words(horizon: Horizon) -> str:

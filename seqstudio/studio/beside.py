@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from seqstudio.blocks.check import main_arch
 from seqstudio.document.project import load_project
 from seqstudio.runtime.archive import open_run
 
@@ -31,7 +32,7 @@ class OtherRun:
         folder = session.runs_home / run
         self._session = session
         self.history: RunHistory = session.others.get(run) or open_run(folder)
-        self.run_project: Project | None = load_project(folder / "project.seq")
+        self.run_project: Project = load_project(folder / "project.seq")
         self.others: dict[str, RunHistory] = {}
         self.state = "stopped"
 
@@ -43,6 +44,10 @@ class OtherRun:
         """The training step that panels show: the clock's, or the newest of this run."""
         step = self._session.cursor.step
         return self.history.step if step is None else min(step, self.history.step)
+
+    def arch(self) -> str:
+        """Return the architecture that colours the run."""
+        return main_arch(self.run_project.graph)
 
     def run_title(self, name: str = "") -> str:
         """Return the run in words."""

@@ -47,6 +47,7 @@ PANELS = {
     "bptt": "inside.player:BpttPanel",
     "time-map": "inside.time_map:TimeMapPanel",
     "spectrum": "inside.spectrum:SpectrumPanel",
+    "waterfall": "inside.waterfall:WaterfallPanel",
     "health": "inside.health:HealthPanel",
     "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",

@@ -104,7 +104,8 @@ def test_the_decay_that_the_forget_gates_predict_lies_beside_the_measured_one(vi
     measured, gates = panel._chart.curves()
     np.testing.assert_allclose(gates.series.y, 10.0**recorded.predicted)
     assert gates.label == "product of forget gates"
-    assert gates.dash and not measured.dash
+    assert gates.dash
+    assert not measured.dash
     assert panel._read_out(8.0).rows[1][1] == "LSTM, gates alone"
     panel._gates.click()
     assert len(panel._chart.curves()) == 1

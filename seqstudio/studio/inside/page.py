@@ -11,6 +11,7 @@ from seqstudio.studio.deck import Deck
 from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.inside.time_map import TimeMapPanel
+from seqstudio.studio.inside.waterfall import WaterfallPanel
 from seqstudio.studio.page import Page
 from seqstudio.studio.panels.attention import AttentionPanel
 from seqstudio.studio.panels.base import Panel
@@ -61,7 +62,7 @@ class InsidePage(Topics):
 
     def _gradients(self) -> Page:
         session = self.session
-        far = Deck([HorizonPanel(session)], session=session)
+        far = Deck([HorizonPanel(session), WaterfallPanel(session)], session=session)
         maps = Deck([TimeMapPanel(session), SpectrumPanel(session)], session=session)
         through = Deck([ThroughTimePanel(session)], session=session)
         return _four("inside-gradients", ("How far", far), ("Maps", maps),

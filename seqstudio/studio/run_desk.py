@@ -137,6 +137,15 @@ class RunDesk:
         session.steering.start(name, resume=True)
         session.run_changed.emit()
 
+    def train_beside(self) -> None:
+        """Begin a new run; one that trains goes on beside it if there is room."""
+        session, view = self._session, self._view
+        ready = session.steering.refusal() is None and not session.loading
+        if ready and view.ours and view.follows:
+            self._share_out(view.history.run)
+            view.follows = False
+        session.steering.begin()
+
     def _share_out(self, name: str) -> None:
         if self.room_for_two:
             self._view.step_aside(self.companions, self._session.runs_home)

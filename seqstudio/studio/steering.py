@@ -80,6 +80,10 @@ class Steering:
         else:
             self._begin()
 
+    def begin(self) -> None:
+        """Begin a new run of the project as it is, whatever the one in view does."""
+        self._begin()
+
     def step(self, n: int) -> None:
         """Do exactly n steps, then be paused; begins a run if there is none."""
         self._do_paused(Step(n))

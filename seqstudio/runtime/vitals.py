@@ -27,6 +27,8 @@ from seqstudio.runtime.history import Readings, RunHistory
 RECENT = 200
 """Steps behind a share or a median of the newest steps."""
 SMOOTH = 25
+MOST = 1000
+"""Points of a smoothed series."""
 STATES = ("dl/dh", "dl/dc")
 R = TypeVar("R", GradientReading, AttentionReading, HealthReading)
 
@@ -112,15 +114,25 @@ def rows_up_to(history: RunHistory, step: int) -> int:
     return int(np.searchsorted(history.curves.steps, step, side="right"))
 
 
-def smoothed(values: Floats, width: int = SMOOTH) -> Floats:
-    """Return running medians (n,): single spikes go, steps stay. A NaN counts as infinite."""
-    if len(values) < 2:
-        return values
+def medians(steps: Ints, values: Floats, width: int = SMOOTH) -> tuple[Ints, Floats]:
+    """Return running medians: single spikes go, steps stay.
+
+    Args:
+        steps: (n,) training steps.
+        values: (n,) what was measured; a NaN counts as infinite.
+        width: Rows behind each median, fewer where there are not so many.
+
+    Returns:
+        steps: (m,) at the ends of the windows, at most about `MOST` of them, the last one always.
+        values: (m,) the medians.
+    """
+    if not len(values):
+        return steps, values
     width = min(width, len(values))
+    ends = np.unique(np.linspace(width, len(values), MOST).astype(np.int64))
     known = np.where(np.isnan(values), np.inf, values)
-    windows = np.lib.stride_tricks.sliding_window_view(known, width)
-    middle = np.median(windows, axis=1)
-    return np.concatenate([np.full(width - 1, middle[0]), middle])
+    windows = np.lib.stride_tricks.sliding_window_view(known, width)[ends - width]
+    return steps[ends - 1], np.median(windows, axis=1)
 
 
 # ----------------------------------------------------------------------------- numbers to compare
@@ -196,11 +208,11 @@ def _reach(history: RunHistory) -> tuple[Ints, Floats]:
 
 
 def _norm(history: RunHistory) -> tuple[Ints, Floats]:
-    return history.curves.steps, smoothed(history.curves.grad_norm)
+    return medians(history.curves.steps, history.curves.grad_norm)
 
 
 def _loss(history: RunHistory) -> tuple[Ints, Floats]:
-    return history.curves.steps, smoothed(history.curves.loss)
+    return medians(history.curves.steps, history.curves.loss)
 
 
 def _held_out(history: RunHistory) -> tuple[Ints, Floats]:

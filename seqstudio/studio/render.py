@@ -49,6 +49,7 @@ PANELS = {
     "spectrum": "inside.spectrum:SpectrumPanel",
     "waterfall": "inside.waterfall:WaterfallPanel",
     "health": "inside.health:HealthPanel",
+    "findings": "inside.findings:FindingsPanel",
     "gates": "inside.gates:GatesPanel",
     "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",

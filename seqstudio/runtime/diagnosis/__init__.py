@@ -35,7 +35,11 @@ RULES: tuple[Rule, ...] = (
 
 
 def diagnose(
-    history: RunHistory, project: Project, facts: DataFacts | None, step: int | None = None
+    history: RunHistory,
+    project: Project,
+    facts: DataFacts | None,
+    step: int | None = None,
+    treated: Project | None = None,
 ) -> tuple[Finding, ...]:
     """Return what is wrong with a run, the worst first; nothing where nothing is.
 
@@ -44,6 +48,7 @@ def diagnose(
         project: What it trains.
         facts: Facts of its data: treatments that would not fit them are left out.
         step: Judge the run as it was then; None for the newest step.
+        treated: What the treatments change, None for `project`: it may have been edited since.
     """
     case = Case(history, project, facts, history.step if step is None else step)
     not_finite = steps.broken(case)
@@ -55,9 +60,14 @@ def diagnose(
         found = [late] if late is not None else []
     keys = {finding.key for finding in found}
     found = [each for each in found if not keys & CAUSES.get(each.key, frozenset())]
-    return tuple(sorted((_treated(case, each) for each in found), key=lambda f: not f.severe))
+    return tuple(
+        sorted(
+            (_with_treatments(case, each, treated or project) for each in found),
+            key=lambda f: not f.severe,
+        )
+    )
 
 
-def _treated(case: Case, finding: Finding) -> Finding:
+def _with_treatments(case: Case, finding: Finding, project: Project) -> Finding:
     makes = REMEDIES[finding.key]
-    return replace(finding, treatments=treating.fitting(case.project, makes, case.facts))
+    return replace(finding, treatments=treating.fitting(project, makes, case.facts))

@@ -12,7 +12,7 @@ from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.treating import Treatment
 from seqstudio.document.project import Project
 from seqstudio.records.health import HealthReading
-from seqstudio.records.readings import Floats, GradientReading, Horizon
+from seqstudio.records.readings import Floats, GradientReading, Horizon, Ints
 from seqstudio.runtime import vitals
 from seqstudio.runtime.history import RunHistory
 
@@ -69,8 +69,14 @@ class Case:
         return vitals.rows_up_to(self.history, self.step)
 
     @cached_property
+    def losses(self) -> tuple[Ints, Floats]:
+        """Steps and running medians of the training loss."""
+        curves = self.history.curves
+        return vitals.medians(curves.steps[: self.rows], curves.loss[: self.rows])
+
+    @property
     def loss(self) -> Floats:
-        return vitals.smoothed(self.history.curves.loss[: self.rows])
+        return self.losses[1]
 
     @cached_property
     def norms(self) -> Floats:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from seqstudio.runtime import vitals
+import numpy as np
+
 from seqstudio.runtime.diagnosis.case import (
     PATIENCE,
     Case,
@@ -50,9 +51,9 @@ def overfitting(case: Case) -> Finding | None:
     worse = [each.loss > best.loss for each in after]
     if len(after) < PATIENCE or not all(worse) or after[-1].loss < RISE * best.loss:
         return None
-    steps, place = case.history.curves.steps, vitals.rows_up_to(case.history, best.step) - 1
+    place = int(np.searchsorted(case.losses[0], best.step, side="right")) - 1
     then, now = float(case.loss[max(place, 0)]), float(case.loss[-1])
-    if now >= then or steps[case.rows - 1] - best.step < 0.1 * best.step:
+    if now >= then or case.step - best.step < 0.1 * best.step:
         return None
     return Finding(
         key="overfitting",

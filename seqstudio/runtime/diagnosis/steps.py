@@ -82,9 +82,9 @@ def _blown_up(case: Case) -> tuple[str, int] | None:
 
 def _worse_than_before(case: Case) -> tuple[str, int] | None:
     """The loss has been far below where it is, or below it with all units saturated."""
-    loss = vitals.smoothed(case.history.curves.loss[: case.rows], WIDE)
+    curves = case.history.curves
+    steps, loss = vitals.medians(curves.steps[: case.rows], curves.loss[: case.rows], WIDE)
     lowest, now, gained = float(loss.min()), float(loss[-1]), float(loss[0] - loss.min())
-    steps = case.history.curves.steps
     at = int(steps[int(np.argmin(loss))])
     if gained <= LEAST_GAIN * abs(float(loss[0])) or case.step - at < 2 * WIDE:
         return None

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.blocks.catalogue import KINDS
+from seqstudio.document.graph import Graph
 from seqstudio.records.inside.player import Matrix, Played, PlayLayer, PlayOf, shares
 from seqstudio.studio.inside.panel import LookPanel
 from seqstudio.studio.inside.playing.controls import Controls
@@ -20,11 +23,13 @@ from seqstudio.studio.inside.playing.film import Film
 from seqstudio.studio.inside.playing.listing import Listing, formulas, listing
 from seqstudio.studio.inside.playing.playhead import Playhead
 from seqstudio.studio.inside.playing.scene import GATES, scene
-from seqstudio.studio.inside.playing.stage import Stage
+from seqstudio.studio.inside.playing.stage import Stage, percent
+from seqstudio.studio.inside.playing.sums import Sums
+from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.code_view import Highlighter, SourceView
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.probe_field import ProbeField
-from seqstudio.studio.theme import follow_theme
+from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import ComboField, EquationView, format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
@@ -33,11 +38,8 @@ if TYPE_CHECKING:
 
 WITH_CODE = 900  # width from which code and formulas stand beside
 CODE_WIDTH = 400
-MATRICES: tuple[tuple[Matrix, str], ...] = (
-    ("w_hh", "dL/dW_hh"),
-    ("w_ih", "dL/dW_ih"),
-    ("b", "dL/db"),
-)
+LOW = 460  # height below which the text field and two rows of the film are left out
+MATRICES: tuple[tuple[Matrix, str], ...] = (("w_hh", "W_hh"), ("w_ih", "W_ih"), ("b", "b"))
 
 
 class BpttPanel(LookPanel):
@@ -73,14 +75,16 @@ class BpttPanel(LookPanel):
         self._asked: object = None
         self._seen: tuple[object, object] = (None, None)
         self._listing = Listing("", {}, {})
-        self._shares: NDArray[np.float64] = np.zeros(1)
+        self._sums: Sums | None = None
         self._moving = False
+        self._line = ""
         self.film, self.stage, self.controls = Film(), Stage(), Controls()
         self.probe = ProbeField()
         self.equations, self.code = EquationView(), SourceView()
         self._colours = Highlighter(self.code.document())
         self._layers = ComboField([], name="Layer")
-        self._matrix = ComboField(MATRICES, "w_hh", name="Gradient that is summed")
+        self._matrix = ComboField(MATRICES, "w_hh", name="Matrix")
+        self._matrix.setToolTip("Its product on the way forward, its gradient on the way back")
         for field in (self._layers, self._matrix):
             field.setSizeAdjustPolicy(ComboField.SizeAdjustPolicy.AdjustToContents)
             self.header.add_switch(field)
@@ -89,7 +93,7 @@ class BpttPanel(LookPanel):
         follow_theme(self)
 
     def _lay_out(self) -> None:
-        body = QWidget(self)
+        body = _Well(self)
         scroll = QScrollArea(body)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -111,10 +115,13 @@ class BpttPanel(LookPanel):
         rows = QVBoxLayout(body)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        for part in (self.probe, self.film, self.controls):
-            rows.addWidget(part)
+        rows.addWidget(self.film)
+        rows.addWidget(self.controls)
         rows.addLayout(middle, 1)
         self.set_body(body)
+        whole = self.layout()
+        assert isinstance(whole, QVBoxLayout)
+        whole.insertWidget(1, self.probe)  # not in the body: it mends a text that was refused
 
     def _connect(self) -> None:
         self.probe.chosen.connect(self._text_chosen)
@@ -145,8 +152,11 @@ class BpttPanel(LookPanel):
 
     def _key(self, wish: PlayOf) -> object:
         """Return what an answer is about, whatever step training has come to since."""
-        aim = self.session.looks.aim(wish, run=self.run, text=self.text())
-        return replace(aim, step=-1), self.session.cursor.step
+        session = self.session
+        project = session.run_project or session.project
+        text = session.project.sampling.probe_text
+        built = (project.graph, project.data, project.training.seed)
+        return wish, self.run or session.history.run, text, built, session.cursor.step
 
     def _settle(self) -> None:
         """Keep an answer that came: nothing is asked again by itself."""
@@ -179,6 +189,10 @@ class BpttPanel(LookPanel):
         self.probe.set_text(self.session.project.sampling.probe_text)
         super().draw()
         self._show_age()
+        for field, wanted in ((self._layers, self._layers.count() > 1), (self._matrix, True)):
+            field.setVisible(wanted and self.looked is not None and not self.is_empty)
+        if self.refused is not None and not _has_memory(self.session.project.graph):
+            offer_lstm(self)
 
     @override
     def show_reading(self, reading: Played) -> None:
@@ -194,11 +208,10 @@ class BpttPanel(LookPanel):
         options = [(layer, layer.title) for layer in reading.choices]
         self._layers.set_options(options)
         self._layers.set_value(reading.layer)
-        self._layers.setVisible(len(options) > 1)
 
     def _sum_up(self, reading: Played) -> None:
-        self._shares = shares(reading, self.matrix)
-        self.film.set_played(reading, self._shares)
+        self._sums = Sums(reading, self.matrix)
+        self.film.set_played(reading, self._sums.shares)
 
     @property
     def matrix(self) -> Matrix:
@@ -207,17 +220,16 @@ class BpttPanel(LookPanel):
 
     def _show_step(self) -> None:
         reading: Played | None = self.reading
-        if reading is None:
+        if reading is None or self._sums is None:
             return
-        head = self.head
-        reached = float(self._shares[head.t :].sum())
-        lines = scene(reading, head, self.matrix, reached)
-        gates = len(GATES.get(reading.kind, ("h",)))
+        head, gates = self.head, GATES.get(reading.kind, ())
+        lines = scene(reading, head, self._sums)
         self.stage.set_lines(lines, backward=head.phase == "backward", gates=gates)
         self.film.set_head(head)
         self.equations.set_equations(formulas(reading.kind, head.phase))
-        self._mark_code("")
-        self.controls.words.setText(self._place_words(reading))
+        self._mark_code(self._line)
+        notes = [line.note for line in lines if line.note and line.outcome is None]
+        self.controls.words.setText(", ".join([self._place_words(reading), *notes]))
 
     def _place_words(self, reading: Played) -> str:
         head, outcome = self.head, reading.outcomes[self.head.t]
@@ -227,12 +239,14 @@ class BpttPanel(LookPanel):
             return f"{words}, loss {format_number(outcome.loss)} {reading.unit}"
         if head.phase == "backward":
             norm = float(np.linalg.norm(reading.total[head.t]))
-            return f"{words}, ‖∂L/∂h‖ {format_number(norm)}"
+            reached = "" if self._sums is None else percent(self._sums.reached(head.t))
+            return f"{words}, ‖∂L/∂h‖ {format_number(norm)}, {reached} of the gradient reached"
         return words
 
     def _mark_code(self, key: str) -> None:
         """Mark the lines of the code that belong to a line of the scene, or to the sweep."""
-        found = self._listing.lines.get(key, ())
+        lines = self._listing.lines
+        found = tuple(sorted({line for each in key.split() for line in lines.get(each, ())}))
         if not found and self._listing.sweeps:
             first, last = self._listing.sweeps[self.head.phase]
             found = tuple(range(first, last + 1))
@@ -283,7 +297,15 @@ class BpttPanel(LookPanel):
 
     @Slot(str)
     def _line_pointed(self, key: str) -> None:
-        self._mark_code(key)
+        self._mark_code(key or self._line)
+
+    def _walk(self, by: int) -> None:
+        """Go to the next line of the formula, or the one before."""
+        keys = ["", *(line.key for line in self.stage.lines)]
+        here = keys.index(self._line) if self._line in keys else 0
+        self._line = keys[(here + by) % len(keys)]
+        self.stage.set_marked(self._line)
+        self._mark_code(self._line)
 
     @Slot(str)
     def _text_chosen(self, text: str) -> None:
@@ -304,22 +326,27 @@ class BpttPanel(LookPanel):
 
     def play_forward(self) -> None:
         """One time step forward."""
-        self.controls.pause()
-        self.controls.go(self.head.forward_step())
+        self._step_to(self.head.forward_step())
 
     def play_backward(self) -> None:
         """One step back through time."""
-        self.controls.pause()
-        self.controls.go(self.head.backward_step())
+        self._step_to(self.head.backward_step())
+
+    def _step_to(self, head: Playhead) -> None:
+        if self.reading is not None:
+            self.controls.pause()
+            self.controls.go(head)
 
     @override
     def keyPressEvent(self, event: QKeyEvent, /) -> None:
-        acts = {
+        acts: dict[Qt.Key, Callable[[], None]] = {
             Qt.Key.Key_Right: self.controls.step_on,
             Qt.Key.Key_Left: self.controls.step_back,
             Qt.Key.Key_Space: self.controls.toggle,
             Qt.Key.Key_Home: self.controls.to_start,
             Qt.Key.Key_End: self.controls.to_end,
+            Qt.Key.Key_Down: partial(self._walk, 1),
+            Qt.Key.Key_Up: partial(self._walk, -1),
         }
         act = acts.get(Qt.Key(event.key()))
         if act is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
@@ -331,6 +358,8 @@ class BpttPanel(LookPanel):
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
         self._beside.setVisible(self.is_wide(WITH_CODE))
+        low = self.height() < LOW * max(1.0, theme().scale)
+        self.film.set_low(low)
 
     @Slot()
     def restyle(self) -> None:
@@ -373,13 +402,21 @@ class BpttPanel(LookPanel):
 
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:
-        reading: Played | None = self.reading
-        if reading is None:
-            return {}
-        names = ("x", "from_x", "from_h", "gates", "c", "h", "direct", "back", "total", "total_c",
-                 "dz", "dz_h")  # fmt: skip
-        found = {name: getattr(reading, name) for name in names}
-        losses = np.array([outcome.loss for outcome in reading.outcomes])
-        return {k: v for k, v in found.items() if v is not None} | {
-            "loss": losses, f"share_{self.matrix}": self._shares,
-        }  # fmt: skip
+        found = super().numbers()
+        if isinstance(self.reading, Played):
+            found |= {f"share_{key}": shares(self.reading, key) for key, _ in MATRICES}
+        return found
+
+
+def _has_memory(graph: Graph) -> bool:
+    kinds = [KINDS.get(block.kind) for _, block in graph.everything()]
+    return any(kind is not None and kind.memory == "state" for kind in kinds)
+
+
+class _Well(QWidget):
+    """The ground that pictures stand on."""
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface0"))

@@ -34,7 +34,7 @@ class Controls(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.head = Playhead(1)
-        self.first = IconButton("undo", "To the first time step", key="Home")
+        self.first = IconButton("first", "To the first time step", key="Home")
         self.back = IconButton("chevron-left", "One step back in the play", key="←")
         self.play = IconButton("play", "Play", key="Space", size=28, glyph=18)
         self.on = IconButton("chevron-right", "One step on in the play", key="→")

@@ -18,7 +18,7 @@ from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
-LEFT, RIGHT = 76, 16
+LEFT, RIGHT = 84, 16
 NARROWEST, WIDEST = 15.0, 46.0
 LOSS, ARROW, SHARE = 30, 26, 30  # heights of the rows
 DECADES = 6.0  # between the thinnest and the widest arrow
@@ -38,7 +38,9 @@ class Film(QWidget):
         self._played: Played | None = None
         self._head = Playhead(1)
         self._norms: Floats = np.zeros(1)
+        self._sizes: Floats = np.zeros(1)
         self._shares: Floats = np.zeros(1)
+        self._low = False
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -54,6 +56,7 @@ class Film(QWidget):
         """
         self._played, self._shares = played, shares
         self._norms = np.linalg.norm(played.total, axis=1)
+        self._sizes = np.linalg.norm(played.h, axis=1)
         self.update()
 
     def set_head(self, head: Playhead) -> None:
@@ -61,24 +64,30 @@ class Film(QWidget):
         self._head = head
         self.update()
 
+    def set_low(self, low: bool) -> None:
+        """Leave the losses and the shares out where there is little room."""
+        if low != self._low:
+            self._low = low
+            self.restyle()
+
     # Layout
 
     @Slot()
     def restyle(self) -> None:
         """Take the measures of the theme in force."""
-        self.setFixedHeight(round(self._share_top() + SHARE + 8))
+        self.setFixedHeight(self.sizeHint().height())
         self.update()
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(720, round(self._share_top() + SHARE + 8))
+        return QSize(720, round(self._share_top() + (2 if self._low else SHARE + 8)))
 
     @property
     def _token(self) -> float:
         return float(theme().line_height("mono") + 4)
 
     def _token_top(self) -> float:
-        return 8 + LOSS + 4
+        return 6 if self._low else 8 + LOSS + 4
 
     def _arrow_top(self) -> float:
         return self._token_top() + self._token + 2
@@ -125,11 +134,14 @@ class Film(QWidget):
         rows = (
             ("loss", 8 + LOSS - 4, "textMid"),
             ("reads", self._token_top() + self._token * 0.72, "textMid"),
-            ("‖∂L/∂h_t‖", self._arrow_top() + ARROW * 0.68, "textMid"),
-            ("share of dW", self._share_top() + SHARE * 0.62, "textMid"),
+            (self._arrow_name(), self._arrow_top() + ARROW * 0.68, "textMid"),
+            ("share", self._share_top() + SHARE * 0.62, "textMid"),
         )
-        for words, y, tone in rows:
+        for words, y, tone in rows[1:3] if self._low else rows:
             paint_symbol(painter, QPointF(12, y), words, theme().color(tone), "axis")
+
+    def _arrow_name(self) -> str:
+        return "‖h_t‖" if self._head.phase == "forward" else "‖∂L/∂h_t‖"
 
     def _reached(self, t: int, *, back: bool) -> bool:
         if back:
@@ -138,11 +150,16 @@ class Film(QWidget):
 
     def _paint_step(self, painter: QPainter, played: Played, t: int) -> None:
         column = self.column_rect(t)
-        self._paint_loss(painter, column, played.outcomes[t].loss, t)
+        if not self._low:
+            self._paint_loss(painter, column, played.outcomes[t].loss, t)
+            self._paint_share(painter, column, float(self._shares[t]), t)
         self._paint_token(painter, column, played.tokens[t], t)
         if self._reached(t, back=True):
-            self._paint_arrow(painter, column, float(self._norms[t]))
-        self._paint_share(painter, column, float(self._shares[t]), t)
+            share = _decades(float(self._norms[t]), float(self._norms.max()))
+            self._paint_arrow(painter, column, share, red=True)
+        elif self._head.phase == "forward" and self._reached(t, back=False):
+            most = float(self._sizes.max()) or 1.0
+            self._paint_arrow(painter, column, float(self._sizes[t]) / most, red=False)
 
     def _paint_loss(self, painter: QPainter, column: QRectF, loss: float, t: int) -> None:
         assert self._played is not None
@@ -173,27 +190,26 @@ class Film(QWidget):
         )
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
 
-    def _paint_arrow(self, painter: QPainter, column: QRectF, norm: float) -> None:
-        """Paint an arrow to the left; its width is linear in the logarithm of the norm."""
-        if not norm > 0:
+    def _paint_arrow(self, painter: QPainter, column: QRectF, share: float, *, red: bool) -> None:
+        """Paint an arrow, as wide as its share: white to the right, red to the left.
+
+        Below 0 it is too small for a width and dashed; NaN is an exact zero and not drawn.
+        """
+        if math.isnan(share):
             return
-        most = float(self._norms.max())
-        share = 1 + math.log10(norm / most) / DECADES
-        width = 1 + 7 * max(0.0, share)
-        y = self._arrow_top() + ARROW / 2
-        red = theme().role("gradient")
-        tip = min(7.0, column.width() * 0.4)
-        start, end = QPointF(column.right() - 1, y), QPointF(column.left() + 1 + tip, y)
-        painter.setPen(pen(red, width if share > 0 else 1.0, () if share > 0 else (1, 2)))
-        painter.drawLine(start, end)
+        width, small = 1 + 7 * max(0.0, share), share <= 0
+        colour = theme().role("gradient" if red else "forward")
+        y, tip = self._arrow_top() + ARROW / 2, min(7.0, column.width() * 0.4)
+        inner = column.adjusted(1, 0, -1, 0)
+        point = QPointF(inner.left() if red else inner.right(), y)
+        neck = point + QPointF(tip if red else -tip, 0)
+        tail = QPointF(inner.right() if red else inner.left(), y)
+        painter.setPen(pen(colour, width, (1, 2) if small else ()))
+        painter.drawLine(tail, neck)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(red)
-        half = 3 + width / 2
-        painter.drawPolygon(
-            QPolygonF([
-                QPointF(column.left() + 1, y), end - QPointF(0, half), end + QPointF(0, half)
-            ])
-        )  # fmt: skip
+        painter.setBrush(colour)
+        half = QPointF(0, 3 + width / 2)
+        painter.drawPolygon(QPolygonF([point, neck - half, neck + half]))
 
     def _paint_share(self, painter: QPainter, column: QRectF, share: float, t: int) -> None:
         """Paint a bar from the middle: up for a part along the gradient, down against it."""
@@ -270,3 +286,10 @@ class Film(QWidget):
     @override
     def focusOutEvent(self, event: QEvent, /) -> None:
         self.update()
+
+
+def _decades(norm: float, most: float) -> float:
+    """Return 1 for the largest norm, 0 for one `DECADES` below it, NaN for zero."""
+    if not norm > 0 or not most > 0:
+        return math.nan
+    return 1 + math.log10(norm / most) / DECADES

@@ -45,23 +45,25 @@ for t in range(T):
     before = h, c                                 # read
     z = W_ih @ x[t] + W_hh @ h + b_ih + b_hh      # i f g o
     i, f, g, o = z.chunk(4)                       # i f g o
-    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()  # i f g o
+    i, f = i.sigmoid(), f.sigmoid()               # i f
+    g, o = g.tanh(), o.sigmoid()                  # g o
     c = f * c + i * g                             # c
     h = o * torch.tanh(c)                         # h
     steps.append((before, i, f, g, o, c))         # h
     # loss += cross_entropy(head(h), y[t])        # out
 
-dz, dc_back = torch.zeros(4 * N), 0.0
+dz, back = torch.zeros(4 * N), 0.0
 for t in reversed(range(T)):
     (h, c_before), i, f, g, o, c = steps[t]
     dh = e[t] + W_hh.T @ dz                       # dh
-    dc = dc_back + dh * o * (1 - torch.tanh(c) ** 2)  # dc
+    tc = torch.tanh(c)                            # dc do
+    dc = back + dh * o * (1 - tc ** 2)            # dc
     di = dc * g * i * (1 - i)                     # di
     df = dc * c_before * f * (1 - f)              # df
     dg = dc * i * (1 - g ** 2)                    # dg
-    do = dh * torch.tanh(c) * o * (1 - o)         # do
+    do = dh * tc * o * (1 - o)                    # do
     dz = torch.cat([di, df, dg, do])              # di df dg do
-    dc_back = f * dc                              # dc
+    back = f * dc                                 # dc
     dW_hh += torch.outer(dz, h)                   # dw
     dW_ih += torch.outer(dz, x[t])                # dw
     db += dz                                      # dw
@@ -72,7 +74,8 @@ h, steps = h0, []                                 # read
 for t in range(T):
     a = W_ih @ x[t] + b_ih                        # r z n
     b = W_hh @ h + b_hh                           # r z n
-    (ar, az, an), (br, bz, bn) = a.chunk(3), b.chunk(3)
+    ar, az, an = a.chunk(3)                       # r z n
+    br, bz, bn = b.chunk(3)                       # r z n
     r = torch.sigmoid(ar + br)                    # r
     z = torch.sigmoid(az + bz)                    # z
     n = torch.tanh(an + r * bn)                   # n

@@ -5,14 +5,16 @@ Symbols are written like LaTeX without commands: `W_{hh} h_{t−1}`; `ink` paint
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from seqstudio.records.inside.player import Matrix, Outcome, Played, part, sum_from
+from seqstudio.records.inside.player import Outcome, Played
 from seqstudio.records.readings import Floats
 from seqstudio.studio.inside.playing.playhead import Playhead
+from seqstudio.studio.inside.playing.sums import Picture, Sums
+from seqstudio.studio.widgets.numbers import format_number
 
 Axis = Literal["unit", "input", "matrix"]
 Look = Literal["signed", "gate"]
@@ -34,6 +36,7 @@ class Term:
         axis: What its numbers belong to.
         limit: ±limit are the ends of the colours; of a gate 0 and 1 are.
         look: Colours.
+        picture: Of a matrix: `values` is reduced, this tells how.
     """
 
     name: str
@@ -42,11 +45,12 @@ class Term:
     axis: Axis = "unit"
     limit: float = 1.0
     look: Look = "signed"
+    picture: Picture | None = None
 
     @property
     def norm(self) -> float:
         """Euclidean norm; of a matrix the Frobenius norm."""
-        return float(np.linalg.norm(self.values))
+        return float(np.linalg.norm(self.values)) if self.picture is None else self.picture.norm
 
 
 @dataclass(frozen=True)
@@ -70,21 +74,20 @@ class Line:
     note: str = ""
 
 
-def scene(played: Played, head: Playhead, matrix: Matrix, share: float) -> tuple[Line, ...]:
+def scene(played: Played, head: Playhead, sums: Sums) -> tuple[Line, ...]:
     """Return the lines of a time step.
 
     Args:
         played: All numbers.
         head: Which step of which sweep.
-        matrix: Whose gradient is summed in the backward sweep.
-        share: Share of that gradient that is reached here.
+        sums: The gradient that is added up in the backward sweep; forward its matrix is shown.
     """
     t = head.t
     if head.phase == "forward":
         middle = {"lstm": _lstm_on, "gru": _gru_on}.get(played.kind, _plain_on)(played, t)
-        return (_reads(played, t), *middle, _output(played, t))
+        return (_reads(played, t), *middle, _output(played, t), *_product(sums, t))
     middle = {"lstm": _lstm_back, "gru": _gru_back}.get(played.kind, _plain_back)(played, t)
-    return (_arrives(played, t), *middle, _adds_up(played, t, matrix, share))
+    return (_arrives(played, t), *middle, _adds_up(played, t, sums))
 
 
 # ------------------------------------------------------------------------------- forward
@@ -139,17 +142,21 @@ def _plain_on(played: Played, t: int) -> tuple[Line, ...]:
     )  # fmt: skip
 
 
-def _gate_limit(played: Played) -> float:
-    return _largest(played.from_x, played.from_h)
+def _gate_limit(played: Played, number: int) -> float:
+    """Return the scale of a gate's pre-activation, the same at every step."""
+    own = _rows(played, number)
+    x, h = played.from_x[:, own], played.from_h[:, own]
+    bias = (played.b_ih + played.b_hh)[own]
+    return _largest(x, h, bias, x + h + bias)
 
 
 def _lstm_on(played: Played, t: int) -> tuple[Line, ...]:
     assert played.c is not None
     bias = played.b_ih + played.b_hh
-    limit, cells = _gate_limit(played), _largest(played.c)
+    cells = _largest(played.c)
     lines = []
     for number, name in enumerate(GATES["lstm"]):
-        own = _rows(played, number)
+        own, limit = _rows(played, number), _gate_limit(played, number)
         x, h, b = played.from_x[t][own], played.from_h[t][own], bias[own]
         lines.append(
             Line(name, GATE_WORDS[name], (
@@ -188,7 +195,8 @@ def _rows(played: Played, number: int) -> slice:
 
 
 def _values(played: Played, t: int, number: int) -> Floats:
-    return played.gates[t][_rows(played, number)]
+    found: Floats = played.gates[t][_rows(played, number)]
+    return found
 
 
 def _gate(played: Played, t: int, number: int, name: str, sign: str = "") -> Term:
@@ -197,10 +205,9 @@ def _gate(played: Played, t: int, number: int, name: str, sign: str = "") -> Ter
 
 
 def _gru_on(played: Played, t: int) -> tuple[Line, ...]:
-    limit = _gate_limit(played)
     lines = []
     for number, name in enumerate(("r", "z")):
-        own = _rows(played, number)
+        own, limit = _rows(played, number), _gate_limit(played, number)
         x, h = played.from_x[t][own], played.from_h[t][own]
         b = (played.b_ih + played.b_hh)[own]
         lines.append(
@@ -212,7 +219,7 @@ def _gru_on(played: Played, t: int) -> tuple[Line, ...]:
                 _gate(played, t, number, name, "σ"),
             ))
         )  # fmt: skip
-    own = _rows(played, 2)
+    own, limit = _rows(played, 2), _gate_limit(played, 2)
     a, b = played.from_x[t][own] + played.b_ih[own], played.from_h[t][own] + played.b_hh[own]
     r, z = _values(played, t, 0), _values(played, t, 1)
     lines.append(
@@ -250,7 +257,8 @@ def _through_keep(played: Played, t: int) -> Floats:
     """Return the part of dL/dh_t of a GRU that came through z_{t+1} h_t."""
     if t + 1 >= played.steps:
         return np.zeros(played.units)
-    return _values(played, t + 1, 1) * played.total[t + 1]
+    found: Floats = _values(played, t + 1, 1) * played.total[t + 1]
+    return found
 
 
 def _arrives(played: Played, t: int) -> Line:
@@ -266,10 +274,10 @@ def _arrives(played: Played, t: int) -> Line:
     else:
         terms.append(Term(by_w, played.back[t], "+", limit=limit))
     terms.append(Term("∂L/∂h_t", total, "=", limit=limit))
-    note = "δ_{T+1} = 0: nothing comes after the last step" if last else ""
+    note = "nothing comes after the last step" if last else ""
     if t == 0:
         left = float(np.linalg.norm(played.before))
-        note = f"the gradient stops here; what would go on, ‖∂L/∂h_0‖, is {left:.2e}"
+        note = f"the gradient stops here, ‖∂L/∂h₀‖ {format_number(left)}"
     return Line("dh", "arrives at the state", tuple(terms), note=note)
 
 
@@ -337,22 +345,42 @@ def _gru_back(played: Played, t: int) -> tuple[Line, ...]:
         "z": (by_h, Term("(h_{t−1} − n_t)", before - n, "⊙", limit=_largest(before - n)),
               Term("z_t (1 − z_t)", z * (1 - z), "⊙", look="gate")),
         "r": (Term("δ_n", dn, limit=_largest(dn)),
-              Term("(W_{hn} h_{t−1} + b_{hn})", from_h, "⊙", limit=_gate_limit(played)),
+              Term("(W_{hn} h_{t−1} + b_{hn})", from_h, "⊙", limit=_gate_limit(played, 2)),
               Term("r_t (1 − r_t)", r * (1 - r), "⊙", look="gate")),
     }  # fmt: skip
     return tuple(_delta(played, t, GATES["gru"].index(k), k, factors[k]) for k in ("n", "z", "r"))
 
 
-def _adds_up(played: Played, t: int, matrix: Matrix, share: float) -> Line:
-    own, reached = part(played, matrix, t), sum_from(played, matrix, t)
-    whole = sum_from(played, matrix, 0)
-    limit, sign = _largest(whole), MATRIX_SIGNS[matrix]
-    by_h = "δ^{h}_t" if played.dz_h is not None else "δ_t"
+def _matrix(name: str, picture: Picture, sign: str = "", limit: float = 0.0) -> Term:
+    limit = limit or picture.largest
+    return Term(name, picture.values, sign, "matrix", limit, picture=picture)
+
+
+def _adds_up(played: Played, t: int, sums: Sums) -> Line:
+    own, whole = sums.part(t), sums.since(0)
+    limit = whole.largest
+    by_h = "δ^h_t" if played.dz_h is not None else "δ_t"
     names = {"w_hh": f"{by_h} h_{{t−1}}^{{⊤}}", "w_ih": "δ_t x_t^{⊤}", "b": "δ_t"}
+    none = replace(whole, values=np.zeros_like(whole.values), norm=0.0)
+    later = sums.since(t + 1) if t + 1 < played.steps else none
     terms = (
-        Term(names[matrix], own, "", "matrix", _largest(own)),
-        Term("sum of the later steps", reached - own, "+", "matrix", limit),
-        Term("sum so far", reached, "=", "matrix", limit),
-        Term(f"∂L/∂{sign}", whole, "of", "matrix", limit),
+        _matrix(names[sums.matrix], own),
+        _matrix("Σ_{s>t}", later, "+", limit),
+        _matrix("Σ_{s≥t}", sums.since(t), "=", limit),
+        _matrix(f"∂L/∂{MATRIX_SIGNS[sums.matrix]}", whole, "of", limit),
     )
-    return Line("dw", f"adds to the gradient of {sign}", terms, share=share)
+    return Line("dw", "adds its part", terms, share=sums.reached(t))
+
+
+def _product(sums: Sums, t: int) -> tuple[Line, ...]:
+    """Return the line of the matrix and of its product, number by number."""
+    weight, product, total = sums.weight, sums.product(t), sums.product_sum(t)
+    if weight is None or product is None or total is None:
+        return ()
+    sign, by = MATRIX_SIGNS[sums.matrix], "h_{t−1}" if sums.matrix == "w_hh" else "x_t"
+    terms = (
+        _matrix(sign, weight),
+        _matrix(f"{sign}[i,j] {by}[j]", product, "→"),
+        _matrix(f"{sign} {by}", total, "Σ_j"),
+    )
+    return (Line("z i f g o r n", "number by number", terms),)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from typing_extensions import override
 
-from seqstudio.records.readings import Floats
-from seqstudio.studio.inside.playing.ink import paint_symbol, plain, symbol_width
-from seqstudio.studio.inside.playing.scene import Line, Term
-from seqstudio.studio.plots.maps import coloured, pool
+from seqstudio.studio.inside.playing.ink import paint_symbol, symbol_width
+from seqstudio.studio.inside.playing.scene import Line
+from seqstudio.studio.inside.playing.tiles import Tile
+from seqstudio.studio.plots.maps import coloured
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
@@ -22,52 +20,12 @@ from seqstudio.studio.widgets.token_lines import shown_text
 INSET, GAP = 16, 12
 SIGN = 32  # room for the sign before a tile
 TITLE, WITH_TITLES = 100, 620  # room for titles, and the width from which they have it
-TILE, LARGEST_TILE = 14, 34
-MATRIX, LARGEST_MATRIX = 84, 150
-MOST_CELLS = 64  # of a matrix, a side
-_CELL = 4.0
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """Where a term is painted.
-
-    Attributes:
-        line: Number of the line.
-        term: What it shows.
-        rect: Place of the cells.
-        rows: Rows that a vector is broken into; of a matrix those after the reduction.
-        columns: Cells a row.
-        patch: Numbers behind one cell, down and across.
-    """
-
-    line: int
-    term: Term
-    rect: QRectF
-    rows: int
-    columns: int
-    patch: tuple[int, int] = (1, 1)
-
-    def cell_at(self, place: QPointF) -> tuple[int, int] | None:
-        if not self.rect.contains(place):
-            return None
-        row = int((place.y() - self.rect.top()) / self.rect.height() * self.rows)
-        column = int((place.x() - self.rect.left()) / self.rect.width() * self.columns)
-        return min(row, self.rows - 1), min(column, self.columns - 1)
-
-    def index_at(self, place: QPointF) -> int | None:
-        """Return the number of the element under a place; None beside, and in matrices."""
-        cell = self.cell_at(place)
-        if cell is None or self.term.values.ndim == 2:
-            return None
-        index = cell[0] * self.columns + cell[1]
-        return index if index < len(self.term.values) else None
-
-    def cell_rect(self, index: int) -> QRectF:
-        row, column = divmod(index, self.columns)
-        width, height = self.rect.width() / self.columns, self.rect.height() / self.rows
-        return QRectF(self.rect.left() + column * width, self.rect.top() + row * height,
-                      width, height)  # fmt: skip
+TILE, LARGEST_TILE = 14, 40
+MATRIX, LARGEST_MATRIX = 84, 220
+_KEY = (
+    "orange above 0, blue below; gates and slopes from blue (0) to yellow (1); ‖norm‖; "
+    "point at a number for its value and scale"
+)
 
 
 class Stage(QWidget):
@@ -84,20 +42,22 @@ class Stage(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines: tuple[Line, ...] = ()
-        self._tiles: list[_Tile] = []
+        self._tiles: list[Tile] = []
         self._tops: list[float] = []
         self._red = False
         self._unit: int | None = None
         self._pointed = ""
         self._marked = ""
-        self._gates = 1
+        self._gates: tuple[str, ...] = ()
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Formula of the step with its vectors")
         follow_theme(self)
 
-    def set_lines(self, lines: tuple[Line, ...], *, backward: bool, gates: int) -> None:
-        """Show a step; `gates` of the layer share the rows of its matrices."""
+    def set_lines(
+        self, lines: tuple[Line, ...], *, backward: bool, gates: tuple[str, ...] = ()
+    ) -> None:
+        """Show a step; the gates of the layer, by name, share the rows of its matrices."""
         grown = len(lines) != len(self._lines)
         self._lines, self._red, self._gates = lines, backward, gates
         self._tiles = []
@@ -142,11 +102,12 @@ class Stage(QWidget):
 
     def _needs(self, line: Line, tile: float, matrix: float) -> float:
         if line.outcome is not None:
-            return self._caption() + theme().line_height("mono") + 12
+            return self._caption() + theme().line_height("mono") + 14
         return self._caption() + (matrix if _is_matrix(line) else tile)
 
     def _height(self, tile: float, matrix: float) -> float:
-        return sum(self._needs(line, tile, matrix) + GAP for line in self._lines) + INSET
+        lines = sum(self._needs(line, tile, matrix) + GAP for line in self._lines)
+        return lines + INSET + theme().line_height("axis")
 
     def _sizes(self) -> tuple[float, float]:
         """Return the heights of vectors and of matrices that fill the room."""
@@ -169,7 +130,7 @@ class Stage(QWidget):
     def resizeEvent(self, event: object, /) -> None:
         self._tiles = []
 
-    def _laid_out(self) -> list[_Tile]:
+    def _laid_out(self) -> list[Tile]:
         if not self._tiles:
             self._lay_out()
         return self._tiles
@@ -185,10 +146,9 @@ class Stage(QWidget):
             self._tops.append(top)
             height = matrix if _is_matrix(line) else tile
             for place, term in enumerate(line.terms):
-                last = place == len(line.terms) - 1 and term.sign
-                column = columns - 1 if last else place
+                column = columns - 1 if term.sign == "=" and place + 2 > len(line.terms) else place
                 rect = QRectF(left + column * step, top + self._caption(), step - SIGN, height)
-                self._tiles.append(_tile(number, term, rect))
+                self._tiles.append(Tile.of(number, term, rect, self._gates))
             top += self._needs(line, tile, matrix) + GAP
 
     def _title_width(self) -> float:
@@ -205,6 +165,7 @@ class Stage(QWidget):
                 self._paint_line(painter, number, line)
             for tile in tiles:
                 self._paint_tile(painter, tile)
+            self._paint_key(painter)
 
     def _paint_line(self, painter: QPainter, number: int, line: Line) -> None:
         top = self._tops[number]
@@ -229,42 +190,50 @@ class Stage(QWidget):
         flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
         text = line.title
         if math.isfinite(line.share):
-            text += f"\n{line.share:.0%} reached".replace("-", "−")
+            text += f"\n{percent(line.share)} reached"
         place = area.adjusted(0, 0 if line.outcome else self._caption() - 2, 0, GAP)
         painter.drawText(place, flags, text)
+
+    def _paint_key(self, painter: QPainter) -> None:
+        """Say below the lines what the colours mean."""
+        painter.setFont(theme().font("axis"))
+        painter.setPen(theme().color("textLow"))
+        words = painter.fontMetrics().elidedText(
+            _KEY, Qt.TextElideMode.ElideRight, self.width() - 2 * INSET
+        )
+        painter.drawText(QPointF(self._title_width(), self.height() - 8), words)
 
     def _tone(self) -> str:
         return "gradient" if self._red else "forward"
 
-    def _paint_tile(self, painter: QPainter, tile: _Tile) -> None:
+    def _paint_tile(self, painter: QPainter, tile: Tile) -> None:
         self._paint_caption(painter, tile)
         painter.fillRect(tile.rect, theme().color("surface1"))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        values, hidden = _cells(tile)
+        values, hidden = tile.cells()
         levels = (0.0, 1.0) if tile.term.look == "gate" else (-tile.term.limit, tile.term.limit)
         table = theme().lookup("gate" if tile.term.look == "gate" else "signed")
         painter.drawImage(tile.rect, coloured(values, hidden, levels, table))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        result = tile.term is self._lines[tile.line].terms[-1] and tile.term.sign
+        result = tile.term.sign == "="
         edge = theme().role(self._tone()) if result else theme().color("lineStrong")
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(pen(edge, 1.0))
         painter.drawRect(tile.rect)
         self._outline_unit(painter, tile)
 
-    def _outline_unit(self, painter: QPainter, tile: _Tile) -> None:
-        unit = self._unit
-        if unit is None or tile.term.axis != "unit" or unit >= len(tile.term.values):
+    def _outline_unit(self, painter: QPainter, tile: Tile) -> None:
+        if self._unit is None:
             return
-        rect = tile.cell_rect(unit)
         line, casing = theme().map_cursor()
-        grown = rect.adjusted(-1, -1, 1, 1)
-        painter.setPen(pen(casing, 3.0))
-        painter.drawRect(grown)
-        painter.setPen(pen(line, 1.25))
-        painter.drawRect(grown)
+        for place in tile.unit_rects(self._unit):
+            grown = place.adjusted(-1, -1, 1, 1)
+            painter.setPen(pen(casing, 3.0))
+            painter.drawRect(grown)
+            painter.setPen(pen(line, 1.25))
+            painter.drawRect(grown)
 
-    def _paint_caption(self, painter: QPainter, tile: _Tile) -> None:
+    def _paint_caption(self, painter: QPainter, tile: Tile) -> None:
         rect, term = tile.rect, tile.term
         base = rect.top() - 5
         colour = theme().color("textHi")
@@ -281,7 +250,7 @@ class Stage(QWidget):
     def _paint_sign(self, painter: QPainter, rect: QRectF, sign: str) -> None:
         """Paint the sign in the gap before a tile; a function stands over an arrow."""
         colour, middle = theme().role_text(self._tone()), rect.left() - SIGN / 2
-        plainly = sign in {"+", "⊙", "=", "of"}
+        plainly = sign in {"+", "⊙", "=", "of", "→"}
         for word, style, y in (
             [(sign, "body", rect.center().y() + 5)]
             if plainly
@@ -309,7 +278,7 @@ class Stage(QWidget):
             x += paint_symbol(painter, QPointF(x, base), text, theme().color("textMid")) + 16
         text = f"L_t = {format_number(outcome.loss)}"
         paint_symbol(painter, QPointF(x, base), text, theme().role_text("loss"))
-        self._paint_likely(painter, line, area.adjusted(0, self._caption(), 0, 0))
+        self._paint_likely(painter, line, area.adjusted(0, self._caption() + 3, 0, 0))
 
     def _paint_likely(self, painter: QPainter, line: Line, area: QRectF) -> None:
         assert line.outcome is not None
@@ -324,7 +293,7 @@ class Stage(QWidget):
             right = name == line.outcome.target
             tone = theme().role_text("loss") if right else theme().color("textHi")
             painter.setPen(tone)
-            text = f"{shown_text(name) if name != ' ' else '␣'} {p:.0%}"
+            text = f"{_visible(name)} {chance(p)}"
             shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room - 8))
             painter.drawText(QPointF(left, area.top() + metrics.ascent()), shown)
             track = QRectF(left, area.top() + metrics.height() + 2, room - 14, 4)
@@ -335,7 +304,7 @@ class Stage(QWidget):
 
     # Pointer
 
-    def _tile_at(self, place: QPointF) -> _Tile | None:
+    def _tile_at(self, place: QPointF) -> Tile | None:
         return next((tile for tile in self._laid_out() if tile.rect.contains(place)), None)
 
     def _line_at(self, y: float) -> str:
@@ -351,40 +320,11 @@ class Stage(QWidget):
             self.line_pointed.emit(key)
             self.update()
         tile = self._tile_at(place)
-        words = "" if tile is None else self.told(tile, place)
+        words = "" if tile is None else tile.told(place)
         if words:
             QToolTip.showText(event.globalPosition().toPoint(), words, self)
         else:
             QToolTip.hideText()
-
-    def told(self, tile: _Tile, place: QPointF) -> str:
-        """Return what the element of a tile under a place is and its value."""
-        term, name = tile.term, plain(tile.term.name)
-        if term.values.ndim == 2:
-            return self._told_matrix(tile, place)
-        index = tile.index_at(place)
-        if index is None:
-            return ""
-        kind = "unit" if term.axis == "unit" else "input"
-        value = format_number(float(term.values[index]))
-        scale = "0 to 1" if term.look == "gate" else f"±{format_number(term.limit)}"
-        return f"{name}\n{kind} {index}: {value}\ncolours {scale}"
-
-    def _told_matrix(self, tile: _Tile, place: QPointF) -> str:
-        cell = tile.cell_at(place)
-        if cell is None:
-            return ""
-        down, across = tile.patch
-        row, column = cell[0] * down, cell[1] * across
-        values = tile.term.values[row : row + down, column : column + across]
-        value = float(values.flat[int(np.abs(values).argmax())])
-        units = tile.term.values.shape[0] // self._gates
-        gate, unit = divmod(row, units)
-        where = f"row {unit}" if self._gates == 1 else f"gate {gate + 1}, row {unit}"
-        words = f"{plain(tile.term.name)}\n{where}, column {column}: {format_number(value)}"
-        if tile.patch != (1, 1):
-            words += f"\nthe largest of {down} × {across}"
-        return f"{words}\ncolours ±{format_number(tile.term.limit)}"
 
     @override
     def leaveEvent(self, event: QEvent, /) -> None:
@@ -407,29 +347,19 @@ def _is_matrix(line: Line) -> bool:
     return any(term.axis == "matrix" for term in line.terms)
 
 
-def _tile(number: int, term: Term, rect: QRectF) -> _Tile:
-    if term.values.ndim == 2:
-        rows, columns = term.values.shape
-        down, across = -(-rows // MOST_CELLS), -(-columns // MOST_CELLS)
-        return _Tile(number, term, rect, -(-rows // down), -(-columns // across), (down, across))
-    count = len(term.values)
-    most = max(1, int(rect.height() // _CELL))
-    rows = next((r for r in range(1, most) if count / r * _CELL <= rect.width()), most)
-    rows = min(rows, count)
-    return _Tile(number, term, rect, rows, -(-count // rows))
-
-
-def _cells(tile: _Tile) -> tuple[Floats, np.ndarray]:
-    """Return the numbers of a tile as (rows, columns), and which cells hold none."""
-    values = tile.term.values
-    if values.ndim == 2:
-        small = pool(values, np.zeros(values.shape, bool), MOST_CELLS, MOST_CELLS)
-        return small.values, small.masked
-    room = np.full(tile.rows * tile.columns, np.nan)
-    room[: len(values)] = values
-    grid = room.reshape(tile.rows, tile.columns)
-    return grid, np.isnan(grid)
-
-
 def _quoted(token: str) -> str:
-    return f"“{'␣' if token == ' ' else shown_text(token)}”"
+    return f"“{_visible(token)}”"
+
+
+def _visible(token: str) -> str:
+    return "␣" if token == " " else shown_text(token)
+
+
+def percent(share: float) -> str:
+    """Return a share in words, with one decimal: "62.5 %"."""
+    return f"{format_number(100 * share, '.1f')} %"
+
+
+def chance(p: float) -> str:
+    """Return a probability in words: "76 %", "0.4 %"."""
+    return f"{100 * p:.0f} %" if p >= 0.0995 else f"{100 * p:.1f} %"

@@ -71,16 +71,17 @@ def columns_of(text: str) -> int:
     return max(1, len(text) + wide - marks)
 
 
-def break_lines(tokens: Sequence[str], columns: int) -> TokenLines:
+def break_lines(tokens: Sequence[str], columns: int, rows: Sequence[int] = ()) -> TokenLines:
     """Break tokens into lines of at most `columns`; a line end in a token ends its line.
 
-    A token wider than a line stands alone on its own line.
+    A token wider than a line stands alone on its own line. The tokens in `rows` begin a line.
     """
+    firsts = frozenset(rows)
     shown = tuple(shown_text(token) for token in tokens)
     widths = [columns_of(text) for text in shown]
     starts, places, used = [0], [], 0
     for index, (token, width) in enumerate(zip(tokens, widths, strict=True)):
-        if used and used + width > columns:
+        if used and (used + width > columns or index in firsts):
             starts.append(index)
             used = 0
         places.append(used)

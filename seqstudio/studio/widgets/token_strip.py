@@ -11,14 +11,12 @@ strip.hovered.connect(...); strip.clicked.connect(...); strip.brushed.connect(..
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
-    QColor,
     QFocusEvent,
     QFontMetricsF,
     QHelpEvent,
@@ -32,11 +30,11 @@ from PySide6.QtWidgets import QAbstractScrollArea, QToolTip, QVBoxLayout, QWidge
 from typing_extensions import override
 
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
-from seqstudio.studio.widgets.numbers import MINUS, format_number
+from seqstudio.studio.widgets.numbers import format_number
+from seqstudio.studio.widgets.token_key import INSET, KeyBar, heat
 from seqstudio.studio.widgets.token_lines import TokenLines, break_lines
 
 Mode = Literal["background", "underline"]
-_INSET = 16
 _CURSOR_WIDTH = 1.75
 _UNDERLINE = 2.5
 _NONE = -1
@@ -59,7 +57,7 @@ class TokenStrip(QWidget):
         super().__init__(parent)
         self._cells = _Cells(self)
         self._cells.setAccessibleName(name)
-        self._key = _KeyBar(self)
+        self._key = KeyBar(self)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -70,18 +68,34 @@ class TokenStrip(QWidget):
         self._cells.clicked.connect(self.clicked)
         self._cells.brushed.connect(self.brushed)
 
-    def set_tokens(self, tokens: Sequence[str]) -> None:
-        """Show another text; values, cursor and brush are forgotten."""
-        self._cells.set_tokens(tokens)
+    def set_tokens(self, tokens: Sequence[str], rows: Sequence[int] = ()) -> None:
+        """Show another text; values, cursor and brush are forgotten.
 
-    def set_values(self, values_N: ArrayLike | None, limit: float = 1.0) -> None:
+        Args:
+            tokens: The text.
+            rows: Tokens that begin a line, beside those after a line end.
+        """
+        self._cells.set_tokens(tokens, rows)
+
+    def set_values(
+        self, values_N: ArrayLike | None, limit: float = 1.0, *, signed: bool = True
+    ) -> None:
         """Colour the tokens: ±`limit` are the ends of the scale; None takes colours away.
+
+        Args:
+            values_N: One number a token, NaN for no colour.
+            limit: End of the scale.
+            signed: False names a scale from 0 to `limit`.
 
         Raises:
             ValueError: Not one value a token, or a limit of 0 or less.
         """
         self._cells.set_values(values_N, limit)
-        self._key.set_limit(limit)
+        self._key.set_limit(limit, signed)
+
+    def set_marked(self, marked_N: ArrayLike | None) -> None:
+        """Underline tokens, one truth a token; None underlines none."""
+        self._cells.set_marked(marked_N)
 
     def set_dimmed(self, count: int) -> None:
         """Print the first `count` tokens paler: a prompt, which nobody had to predict."""
@@ -134,6 +148,8 @@ class _Cells(QAbstractScrollArea):
         self.cursor_at = _NONE
         self.dimmed = 0
         self._tokens: tuple[str, ...] = ()
+        self._rows: tuple[int, ...] = ()
+        self._marked_N: NDArray[np.bool_] = np.zeros(0, bool)
         self._level_N: NDArray[np.int64] = np.zeros(0, int)
         self._value_N: NDArray[np.float64] = np.zeros(0)
         self._lines: TokenLines = break_lines((), 80)
@@ -150,8 +166,9 @@ class _Cells(QAbstractScrollArea):
 
     # Data
 
-    def set_tokens(self, tokens: Sequence[str]) -> None:
-        self._tokens = tuple(tokens)
+    def set_tokens(self, tokens: Sequence[str], rows: Sequence[int]) -> None:
+        self._tokens, self._rows = tuple(tokens), tuple(rows)
+        self._marked_N = np.zeros(len(self._tokens), bool)
         self._level_N = np.full(len(self._tokens), _NONE)
         self._value_N = np.full(len(self._tokens), np.nan)
         self.cursor_at = self._hover = self._pressed = _NONE
@@ -168,6 +185,11 @@ class _Cells(QAbstractScrollArea):
         share_N = np.clip(np.where(known_N, value_N, 0.0) / limit, -1.0, 1.0)
         self._value_N = value_N
         self._level_N = np.where(known_N, np.rint((share_N + 1.0) * 127.5).astype(int), _NONE)
+        self.viewport().update()
+
+    def set_marked(self, marked_N: ArrayLike | None) -> None:
+        count = len(self._tokens)
+        self._marked_N = np.zeros(count, bool) if marked_N is None else np.array(marked_N, bool)
         self.viewport().update()
 
     def set_cursor(self, token: int, reveal: bool) -> None:
@@ -195,14 +217,14 @@ class _Cells(QAbstractScrollArea):
         self._break()
 
     def _break(self) -> None:
-        room = self.viewport().width() - 2 * _INSET
+        room = self.viewport().width() - 2 * INSET
         self._columns = max(8, int(room / self._advance))
-        self._lines = break_lines(self._tokens, self._columns)
+        self._lines = break_lines(self._tokens, self._columns, self._rows)
         self._set_scroll()
         self.viewport().update()
 
     def _set_scroll(self) -> None:
-        height = self._lines.lines * self._pitch + 2 * _INSET
+        height = self._lines.lines * self._pitch + 2 * INSET
         bar = self.verticalScrollBar()
         bar.setPageStep(self.viewport().height())
         bar.setSingleStep(self._pitch)
@@ -210,7 +232,7 @@ class _Cells(QAbstractScrollArea):
 
     def _reveal(self, line: int) -> None:
         bar = self.verticalScrollBar()
-        top = line * self._pitch + _INSET
+        top = line * self._pitch + INSET
         if top - self._pitch < bar.value():
             bar.setValue(top - self._pitch)
         elif top + 2 * self._pitch > bar.value() + self.viewport().height():
@@ -218,23 +240,23 @@ class _Cells(QAbstractScrollArea):
 
     def token_rect(self, token: int) -> QRectF:
         line = self._lines.line_of(token)
-        x = _INSET + float(self._lines.column_N[token]) * self._advance
+        x = INSET + float(self._lines.column_N[token]) * self._advance
         width = float(self._lines.width_N[token]) * self._advance
-        y = _INSET + line * self._pitch - self.verticalScrollBar().value()
+        y = INSET + line * self._pitch - self.verticalScrollBar().value()
         return QRectF(x, y, width, self._cell)
 
     def _token_at(self, place: QPointF) -> int:
-        y = place.y() - _INSET + self.verticalScrollBar().value()
-        found = self._lines.token_at(int(y // self._pitch), (place.x() - _INSET) / self._advance)
+        y = place.y() - INSET + self.verticalScrollBar().value()
+        found = self._lines.token_at(int(y // self._pitch), (place.x() - INSET) / self._advance)
         return _NONE if found is None else found
 
     @override
     def sizeHint(self) -> QSize:
-        return QSize(420, 4 * self._pitch + 2 * _INSET)
+        return QSize(420, 4 * self._pitch + 2 * INSET)
 
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
-        room = self.viewport().width() - 2 * _INSET
+        room = self.viewport().width() - 2 * INSET
         if max(8, int(room / self._advance)) != self._columns:
             self._break()
         self._set_scroll()
@@ -336,7 +358,7 @@ class _Cells(QAbstractScrollArea):
             painter.fillRect(self.viewport().rect(), theme().color("surface0"))
             painter.setFont(theme().font("mono"))
             scroll = self.verticalScrollBar().value()
-            first = max(0, (scroll - _INSET) // self._pitch)
+            first = max(0, (scroll - INSET) // self._pitch)
             last = min(self._lines.lines, (scroll + self.viewport().height()) // self._pitch + 1)
             for line in range(first, last):
                 self._paint_line(painter, line)
@@ -351,22 +373,23 @@ class _Cells(QAbstractScrollArea):
             return
         rect = self.token_rect(tokens[0])
         self._paint_values(painter, tokens, rect)
+        self._paint_marked(painter, tokens)
         metrics = painter.fontMetrics()
         baseline = rect.top() + (self._cell + metrics.ascent() - metrics.descent()) / 2
         text = "".join(self._lines.shown[token] for token in tokens)
         painter.setPen(theme().color("textHi"))
         if text.isascii() and tokens[0] >= self.dimmed:
-            painter.drawText(QPointF(_INSET, baseline), text)
+            painter.drawText(QPointF(INSET, baseline), text)
             return
         for token in tokens:
             is_sign = not self._tokens[token].isprintable()
             pale = "textLow" if token < self.dimmed else "textMid" if is_sign else "textHi"
             painter.setPen(theme().color(pale))
-            x = _INSET + float(self._lines.column_N[token]) * self._advance
+            x = INSET + float(self._lines.column_N[token]) * self._advance
             painter.drawText(QPointF(x, baseline), self._lines.shown[token])
 
     def _paint_values(self, painter: QPainter, tokens: range, rect: QRectF) -> None:
-        colours = _heat(theme().name)
+        colours = heat(theme().name)
         output = theme().role("output")
         ratio = self.viewport().devicePixelRatioF()
         for token in tokens:
@@ -374,9 +397,9 @@ class _Cells(QAbstractScrollArea):
             if level == _NONE:
                 continue
             # Cells share edges on device pixels, so that no seam shows between them.
-            left = round((_INSET + float(self._lines.column_N[token]) * self._advance) * ratio)
+            left = round((INSET + float(self._lines.column_N[token]) * self._advance) * ratio)
             columns = float(self._lines.column_N[token] + self._lines.width_N[token])
-            right = round((_INSET + columns * self._advance) * ratio)
+            right = round((INSET + columns * self._advance) * ratio)
             if self.mode == "background":
                 area = QRectF(left / ratio, rect.top(), (right - left) / ratio, self._cell)
                 painter.fillRect(area, colours[level])
@@ -385,6 +408,14 @@ class _Cells(QAbstractScrollArea):
                 width = (right - left) / ratio
                 under = QRectF(left / ratio, rect.bottom() - 1, width, _UNDERLINE)
                 painter.fillRect(under, faded(output, 0.12 + 0.88 * share))
+
+    def _paint_marked(self, painter: QPainter, tokens: range) -> None:
+        marked = np.flatnonzero(self._marked_N[tokens.start : tokens.stop])
+        painter.setPen(Qt.PenStyle.NoPen)
+        for token in marked:
+            cell = self.token_rect(tokens.start + int(token))
+            under = QRectF(cell.left(), cell.bottom() + 1, cell.width(), _UNDERLINE - 1)
+            painter.fillRect(under, theme().color("textMid"))
 
     def _paint_marks(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -401,55 +432,3 @@ class _Cells(QAbstractScrollArea):
         for line in (pen(casing, 4.0), pen(theme().color("cursor"), _CURSOR_WIDTH)):
             painter.setPen(line)
             painter.drawRoundedRect(rect, 3, 3)
-
-
-class _KeyBar(QWidget):
-    """The scale of the background, 150 × 8, with its ends and the name of the quantity."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.name = ""
-        self._limit = 1.0
-        self.hide()
-        follow_theme(self)
-
-    def set_name(self, name: str) -> None:
-        self.name = name
-        self.setVisible(bool(name))
-        self.update()
-
-    def set_limit(self, limit: float) -> None:
-        self._limit = limit
-        self.update()
-
-    @Slot()
-    def restyle(self) -> None:
-        self.setFixedHeight(12 + 8 + theme().line_height("axis") + 8)
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        with painting(self) as painter:
-            painter.fillRect(self.rect(), theme().color("surface0"))
-            bar = QRectF(_INSET, 8, 150, 8)
-            colours = _heat(theme().name)
-            for pixel in range(150):
-                column = QRectF(bar.left() + pixel, bar.top(), 1, bar.height())
-                painter.fillRect(column, colours[round(pixel / 149 * 255)])
-            end = format_number(self._limit)
-            painter.setFont(theme().font("axis"))
-            painter.setPen(theme().color("textLow"))
-            below = QRectF(bar.left(), bar.bottom() + 3, 150, theme().line_height("axis"))
-            painter.drawText(below, Qt.AlignmentFlag.AlignLeft, f"{MINUS}{end}")
-            painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, "0")
-            painter.drawText(below, Qt.AlignmentFlag.AlignRight, f"+{end}")
-            painter.setFont(theme().font("small"))
-            painter.setPen(theme().color("textMid"))
-            middle = bar.center().y() + painter.fontMetrics().ascent() / 2 - 1
-            painter.drawText(QPointF(bar.right() + 16, middle), self.name)
-
-
-@lru_cache(maxsize=2)
-def _heat(name: str) -> tuple[QColor, ...]:
-    """Return the 256 background colours of a theme."""
-    return tuple(QColor(*(int(c) for c in row)) for row in theme().lookup("text"))

@@ -22,6 +22,7 @@ FIRST_STEPS = 40
 """No rule speaks before this step."""
 SETTLED_STEPS = 300
 """Steps after which a model of text has to have opened its memory."""
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 LEARNED = 0.5
 """Share of the loss of a guess below which a task counts as learned."""
 
@@ -144,8 +145,8 @@ def small(value: float) -> str:
 
 
 def power(log10: float) -> str:
-    """Return a number by its logarithm: "10^−12.8"."""
-    return f"10^{log10:.1f}".replace("-", "−")
+    """Return a number by its logarithm: "10⁻¹³"."""
+    return "10" + str(round(log10)).translate(_RAISED)
 
 
 def state_of(horizon: Horizon) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -24,7 +26,7 @@ from seqstudio.studio.inside.before_after import BeforeAfter, Treated
 from seqstudio.studio.inside.finding_card import Card, FindingCard
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
-from seqstudio.studio.widgets import Button
+from seqstudio.studio.widgets import Button, Label
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -79,6 +81,10 @@ class FindingsPanel(Panel):
         self._rows.setContentsMargins(16, 12, 16, 12)
         self._rows.setSpacing(12)
         self._rows.addStretch(1)
+        self._in_order = Label("", "small", "textLow", wrap=True)
+        self._rows.addWidget(self._in_order)
+        self._list.setAutoFillBackground(True)
+        self._list.setBackgroundRole(QPalette.ColorRole.Base)
         scroll = QScrollArea()
         scroll.setWidget(self._list)
         scroll.setWidgetResizable(True)
@@ -104,6 +110,8 @@ class FindingsPanel(Panel):
             self._judged = key
             self._judge()
         self._compare()
+        said = self._vitals_in_words({VITALS[each.vital].key for each in self.findings})
+        self._in_order.setText(f"Measured besides: {said}." if said else "")
         self._invite()
 
     def _judge(self) -> None:
@@ -129,7 +137,7 @@ class FindingsPanel(Panel):
             first = not self._cards and self._card is None
             card = FindingCard(finding, first, self._list)
             card.wanted.connect(self._take)
-            self._rows.insertWidget(self._rows.count() - 1, card)
+            self._rows.insertWidget(self._rows.count() - 2, card)
             self._cards.append(card)
 
     def _invite(self) -> None:
@@ -142,13 +150,16 @@ class FindingsPanel(Panel):
             how = f"Rules speak from step {FIRST_STEPS} on."
             self.show_empty("clock", "It is too early to say", how, cover=True)
         else:
+            said = self._vitals_in_words(frozenset())
             self.show_empty("check", "Nothing is wrong by what was measured",
-                            self._vitals_in_words(), cover=True)  # fmt: skip
+                            f"{said[:1].upper()}{said[1:]}.", cover=True)  # fmt: skip
 
-    def _vitals_in_words(self) -> str:
-        """Return the numbers that are in order: "update-to-weight ratio 0.0043, …"."""
+    def _vitals_in_words(self, told: Set[str]) -> str:
+        """Return the numbers besides those `told`: "update-to-weight ratio 0.0043, …"."""
         said = []
-        for key in ("reach", "ratio", "clip", "tanh", "dead"):
+        for key in [
+            each for each in ("reach", "ratio", "clip", "tanh", "dead") if each not in told
+        ]:
             _, value = VITALS[key].at(self.session.history, self.session.step_in_view)
             if not math.isnan(value):
                 said.append(f"{VITALS[key].title} {VITALS[key].words(value)}")

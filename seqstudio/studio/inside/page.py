@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from seqstudio.studio.deck import Deck
+from seqstudio.studio.inside.findings import FindingsPanel
+from seqstudio.studio.inside.health import HealthPanel
 from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.inside.time_map import TimeMapPanel
@@ -37,6 +39,7 @@ class InsidePage(Topics):
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._by_hand = False
         super().__init__(
             "inside",
             [
@@ -52,21 +55,38 @@ class InsidePage(Topics):
         session, page = self.session, Page("inside-overview")
         self.horizon, self.through = HorizonPanel(session), ThroughTimePanel(session)
         self.attention = self._wanting(AttentionPanel(session))
+        self.sight = Deck([self.attention, TimeMapPanel(session)], session=session)
+        self.sight.chosen.connect(self._sight_chosen)
+        session.run_changed.connect(self._suit)
+        session.project_changed.connect(self._suit)
+        self._suit()
         first = page.add(self.horizon, Area.LeftDockWidgetArea)
-        right = page.add(self.attention, Area.RightDockWidgetArea)
+        right = page.add(self.sight, Area.RightDockWidgetArea, title="Maps")
         second = page.add(self.through, Area.LeftDockWidgetArea)
         page.splitDockWidget(first, second, DOWN)
         page.size_docks([first, second], [330, 300], DOWN)
         page.size_docks([first, right], [860, 580], ACROSS)
         return page
 
+    @Slot(str)
+    def _sight_chosen(self, _title: str) -> None:
+        self._by_hand = True
+
+    @Slot()
+    def _suit(self, _change: object = None) -> None:
+        """Show a map that this model has, as long as the person has chosen none."""
+        if not self._by_hand:
+            attends = self.attention.has_attention()
+            self.sight.choose(AttentionPanel.title if attends else TimeMapPanel.title)
+
     def _gradients(self) -> Page:
         session = self.session
         far = Deck([HorizonPanel(session), WaterfallPanel(session)], session=session)
         maps = Deck([TimeMapPanel(session), SpectrumPanel(session)], session=session)
         through = Deck([ThroughTimePanel(session)], session=session)
+        health = Deck([FindingsPanel(session), HealthPanel(session)], session=session)
         return _four("inside-gradients", ("How far", far), ("Maps", maps),
-                     ("Through time", through))  # fmt: skip
+                     ("Through time", through), ("Health", health))  # fmt: skip
 
     def _steps(self) -> Page:
         return _one("inside-steps", BpttPanel(self.session))

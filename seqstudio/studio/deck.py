@@ -52,7 +52,7 @@ class Deck(QWidget):
         self._heads, self._bodies = QStackedWidget(), QStackedWidget()
         for panel in panels:
             self._heads.addWidget(panel.header)
-            panel.header.set_title("")
+            panel.header.set_title("" if len(panels) > 1 else panel.title)
             self._bodies.addWidget(panel)
         self._sides = QSplitter(Qt.Orientation.Horizontal)
         self._sides.setChildrenCollapsible(False)
@@ -67,9 +67,11 @@ class Deck(QWidget):
     def _make_head(self) -> QWidget:
         self._head = QWidget(self)
         row = QHBoxLayout(self._head)
-        row.setContentsMargins(8, 0, 0, 0)
+        alone = len(self.panels) == 1  # its header has the title
+        row.setContentsMargins(0 if alone else 8, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self._choice)
+        self._choice.setVisible(not alone)
         row.addWidget(self._heads, 1)
         if self._session is not None:
             button = IconButton("compare", "Show another run beside it", parent=self._head)

@@ -10,12 +10,16 @@ from PySide6.QtCore import QSettings, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from seqstudio.blocks.cost import bytes_in_words
 from seqstudio.blocks.editing import switch_cells
 from seqstudio.studio.canvas.hands.keyboard import ACTIONS as CANVAS_ACTIONS
+from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.keys import Action, follow_keys, keymap
 from seqstudio.studio.keys.local import LOCAL_ACTIONS
+from seqstudio.studio.run_in_view import ACTIVE
 from seqstudio.studio.theme import themes
 from seqstudio.studio.transport import ACTIONS as RUN_ACTIONS
+from seqstudio.studio.trash import empty_trash
 
 if TYPE_CHECKING:
     from seqstudio.studio.window import MainWindow
@@ -61,6 +65,8 @@ ACTIONS = (
     Action("model.apply", "Apply the edit to the run", "Model"),
     *RUN_ACTIONS,
     Action("run.sweep", "Sweep settings…", "Run"),
+    Action("time.forward", "One time step forward", "Run", ("Alt+.",)),
+    Action("time.back", "One BPTT step back", "Run", ("Alt+,",)),
     Action("help.keys", "Sheet of keys", "Help", ("F1",)),
     Action("help.tour", "Show the tour", "Help"),
     Action("help.doctor", "What works on this computer", "Help"),
@@ -143,6 +149,24 @@ class Menus(QMenuBar):
             self._allow(self._acts[f"model.{kind}"], self._why_no_switch(number, words))
         why_not = "" if self._session.applicable else "No run goes on that the model differs from"
         self._allow(self._acts["model.apply"], why_not)
+
+        self._allow_run_acts()
+
+    def _allow_run_acts(self) -> None:
+        session = self._session
+        sweep = session.history.rate_sweep
+        searching = session.state in ACTIVE and sweep is not None and not sweep.done
+        compiling = session.state in ACTIVE and session.project.training.compile
+        deleted = session.trash.names(session.runs_home)
+        for name, why_not in {
+            "run.give_up_rate": "" if searching else "No learning rate is being searched",
+            "run.give_up_compiling": "" if compiling else "No run is being compiled",
+            "run.empty_trash": "" if deleted else "No run of this project is deleted",
+        }.items():
+            self._allow(self._acts[name], why_not)
+        words = keymap().action("run.empty_trash").words
+        size = bytes_in_words(session.trash.size(session.runs_home)) if deleted else ""
+        self._acts["run.empty_trash"].setText(f"{words} ({size})" if size else words)
 
     def _why_no_switch(self, number: int, words: str) -> str:
         cells = {b.kind for b in self._session.project.graph} & {kind for kind, _ in _CELLS}
@@ -251,6 +275,21 @@ class Menus(QMenuBar):
         self._act(menu, "run.stop", self._session.stop)
         self._act(menu, "run.rate", self._window.transport.find_rate)
         self._act(menu, "run.sweep", self._window.show_sweep)
+        menu.addSeparator()
+        self._act(menu, "run.give_up_rate", partial(self._session.give_up, "rate"))
+        self._act(menu, "run.give_up_compiling", partial(self._session.give_up, "compile"))
+        self._act(menu, "run.empty_trash", partial(empty_trash, self._session, self._window))
+        menu.addSeparator()
+        self._act(menu, "time.forward", partial(self._play_time, back=False))
+        self._act(menu, "time.back", partial(self._play_time, back=True))
+
+    def _play_time(self, *, back: bool) -> None:
+        """Show the model step by step and go one time step on, or one back through time."""
+        self._window.show_page("inside")
+        panel = self._window.inside.show_panel(BpttPanel)
+        if isinstance(panel, BpttPanel):
+            panel.film.setFocus()
+            (panel.play_backward if back else panel.play_forward)()
 
     def _help_menu(self) -> None:
         menu = self._menu("Help")

@@ -89,7 +89,10 @@ class InsidePage(Topics):
                      ("Through time", through), ("Health", health))  # fmt: skip
 
     def _steps(self) -> Page:
-        return _one("inside-steps", BpttPanel(self.session))
+        panel = BpttPanel(self.session)
+        page = _one("inside-steps", panel)
+        page.home = panel.film
+        return page
 
     def _attention(self) -> Page:
         return _one("inside-attention", self._wanting(AttentionPanel(self.session)))

@@ -9,7 +9,7 @@ from typing import Literal
 from PySide6.QtCore import QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-Context = Literal["window", "canvas", "clocks", "field", "chart", "roll", "runs"]
+Context = Literal["window", "canvas", "clocks", "field", "chart", "steps", "roll", "runs"]
 Key = str | QKeySequence.StandardKey
 _K = Qt.Key
 _MODIFIERS = (_K.Key_Shift, _K.Key_Control, _K.Key_Alt, _K.Key_Meta, _K.Key_AltGr,

@@ -142,12 +142,22 @@ def places(window: MainWindow) -> list[tuple[str, Callable[[], object]]]:
         (words, partial(give_focus, field)) for words, field in fields.items()
     ]
     for page, title in window.titles().items():
+        whole = window.pages[page]
+        for key, words in whole.titles.items() if isinstance(whole, Topics) else ():
+            found.append((f"{words} ({title})", partial(_show_topic, window, page, key)))
         panels = window.build.deck.panels if page == "build" else []
         for part in (*window.pages[page].parts(), *panels):
             name = part.accessibleName()
             if name and name != title:
                 found.append((f"{name} ({title})", partial(_focus_part, window, page, part)))
     return found
+
+
+def _show_topic(window: MainWindow, page: str, topic: str) -> None:
+    window.show_page(page)
+    whole = window.pages[page]
+    if isinstance(whole, Topics):
+        whole.choose(topic)
 
 
 def _focus_part(window: MainWindow, page: str, part: QWidget) -> None:

@@ -24,6 +24,9 @@ class Topics(Page):
     Signals:
         chosen(str): key of the topic that came to the front.
 
+    Attributes:
+        titles: Words of every topic, by key.
+
     Args:
         name: Key of the saved arrangements.
         topics: Key, words and maker of every topic; the first is shown.
@@ -36,6 +39,7 @@ class Topics(Page):
         whole = QWidget()
         super().__init__(name, whole)
         self._makers = {key: make for key, _, make in topics}
+        self.titles = {key: words for key, words, _ in topics}
         self._made: dict[str, Page] = {}
         self._kept: dict[str, QByteArray] = {}
         self.bar = _Bar([(key, words) for key, words, _ in topics])

@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray
 from seqstudio.document.project import project_text
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.inside.page import InsidePage
-from seqstudio.studio.inside.time_map import TimeMapPanel
+from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.panels.horizon import HorizonPanel
 
 
@@ -33,8 +33,8 @@ def test_a_topic_is_made_when_it_is_looked_at(page) -> None:
 
 
 def test_a_panel_is_found_whatever_its_topic(page) -> None:
-    found = page.show_panel(TimeMapPanel)
-    assert isinstance(found, TimeMapPanel)
+    found = page.show_panel(SpectrumPanel)
+    assert isinstance(found, SpectrumPanel)
     assert page.topic == "gradients"
     assert found.isVisible()
 

@@ -22,6 +22,7 @@ from seqstudio.studio.focus import give_focus
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import heading
 from seqstudio.studio.menus import ID, WHY_NOT
+from seqstudio.studio.topics import Topics
 
 if TYPE_CHECKING:
     from seqstudio.studio.window import MainWindow

@@ -27,12 +27,14 @@ from PySide6.QtWidgets import QApplication
 from seqstudio.core.errors import DataError, RunError, SeqError
 from seqstudio.document.document import Document
 from seqstudio.document.project import load_project
+from seqstudio.records.looking import Looked
 from seqstudio.records.messages import StateChanged
 from seqstudio.records.readings import AttentionReading, GradientReading
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.app import application, open_window
 from seqstudio.studio.background import POLL_MS, at_work
 from seqstudio.studio.canvas import CanvasView
+from seqstudio.studio.inside.panel import LookPanel
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.session import Notice, Session
 from seqstudio.studio.theme import theme, themes
@@ -51,6 +53,7 @@ PANELS = {
     "health": "inside.health:HealthPanel",
     "findings": "inside.findings:FindingsPanel",
     "gates": "inside.gates:GatesPanel",
+    "trajectory": "inside.trajectory:TrajectoryPanel",
     "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",
     "samples": "panels.samples:SamplesPanel",
@@ -69,6 +72,7 @@ SMALLEST, LARGEST = 64, 8192
 PLATFORM_TALK = "This plugin does not support"
 JOBS_S = 20.0
 DATA_S = 60.0
+LOOK_S = 60.0
 PANEL_SETTLES_S, WINDOW_SETTLES_S = 0.1, 0.4  # tables take their rows, docks their sizes
 
 
@@ -144,6 +148,33 @@ def picture_of_readings(
         return png_bytes(_stacked(session, names, size))
 
 
+def picture_of_look(
+    path: Path, run: str, name: str, looked: Looked, size: tuple[int, int], text: str = ""
+) -> bytes:
+    """Draw an answer of a look inside as its panel shows it; return a PNG file.
+
+    Args:
+        path: Project file.
+        run: Name of the run.
+        name: Of the panel, as in `PANELS`.
+        looked: What was seen.
+        size: Width and height in pixels.
+        text: What was looked at, "" for the start of the held-out part.
+    """
+    project = load_project(path)
+    sampling = project.sampling.with_value("probe_text", text)
+    document = Document(replace(project, sampling=sampling))
+    document.path = path
+    with _quiet_platform(), _session(document) as session, _colours("dark"):
+        session.history = RunHistory(run)
+        session.history.extend([StateChanged("finished", looked.step)])
+        session.run_project = document.project
+        panel = _panel(session, name)
+        assert isinstance(panel, LookPanel)
+        panel.pin(looked)
+        return png_bytes(_image_of(panel, *size))
+
+
 def png_bytes(image: QImage) -> bytes:
     """Return an image as a PNG file."""
     buffer = QBuffer()
@@ -190,8 +221,8 @@ def _colours(mode: Literal["dark", "light"]) -> Iterator[None]:
 
 @contextmanager
 def _session(document: Document) -> Iterator[Session]:
-    """Give a session that only looks: no trainer starts, because nothing is sent to one."""
-    session = Session(document)
+    """Give a session that only looks: what panels ask is answered in a thread of this process."""
+    session = Session(document, threads=True)
     try:
         _wait_for_data(session)
         yield session
@@ -272,10 +303,15 @@ def _panel(session: Session, name: str) -> Panel:
 
 
 def _panel_image(session: Session, name: str, width: int, height: int) -> QImage:
-    panel = _panel(session, name)
+    return _image_of(_panel(session, name), width, height)
+
+
+def _image_of(panel: Panel, width: int, height: int) -> QImage:
+    looks = panel.session.looks
     try:
         panel.resize(width, height)
         panel.refresh()
+        _run_events(LOOK_S, lambda: not looks.waiting)  # a panel may ask the trainer's process
         _settle(PANEL_SETTLES_S)  # unseen: showing it would open the sound output for a tune
         return panel.to_image(width, height)
     finally:

@@ -79,7 +79,7 @@ class Triangle(Scatter):
     """Share of time that units are at one end against that at the other."""
 
     def __init__(self) -> None:
-        super().__init__("share of time below", "share of time above", square=True)
+        super().__init__("share of time below", "share of time above")
 
     @override
     def told(self, index: int) -> str:
@@ -99,9 +99,6 @@ class Triangle(Scatter):
         painter.setClipPath(inside)
         paint_hatch(painter, frame.rect)
         painter.restore()
-        paint_words(painter, frame.point(0.04, 0.93), "always above")
-        width = painter.fontMetrics().horizontalAdvance("always below")
-        paint_words(painter, frame.point(1, 0.04) - QPointF(width + 6, 0), "always below")
 
 
 class SaturationTile(QWidget):
@@ -118,7 +115,6 @@ class SaturationTile(QWidget):
         self.plot = Triangle()
         self.low = NumberField(0.1, 0.0, 0.5, form=".2f", step=0.01, name="Below")
         self.high = NumberField(0.9, 0.5, 1.0, form=".2f", step=0.01, name="Above")
-        self._words = Label("", "small", "textMid", parent=self)
         line = QHBoxLayout()
         line.setContentsMargins(12, 6, 12, 0)
         line.setSpacing(6)
@@ -132,6 +128,17 @@ class SaturationTile(QWidget):
         rows.setSpacing(0)
         rows.addLayout(line)
         rows.addWidget(self.plot, 1)
+        follow_theme(self)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Repaint in the theme in force."""
+        self.update()
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        with painting(self) as painter:
+            painter.fillRect(self.rect(), theme().color("surface0"))
 
     def thresholds(self, signed: bool) -> tuple[float, float]:
         """Return both thresholds; around zero the lower one mirrors the upper one."""
@@ -291,13 +298,32 @@ class MemoryPlot(Chart):
         if unit is not None and unit < curve.units.shape[1]:
             self._add(f"unit {unit}", "textHi", curve.units[:, unit], ())
         if decay is not None:
-            self._add("carousel alone", "role:forward", decay.carousel, theme().dash("validation"))
-            self._add(f"true dL/d{decay.state}", "role:gradient", decay.measured, ())
+            dash = theme().dash("validation")
+            slopes = decay.carousel_slope, decay.measured_slope
+            self._add("carousel alone", "role:forward", decay.carousel, dash, slopes[0])
+            self._add(f"true dL/d{decay.state}", "role:gradient", decay.measured, (), slopes[1])
 
-    def _add(self, name: str, paint: str, log10: FloatArray, dash: tuple[float, ...]) -> None:
+    def _add(
+        self,
+        name: str,
+        paint: str,
+        log10: FloatArray,
+        dash: tuple[float, ...],
+        slope: float = math.nan,
+    ) -> None:
         curve = self.add_curve(name, paint, label=name, dash=dash)
         curve.show_value = False
+        curve.detail = slope_words(slope) if math.isfinite(slope) else ""
         curve.set_data(np.arange(len(log10)), _linear(log10))
+
+
+def slope_words(slope: float) -> str:
+    """Return decades per step as the reach that they mean."""
+    if not math.isfinite(slope):
+        return "too short to tell"
+    if slope >= 0:
+        return "does not fall"
+    return f"÷10 every {format_number(-1 / slope, '.1f')}"
 
 
 def _linear(log10: FloatArray) -> FloatArray:

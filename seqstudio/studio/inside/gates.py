@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -19,7 +20,13 @@ from seqstudio.data.gating import (
     unit_order,
 )
 from seqstudio.records.inside.gates import CellRun, GatesOf, GateTrace
-from seqstudio.studio.inside.gate_plots import MemoryPlot, SaturationTile, TimeConstants, UnitMap
+from seqstudio.studio.inside.gate_plots import (
+    MemoryPlot,
+    SaturationTile,
+    TimeConstants,
+    UnitMap,
+    slope_words,
+)
 from seqstudio.studio.inside.layers import (
     Place,
     at_cursor,
@@ -241,7 +248,8 @@ class GatesPanel(LookPanel):
         self.map.set_titles("time step t", self._rows_title(), trace.name)
         self.map.set_data(shown, levels=self._levels(trace))
         self.map.set_origin(0, start)
-        self.map.set_labels(columns=reading.tokens[start:stop])
+        fits = self.map.frame().rect.width() >= LETTER_PX * (stop - start)
+        self.map.set_labels(columns=reading.tokens[start:stop] if fits else ())
         self.map.set_row_ticks(self._tau_ticks() if by == "tau" and keep is not None else ())
 
     def _rows_title(self) -> str:
@@ -370,6 +378,22 @@ class GatesPanel(LookPanel):
         return " · ".join(part for part in (name, trace.title, size, left) if part)
 
     @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        reading, keep = self.reading, self.keep
+        if reading is None:
+            return {}
+        found: dict[str, NDArray[Any]] = {"tokens": np.array(reading.tokens)}
+        found |= {trace.name: trace.values for trace in reading.traces}
+        found |= {"share_below": self.ends.plot.x, "share_above": self.ends.plot.y}
+        if keep is not None:
+            curve = keep_curve(keep.values)
+            found |= {"tau": time_constants(keep.values), "log10_product_median": curve.median}
+        if reading.decay is not None:
+            found |= {"log10_carousel": reading.decay.carousel,
+                      "log10_gradient": reading.decay.measured}  # fmt: skip
+        return found
+
+    @override
     def measured(self) -> list[tuple[str, str]]:
         reading, trace, keep = self.reading, self.trace, self.keep
         if reading is None or trace is None:
@@ -397,17 +421,9 @@ def _decay_rows(reading: CellRun) -> list[tuple[str, str]]:
     if decay is None:
         return []
     return [
-        ("Carousel alone", _slope_words(decay.carousel_slope)),
-        (f"True dL/d{decay.state}", _slope_words(decay.measured_slope)),
+        ("Carousel alone", f"{slope_words(decay.carousel_slope)} steps"),
+        (f"True dL/d{decay.state}", f"{slope_words(decay.measured_slope)} steps"),
     ]
-
-
-def _slope_words(slope: float) -> str:
-    if not math.isfinite(slope):
-        return "too short to tell"
-    if slope >= 0:
-        return "does not fall"
-    return f"÷10 every {format_number(-1 / slope, '.1f')} steps"
 
 
 def _steps_text(tau: float) -> str:

@@ -103,10 +103,10 @@ def test_memory_is_measured_when_it_is_looked_at(qtbot, opened) -> None:
     assert panel.tiles.form == "all"
     assert panel.reading.decay is not None
     assert {curve.key for curve in panel.memory.curves()} >= {"carousel alone", "true dL/dc"}
-    assert ("Carousel alone", "÷10 every") == (
+    assert (
         panel.measured()[-2][0],
         panel.measured()[-2][1][:9],
-    )
+    ) == ("Carousel alone", "÷10 every")
     panel.resize(400, 300)
     panel.refresh()
     assert panel.tiles.form == "one"

@@ -39,6 +39,12 @@ class Command:
     declare: Declare
 
 
+INSPECTED = (
+    "gradients", "attention", "gates", "cells", "spectrum", "embedding", "time-map", "predictions",
+    "bptt", "rollout", "heads", "units",
+)  # fmt: skip
+
+
 def parser_of(name: str) -> Parser:
     """Return the parser of one command."""
     command = COMMANDS[name]
@@ -185,10 +191,15 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("gradients", "attention"), help="what to measure")
+    parser.add_argument("what", choices=INSPECTED, metavar="WHAT",
+                        help=f"what to look at: {', '.join(INSPECTED)}")  # fmt: skip
     _project(parser)
     _run(parser)
     parser.add_argument("--text", metavar="T", help="text to look at; else that of the project")
+    parser.add_argument("--step", metavar="K", help="weights kept at step K or before; else the "
+                        "best ones")  # fmt: skip
+    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[],
+                        help="what to look at more closely, such as block=lstm")  # fmt: skip
     parser.add_argument("--out", metavar="F", required=True, help="file: .npz, .csv or .png")
 
 
@@ -257,7 +268,7 @@ COMMANDS = {
     ),
     "evaluate": Command("measure a trained model", "seqstudio.cli.evaluating:evaluate", _evaluate),
     "inspect": Command(
-        "gradients or attention of a trained model, as numbers or a picture",
+        "what is inside a trained model, as numbers or a picture",
         "seqstudio.cli.inspecting:inspect",
         _inspect,
     ),

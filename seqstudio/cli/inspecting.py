@@ -1,61 +1,89 @@
-"""`seqstudio inspect`: the numbers behind the gradient and attention panels, as a file."""
+"""`seqstudio inspect`: the numbers behind the panels of "Look inside", as a file."""
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+import time
 from argparse import Namespace
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from seqstudio.cli.measuring import Attention, Gradients, attention_of, gradients_of
 from seqstudio.cli.runs import Trained, find_run, trained
-from seqstudio.cli.usage import UsageError, checked_out
-from seqstudio.core.errors import DataError, RunError
+from seqstudio.cli.usage import UsageError, checked_out, no_such
+from seqstudio.core.errors import RunError
 from seqstudio.core.files import write_atomic
-from seqstudio.data.dataset import Dataset
-from seqstudio.engine.batches import held_out
-from seqstudio.engine.inputs import as_inputs
-from seqstudio.engine.losses import asked, mean_loss
-from seqstudio.engine.probe_text import ProbeText
-from seqstudio.engine.probes import StepTap
-from seqstudio.records.readings import (
-    AttentionReading,
-    GradientReading,
-    Horizon,
-    LayerAttention,
-    LayerGradient,
-)
+from seqstudio.document.project import project_text
+from seqstudio.engine.inside import ANSWERS
+from seqstudio.engine.inside.looker import Looker
+from seqstudio.engine.inside.subject import Subject
+from seqstudio.records.inside.attention import HeadAblationOf, RolloutOf
+from seqstudio.records.inside.cells import CellsOf
+from seqstudio.records.inside.embedding import EmbeddingOf
+from seqstudio.records.inside.gates import GatesOf
+from seqstudio.records.inside.gradients import TimeMapOf
+from seqstudio.records.inside.player import PlayOf
+from seqstudio.records.inside.predictions import PredictionsOf
+from seqstudio.records.inside.spectrum import SpectrumOf
+from seqstudio.records.inside.surgery import UnitRankingOf
+from seqstudio.records.looking import LookAt, Looked, LookFailed
+from seqstudio.records.tables import csv_bytes, long_rows, npz_bytes, numbers_of
+from seqstudio.runtime.archive import RunInfo
 
 KINDS = (".npz", ".csv", ".png")
 SIZE = (1120, 760)
-SHORTEST = 4
-ROWS = 4
-Row = tuple[object, ...]
-Arrays = dict[str, NDArray[Any]]
+LOOKS: dict[str, type] = {
+    "gates": GatesOf,
+    "cells": CellsOf,
+    "spectrum": SpectrumOf,
+    "embedding": EmbeddingOf,
+    "time-map": TimeMapOf,
+    "predictions": PredictionsOf,
+    "bptt": PlayOf,
+    "rollout": RolloutOf,
+    "heads": HeadAblationOf,
+    "units": UnitRankingOf,
+}
+"""What can be asked, by name: the question behind the panel."""
+
+MEASURED: dict[str, Callable[[Trained, str], Gradients | Attention]] = {
+    "gradients": gradients_of,
+    "attention": attention_of,
+}
+DRAWN = frozenset(LOOKS) - {"rollout", "heads", "units"}
 
 
 def inspect(arguments: Namespace) -> int:
-    """Measure the best weights of a run and write the numbers, or the panels' picture."""
+    """Look into the weights of a run and write the numbers, or the panel's picture."""
     out = checked_out(Path(arguments.out), KINDS)
     path = Path(arguments.project)
-    model = trained(find_run(path, arguments.run), path.parent)
+    run = find_run(path, arguments.run)
+    if arguments.what in MEASURED:
+        step, content, left_out = _measured(arguments, run, path, out.suffix)
+    else:
+        step, content, left_out = _asked(arguments, run, path, out.suffix)
+    write_atomic(out, content)
+    print(f"{out.name}: {arguments.what} of {run.name} at step {step:,}{left_out}")
+    return 0
+
+
+# ------------------------------------------------------------------------------------ measured
+
+
+def _measured(arguments: Namespace, run: RunInfo, path: Path, kind: str) -> tuple[int, bytes, str]:
+    """Return step, file and what was left out, for gradients and attention."""
+    if arguments.set or arguments.step is not None:
+        raise UsageError(f"--set and --step do not fit {arguments.what}", "", "Leave them out")
+    model = trained(run, path.parent)
     text = _text(model, arguments.text)
-    look = _gradients if arguments.what == "gradients" else _attention
-    found = look(model, text)
-    if out.suffix == ".png":
+    found: Gradients | Attention = MEASURED[arguments.what](model, text)
+    if kind == ".png":
         content = _picture(found, path, text)
     else:
-        content = npz_bytes(found.arrays()) if out.suffix == ".npz" else csv_bytes(found.rows())
-    write_atomic(out, content)
-    told = f"{arguments.what} of {model.run} at step {model.step:,}"
-    print(f"{out.name}: {told}{_left_out(model, text)}")
-    return 0
+        content = npz_bytes(found.arrays()) if kind == ".npz" else csv_bytes(found.rows())
+    return model.step, content, _left_out(model, text)
 
 
 def _text(model: Trained, given: str | None) -> str:
@@ -78,187 +106,131 @@ def _left_out(model: Trained, text: str) -> str:
     return f", left out as unknown: {' '.join(unknown)}" if unknown else ""
 
 
-# ---------------------------------------------------------------------------------- measuring
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """What the gradient panels show: `horizon` of a probe text, `step` of one batch."""
-
-    run: str
-    horizon: GradientReading
-    step: GradientReading
-
-    @property
-    def readings(self) -> tuple[GradientReading, ...]:
-        """Both readings."""
-        return self.horizon, self.step
-
-    def arrays(self) -> Arrays:
-        """Return the numbers by name; distances and times in steps, horizons in decades."""
-        arrays: Arrays = {"tokens": np.array(self.step.tokens), "step": np.array(self.step.step)}
-        for each in self.horizon.horizons:
-            arrays |= _named(f"horizon.{each.block}.{_plain(each.quantity)}", each, _HORIZON)
-        for layer in self.step.layers:
-            arrays |= _named(f"time.{layer.block}.{layer.layer}", layer, _TIME)
-        return arrays
-
-    def rows(self) -> Iterator[Row]:
-        """Yield the long form: a line a value, its names first."""
-        yield "what", "block", "layer", "quantity", "x", "value", "low", "high", "count"
-        for each in self.horizon.horizons:
-            yield from _horizon_rows(each)
-        for layer in self.step.layers:
-            yield from _time_rows(layer)
-
-
-_HORIZON = ("distance", "median", "low", "high", "count", "slope", "reach")
-_TIME = ("total_h", "direct_h", "total_c", "wall_h", "wall_c")
-
-
-def _plain(quantity: str) -> str:
-    return quantity.replace("/", "_")
-
-
-def _named(start: str, source: Horizon | LayerGradient, names: tuple[str, ...]) -> Arrays:
-    values = {name: getattr(source, name) for name in names}
-    return {
-        f"{start}.{key}": np.asarray(value) for key, value in values.items() if value is not None
-    }
-
-
-def _horizon_rows(each: Horizon) -> Iterator[Row]:
-    columns = (each.distance, each.median, each.low, each.high, each.count)
-    for x, middle, low, high, count in zip(*columns, strict=True):
-        yield "horizon", each.block, "", each.quantity, x, middle, low, high, count
-
-
-def _time_rows(layer: LayerGradient) -> Iterator[Row]:
-    for name in ("total_h", "direct_h", "total_c"):
-        values = getattr(layer, name)
-        for t, value in enumerate(() if values is None else values):
-            yield "time", layer.block, layer.layer, name, t, value, "", "", ""
-
-
-def _gradients(model: Trained, text: str) -> Gradients:
-    """Measure gradient horizons on the text, and one batch through time."""
-    dataset = _dataset_of(model, text)
-    probe = ProbeText(model.model, dataset, "")
-    if probe.unmeasured:
-        raise UsageError(
-            "There are no gradients to look at", probe.unmeasured, "Inspect attention instead"
-        )
-    horizon = next(
-        each for each in probe.readings(model.step) if isinstance(each, GradientReading)
-    )
-    return Gradients(model.run, horizon, _through_time(model, dataset, probe.tokens))
-
-
-def _dataset_of(model: Trained, text: str) -> Dataset:
-    """Return the run's data, with the text as their held-out part when there is one.
-
-    Raises:
-        UsageError: The data are generated.
-        DataError: The model knows too little of the text.
-    """
-    dataset = model.dataset
-    if not text or dataset.vocabulary is None:
-        return dataset
-    if dataset.generated:
-        why = f"{model.run} learns from generated data"
-        raise UsageError("--text does not fit here", why, "Leave it out")
-    ids = dataset.vocabulary.encode(text, skip_unknown=True)
-    if len(ids) < SHORTEST:
-        why = f"{len(ids)} of its characters are known to the model, {SHORTEST} are needed"
-        raise DataError("The text is too short to look at", why, "Give a longer one")
-    return replace(dataset, valid=ids)
-
-
-def _through_time(model: Trained, dataset: Dataset, tokens: tuple[str, ...]) -> GradientReading:
-    """Send one held-out batch forward and back, and follow the gradient through its steps."""
-    network, window = model.model, model.model.facts.window
-    device = next(network.parameters()).device
-    batch = next(held_out(dataset, window, device, 32 * window))
-    with StepTap(network) as tap:
-        outputs, _ = network(batch.inputs)
-        losses = network.losses(outputs, batch.targets)
-        mean_loss(losses, batch.targets).backward()  # type: ignore[no-untyped-call]
-    tap.collect(as_inputs(batch.inputs).alike(ROWS))
-    network.zero_grad()
-    return tap.reading(model.step, tokens, float(asked(batch.targets).sum()), batch.steps)
-
-
-@dataclass(frozen=True)
-class Attention:
-    """What the attention panel shows."""
-
-    run: str
-    reading: AttentionReading
-
-    @property
-    def readings(self) -> tuple[AttentionReading, ...]:
-        """The reading."""
-        return (self.reading,)
-
-    def arrays(self) -> Arrays:
-        """Return weights (H, T, T), query by key, and masks (T, T) of every layer by name."""
-        arrays: Arrays = {
-            "tokens": np.array(self.reading.tokens),
-            "step": np.array(self.reading.step),
-        }
-        for layer in self.reading.layers:
-            arrays[f"attention.{layer.block}.{layer.layer}"] = layer.weights
-            arrays[f"masked.{layer.block}.{layer.layer}"] = layer.masked
-        return arrays
-
-    def rows(self) -> Iterator[Row]:
-        """Yield the long form: a line for every pair that may see each other."""
-        yield "block", "layer", "head", "query", "key", "query_token", "key_token", "weight"
-        for layer in self.reading.layers:
-            yield from _pair_rows(layer, self.reading.tokens)
-
-
-def _pair_rows(layer: LayerAttention, tokens: tuple[str, ...]) -> Iterator[Row]:
-    for head, weights in enumerate(layer.weights):
-        for q, k in np.argwhere(~layer.masked):
-            yield layer.block, layer.layer, head, q, k, tokens[q], tokens[k], weights[q, k]
-
-
-def _attention(model: Trained, text: str) -> Attention:
-    """Measure the attention weights of every layer and head.
-
-    Raises:
-        RunError: The model has no attention.
-    """
-    probe = ProbeText(model.model, model.dataset, text)
-    for reading in probe.readings(model.step):
-        if isinstance(reading, AttentionReading):
-            return Attention(model.run, reading)
-    hint = "Inspect gradients, or train a model with a transformer block"
-    raise RunError(f"{model.run} has no attention to look at", "no block of it attends", hint)
-
-
-# ------------------------------------------------------------------------------------ writing
-
-
-def npz_bytes(arrays: Arrays) -> bytes:
-    """Return named arrays as an .npz file; plain numbers and texts only."""
-    if any(array.dtype.hasobject for array in arrays.values()):
-        raise ValueError("an array holds objects")
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes a flag by name
-    return buffer.getvalue()
-
-
-def csv_bytes(rows: Iterator[Row]) -> bytes:
-    """Return rows as CSV with a header line, UTF-8."""
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue().encode("utf-8")
-
-
 def _picture(found: Gradients | Attention, path: Path, text: str) -> bytes:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before Qt is imported
     from seqstudio.studio.render import picture_of_readings
 
     return picture_of_readings(path, found.run, found.readings, SIZE, text)
+
+
+# --------------------------------------------------------------------------------------- asked
+
+
+def _asked(arguments: Namespace, run: RunInfo, path: Path, kind: str) -> tuple[int, bytes, str]:
+    """Return step, file and what was left out, for everything that a panel asks the model."""
+    question = question_of(LOOKS[arguments.what], arguments.set)
+    if kind == ".png" and arguments.what not in DRAWN:
+        raise UsageError(
+            f"There is no picture of {arguments.what} alone", "", "Write .npz or .csv"
+        )
+    model = trained(run, path.parent)
+    text = _text(model, arguments.text)
+    if arguments.step is None:
+        looked = _look_at(model, question, text)
+    else:
+        looked = _look_back(run, model, question, text, path, _step(arguments.step))
+    if kind == ".png":
+        content = _picture_of(arguments.what, looked, path, run.name, text)
+    else:
+        numbers = {"step": looked.step, **numbers_of(looked.reading)}
+        arrays = {name: _array(value) for name, value in numbers.items()}
+        content = npz_bytes(arrays) if kind == ".npz" else csv_bytes(long_rows(arrays))
+    return looked.step, content, _left_out(model, text)
+
+
+def _array(value: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(value)
+
+
+def _step(given: str) -> int:
+    if not given.isdigit():
+        raise UsageError(f"--step {given} is no step", "", "Give a whole number, 0 for the start")
+    return int(given)
+
+
+def question_of(kind: type, pairs: Iterable[str]) -> object:
+    """Return a question with every "KEY=VALUE" put in force.
+
+    Raises:
+        UsageError: There is no such key, or the value does not fit.
+    """
+    known = {field.name: field for field in fields(kind)}
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if key not in known:
+            raise no_such("setting of this look", key, list(known))
+        if not equals:
+            raise UsageError(f"--set {pair} has no value", "", "Write it as KEY=VALUE")
+        values[key] = _value(known[key], value)
+    lacking = [f.name for f in known.values() if f.default is MISSING and f.name not in values]
+    if lacking:
+        raise UsageError(f"{lacking[0]} is needed", "", f"Give --set {lacking[0]}=VALUE")
+    return kind(**values)
+
+
+def _value(field: Field[Any], text: str) -> object:
+    makers: dict[str, Callable[[str], object]] = {
+        "int": int,
+        "float": float,
+        "str": str,
+        "bool": _flag,
+        "tuple[int, ...]": _numbers,
+    }
+    try:
+        return makers[str(field.type)](text)
+    except (KeyError, ValueError):
+        raise UsageError(f"{field.name} cannot be {text!r}", f"it is {field.type}", "") from None
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+        text.lower()
+    ]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part)
+
+
+def _look_at(model: Trained, question: object, text: str) -> Looked:
+    """Ask the best weights of a run."""
+    import torch
+
+    words, began = f"step {model.step:,}", time.perf_counter()
+    network = model.model.eval().requires_grad_(False)
+    subject = Subject(network, model.dataset, model.project, model.step, words, text)
+    reading = None
+    with torch.no_grad():
+        for found in ANSWERS[type(question)](subject, question):
+            reading = reading if found is None else found
+    if reading is None:
+        raise RunError("There is nothing to look at", "the look gave no numbers", "")
+    return Looked(0, "", reading, model.step, words, time.perf_counter() - began)
+
+
+def _look_back(
+    run: RunInfo, model: Trained, question: object, text: str, path: Path, step: int
+) -> Looked:
+    """Ask the weights that the run kept at a step or before, as the window does."""
+    looker, found = Looker(), None
+    base = str(path.parent)
+    looker.wish(LookAt(1, "", question, project_text(model.project), base, str(run.folder), step,
+                       text))  # fmt: skip
+    while looker.busy:
+        told = looker.advance()
+        if isinstance(told, LookFailed):
+            raise RunError(told.what, told.why, told.hint)
+        found = told or found
+    if found is None:
+        raise RunError("There is nothing to look at", "the look gave no numbers", "")
+    return found
+
+
+def _picture_of(name: str, looked: Looked, path: Path, run: str, text: str) -> bytes:
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before Qt is imported
+    from seqstudio.studio.render import picture_of_look
+
+    return picture_of_look(path, run, name, looked, SIZE, text)

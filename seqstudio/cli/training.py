@@ -76,7 +76,7 @@ def several() -> bool:
 
 def _follow(ranks: Ranks, path: Path) -> int:
     """Obey process 0. It decides when to stop, so what stops all is left to it."""
-    from seqstudio.engine.distributed import follow
+    from seqstudio.engine.following import follow
     from seqstudio.engine.ranks import LostError
 
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -54,6 +54,7 @@ PANELS = {
     "findings": "inside.findings:FindingsPanel",
     "gates": "inside.gates:GatesPanel",
     "trajectory": "inside.trajectory:TrajectoryPanel",
+    "surgery": "inside.surgery:SurgeryPanel",
     "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",
     "samples": "panels.samples:SamplesPanel",

@@ -53,6 +53,7 @@ class LookPanel(Panel):
         self._aim: Aim | None = None
         self._request = 0
         self._drawn: object = None
+        self._pinned = False
         session.looks.answered.connect(self._answered)
         session.facts_changed.connect(self.invalidate)
         session.project_changed.connect(self._project_changed)
@@ -95,6 +96,10 @@ class LookPanel(Panel):
         """Ask now: the person changed what is wanted."""
         self._want(patient=False)
         self.invalidate()
+
+    def pin(self, looked: Looked) -> None:
+        """Show this answer, and ask nothing more."""
+        self.looked, self._pinned = looked, True
 
     def text(self) -> str | None:
         """Return the text to read, None for the probe text of the project."""
@@ -143,7 +148,8 @@ class LookPanel(Panel):
     def _want(self, *, patient: bool) -> None:
         """Ask, unless the answer is there, on its way, or training is to have its time first."""
         session = self.session
-        question = self.question() if session.facts is not None else None
+        open_to_ask = session.facts is not None and not self._pinned
+        question = self.question() if open_to_ask else None
         if question is None:
             return
         project = session.run_project or session.project

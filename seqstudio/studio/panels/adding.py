@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqstudio.blocks.editing import can_insert, insert_on_wire
+from seqstudio.document.graph import Wire
 
 if TYPE_CHECKING:
     from seqstudio.studio.panels.base import Panel
@@ -17,10 +19,23 @@ def offer_lstm(panel: Panel) -> None:
 
 
 def add_before_head(session: Session, kind: str) -> None:
-    """Put a block in front of the head, where every model has room for one; it can be undone."""
+    """Put a recurrent block in front of the head, where every model has room for one.
+
+    It is as wide as what it reads, so that the head fits as before. One edit, which can be undone.
+    """
     graph = session.document.project.graph
     sources = {wire.source for wire in graph.wires}
     for wire in graph.wires:
         if wire.target not in sources and can_insert(graph, kind, wire):
-            session.document.apply(insert_on_wire(graph, kind, wire))
+            edit = insert_on_wire(graph, kind, wire)
+            width = _width(session, wire)
+            params = {**edit.block.params, **({"hidden": width} if width else {})}
+            session.document.apply(replace(edit, block=replace(edit.block, params=params)))
             return
+
+
+def _width(session: Session, wire: Wire) -> int | None:
+    """Return the features that flow on a wire, None where they are not known."""
+    shape = None if session.report is None else session.report.shapes.get((wire.source, wire.out))
+    width = shape.dims[-1] if shape is not None and shape.dims else None
+    return width if isinstance(width, int) else None

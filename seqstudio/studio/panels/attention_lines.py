@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -36,6 +36,8 @@ class AttentionLines(QWidget):
         self._weights: NDArray[np.float64] = np.zeros((0, 0))
         self._masked: Mask = np.zeros((0, 0), bool)
         self._tokens: tuple[str, ...] = ()
+        self._keys: tuple[str, ...] = ()
+        self._widths = (28.0, 28.0)
         self._cursor = 0
         self._hover = -1
         self.setMouseTracking(True)
@@ -45,11 +47,24 @@ class AttentionLines(QWidget):
         follow_theme(self)
 
     def set_data(
-        self, weights: NDArray[np.float32], masked: Mask, tokens: tuple[str, ...]
+        self,
+        weights: NDArray[np.floating],
+        masked: Mask,
+        tokens: tuple[str, ...],
+        keys: tuple[str, ...] | None = None,
     ) -> None:
-        """Show one head: weights (T, T) query by key, and the T tokens."""
+        """Show one head: weights (T, S) query by key, the T tokens, and S keys if others."""
         self._weights, self._masked, self._tokens = np.asarray(weights, float), masked, tokens
+        self._keys = tokens if keys is None else keys
+        self._measure()
         self.update()
+
+    def _measure(self) -> None:
+        metrics = QFontMetricsF(theme().font("mono"))
+        sides = (self._tokens, self._keys)
+        longest = (max((shown_text(t) for t in side), key=len, default="") for side in sides)
+        widths = [max(28.0, metrics.horizontalAdvance(text) + 12.0) for text in longest]
+        self._widths = (widths[0], widths[1])
 
     def set_cursor(self, query: int) -> None:
         """Choose the query whose lines are drawn while none is under the pointer."""
@@ -68,21 +83,23 @@ class AttentionLines(QWidget):
 
     @Slot()
     def restyle(self) -> None:
-        """Take the colours of the theme in force."""
+        """Take fonts and colours of the theme in force."""
+        self._measure()
         self.update()
 
     # Places
 
     @property
     def _pitch(self) -> float:
-        room = (self.height() - _TOP - 12) / max(1, len(self._tokens))
+        room = (self.height() - _TOP - 12) / max(1, len(self._tokens), len(self._keys))
         return min(_PITCH[1], max(_PITCH[0], room))
 
     def token_rect(self, token: int, *, key: bool) -> QRectF:
         """Return where a token stands, as a key or as a query."""
         spread = min(_SPREAD[1], max(_SPREAD[0], self.width() * 0.45))
         middle = self.width() / 2 + (spread if key else -spread) / 2
-        return QRectF(middle - 14, _TOP + token * self._pitch, 28, self._pitch)
+        width = self._widths[key]
+        return QRectF(middle - width / 2, _TOP + token * self._pitch, width, self._pitch)
 
     def query_at(self, place: QPointF) -> int:
         """Return the query on the line under a pixel, -1 for none."""
@@ -131,19 +148,20 @@ class AttentionLines(QWidget):
 
     def _paint_tokens(self, painter: QPainter) -> None:
         painter.setFont(theme().font("mono" if self._pitch >= 16 else "monoSmall"))
-        radius = theme().radius("bar")
-        for token, text in enumerate(self._tokens):
-            shown = "␣" if text == " " else shown_text(text)
-            for key in (False, True):
-                rect = self.token_rect(token, key=key)
-                back = self._background(token, key=key)
-                if back is not None:
-                    painter.setPen(Qt.PenStyle.NoPen)
-                    painter.setBrush(back)
-                    painter.drawRoundedRect(rect.adjusted(0, 0.5, 0, -0.5), radius, radius)
-                lit = back is not None
-                painter.setPen(theme().color("textHi" if lit else "textMid"))
-                painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, shown)
+        for key, texts in ((False, self._tokens), (True, self._keys)):
+            for token, text in enumerate(texts):
+                self._paint_token(painter, token, text, key=key)
+
+    def _paint_token(self, painter: QPainter, token: int, text: str, *, key: bool) -> None:
+        rect, radius = self.token_rect(token, key=key), theme().radius("bar")
+        back = self._background(token, key=key)
+        if back is not None:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(back)
+            painter.drawRoundedRect(rect.adjusted(0, 0.5, 0, -0.5), radius, radius)
+        painter.setPen(theme().color("textMid" if back is None else "textHi"))
+        shown = "␣" if text == " " else shown_text(text)
+        painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, shown)
 
     def _background(self, token: int, *, key: bool) -> QColor | None:
         """Return the fill behind a token: the query, and keys by their weight for it."""

@@ -38,7 +38,7 @@ from seqstudio.studio.theme.model import Quantity
 _BAR = 10.0
 _BAR_GAP = 22.0
 _BAR_ROOM = 84.0
-_SQUARE = (10.0, 28.0)
+_LEAST_SQUARE = 10.0
 _LEAST = 16.0
 
 
@@ -86,7 +86,8 @@ class HeatMap(QWidget):
         x_title: What a column is.
         y_title: What a row is.
         bar_title: Quantity and unit of the colours.
-        square: Cells as high as wide, 10 to 28 px (attention); else the map fills the space.
+        square: Cells as high as wide (attention); else the map fills the space.
+        largest: Most pixels of a square cell.
         name: Accessible name.
 
     Signals:
@@ -97,7 +98,7 @@ class HeatMap(QWidget):
     hovered = Signal(int, int)
     picked = Signal(int, int)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what describes a map
         self,
         quantity: Quantity = "attention",
         *,
@@ -105,6 +106,7 @@ class HeatMap(QWidget):
         y_title: str = "",
         bar_title: str = "",
         square: bool = False,
+        largest: float = 28.0,
         name: str = "",
         parent: QWidget | None = None,
     ) -> None:
@@ -112,7 +114,7 @@ class HeatMap(QWidget):
         self._quantity: Quantity = quantity
         self._titles = (x_title, y_title, bar_title)
         self._title_paints = ("textMid", "textMid")
-        self._square = square
+        self._square, self._largest = square, largest
         self._values: Values = np.zeros((0, 0))
         self._masked: Mask = np.zeros((0, 0), bool)
         self._levels = (0.0, 1.0)
@@ -228,8 +230,8 @@ class HeatMap(QWidget):
         inner.setSize(inner.size().expandedTo(QSizeF(_LEAST, _LEAST)))
         rows, columns = self.shape()
         if self._square and rows and columns:
-            side = min(inner.width() / columns, inner.height() / rows, _SQUARE[1])
-            side = float(int(side)) if side >= _SQUARE[0] else side
+            side = min(inner.width() / columns, inner.height() / rows, self._largest)
+            side = float(int(side)) if side >= _LEAST_SQUARE else side
             inner.setWidth(side * columns)
             inner.setHeight(side * rows)
         return MapFrame(inner, rows, columns)

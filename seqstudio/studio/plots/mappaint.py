@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -158,12 +159,18 @@ def _readable(paint: str) -> QColor:
 
 
 def paint_row_ticks(painter: QPainter, frame: Cells, labels: Sequence[str], origin: int) -> None:
-    """Paint characters at the rows where they fit, else numbers at round rows."""
+    """Paint characters at the rows where they fit, else numbers at round rows.
+
+    Of words that are too close every second one is painted, or fewer.
+    """
     height = frame.cell[1]
-    mono = bool(labels) and height >= theme().text_px("axis")
+    words = bool(labels) and not _are_characters(labels)
+    mono = words or (bool(labels) and height >= theme().text_px("axis"))
     _tick_font(painter, mono)
     metrics = painter.fontMetrics()
-    for index, full in _tick_places(labels, frame.rows, origin, mono, frame.rect.height() / 34):
+    stride = max(1, math.ceil(metrics.height() / max(0.5, height))) if words else 1
+    places = _tick_places(labels, frame.rows, origin, mono, frame.rect.height() / 34)
+    for index, full in places[::stride]:
         text = metrics.elidedText(full, Qt.TextElideMode.ElideRight, int(_LONGEST))
         y = frame.rect.top() + (index + 0.5) * height
         x = frame.rect.left() - 8 - metrics.horizontalAdvance(text)

@@ -21,6 +21,7 @@ class RankBars(QWidget):
     Args:
         role: Colour of the bars, a role of the lectures.
         form: How the numbers are written.
+        share: Most of the width that a name may take.
         name: Accessible name.
 
     Signals:
@@ -34,12 +35,14 @@ class RankBars(QWidget):
         *,
         role: str = "features",
         form: str = ".2f",
+        share: float = 0.4,
         name: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._role, self._form = role, form
+        self._role, self._form, self._share = role, form, share
         self._rows: tuple[tuple[str, float], ...] = ()
+        self._texts: tuple[str, ...] = ()
         self._mark = self._hover = -1
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -52,12 +55,21 @@ class RankBars(QWidget):
         """What is shown: (name, number) by row."""
         return self._rows
 
-    def set_rows(self, rows: Sequence[tuple[str, float]], mark: int = -1) -> None:
-        """Show other rows; `mark` is the row that stands out, -1 for none."""
+    def set_rows(
+        self, rows: Sequence[tuple[str, float]], mark: int = -1, texts: Sequence[str] = ()
+    ) -> None:
+        """Show other rows.
+
+        Args:
+            rows: Name and length of the bar, 0 to 1.
+            mark: Row that stands out, -1 for none.
+            texts: What is written at the end of the rows; without, the length of the bar.
+        """
         self._rows, self._mark = tuple(rows), mark
+        self._texts = tuple(texts) or tuple(format_number(v, self._form) for _, v in rows)
         self._hover = min(self._hover, len(self._rows) - 1)
-        told = ", ".join(f"{name} {format_number(value, self._form)}" for name, value in rows)
-        self.setAccessibleDescription(told)
+        told = (f"{name} {text}" for (name, _), text in zip(rows, self._texts, strict=True))
+        self.setAccessibleDescription(", ".join(told))
         self.updateGeometry()
         self.update()
 
@@ -119,16 +131,12 @@ class RankBars(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setFont(theme().font("mono"))
             metrics = QFontMetricsF(theme().font("mono"))
-            width = self.width() * 0.4
+            width = self.width() * self._share
             longest = max((metrics.horizontalAdvance(name) for name, _ in self._rows), default=0)
             label = max(metrics.horizontalAdvance("00"), min(longest, width)) + _GAP
-            number = max((metrics.horizontalAdvance(self._told(v)) for _, v in self._rows),
-                         default=0) + _GAP  # fmt: skip
+            number = max(map(metrics.horizontalAdvance, self._texts), default=0) + _GAP
             for row in range(len(self._rows)):
                 self._paint_row(painter, row, label, number)
-
-    def _told(self, value: float) -> str:
-        return format_number(value, self._form)
 
     def _paint_row(self, painter: QPainter, row: int, label: float, number: float) -> None:
         name, value = self._rows[row]
@@ -143,7 +151,7 @@ class RankBars(QWidget):
         room = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(label))
         painter.drawText(inner, Qt.AlignmentFlag.AlignLeft | middle, room)
         painter.setPen(theme().color("textMid"))
-        painter.drawText(inner, Qt.AlignmentFlag.AlignRight | middle, self._told(value))
+        painter.drawText(inner, Qt.AlignmentFlag.AlignRight | middle, self._texts[row])
         track = QRectF(inner.left() + label, inner.center().y() - 2, 0, 4)
         track.setRight(inner.right() - number)
         radius = theme().radius("bar")

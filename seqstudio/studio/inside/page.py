@@ -8,9 +8,12 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from seqstudio.studio.deck import Deck
+from seqstudio.studio.inside.attention_topic import AttentionTopic
+from seqstudio.studio.inside.embedding import EmbeddingPanel
 from seqstudio.studio.inside.findings import FindingsPanel
 from seqstudio.studio.inside.health import HealthPanel
 from seqstudio.studio.inside.player import BpttPanel
+from seqstudio.studio.inside.predictions import PredictionsPanel
 from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.inside.time_map import TimeMapPanel
 from seqstudio.studio.inside.waterfall import WaterfallPanel
@@ -47,6 +50,8 @@ class InsidePage(Topics):
                 ("gradients", "Gradients", self._gradients),
                 ("steps", "Step by step", self._steps),
                 ("attention", "Attention", self._attention),
+                ("predictions", "Predictions", self._predictions),
+                ("embedding", "Embedding", self._embedding),
             ],
         )
 
@@ -95,7 +100,17 @@ class InsidePage(Topics):
         return page
 
     def _attention(self) -> Page:
-        return _one("inside-attention", self._wanting(AttentionPanel(self.session)))
+        topic = AttentionTopic(self.session)
+        topic.template_wanted.connect(self.template_wanted)
+        return topic
+
+    def _predictions(self) -> Page:
+        return _one("inside-predictions", PredictionsPanel(self.session))
+
+    def _embedding(self) -> Page:
+        panel = EmbeddingPanel(self.session)
+        panel.template_wanted.connect(self.template_wanted)
+        return _one("inside-embedding", panel)
 
     def _wanting(self, panel: AttentionPanel) -> AttentionPanel:
         panel.template_wanted.connect(self.template_wanted)

@@ -32,6 +32,8 @@ LEVEL = 0.99
 LEAST = 8
 """Fewest tokens of a part that can be scored."""
 RIDGE = 0.1
+MOST_LINEAR = 2_500
+"""Most tokens that the linear probe learns from: more of them are thinned out."""
 MOST_PIECES, RUNS_A_PIECE = 16, 6
 _AT_ONCE, _COLUMNS = 20, 16
 
@@ -144,6 +146,7 @@ class Units:
         if kind == "class" or not self.usable(pattern):
             return float("nan")
         a, b = (self._known(pattern, part) for part in (0, 1))
+        a = a[:: 1 + len(a) // MOST_LINEAR]
         mean, spread, inverse = self._gram(a)
         y = pattern[a].astype(np.float64)
         onto = ((self._x[a] - mean) / spread).T @ (y - y.mean())

@@ -1,0 +1,109 @@
+"""What the cells panel says about units: names, list lines, sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqstudio.records.inside.cells import Cells, PatternScore, Ranking
+from seqstudio.studio.inside.unit_list import UnitRow
+from seqstudio.studio.widgets import format_number
+
+STATES = {
+    "c": "Cell state c", "h": "Hidden state h", "i": "Input gate i", "f": "Forget gate f",
+    "g": "Candidate g", "o": "Output gate o", "r": "Reset gate r", "z": "Keep gate z",
+    "n": "Candidate n", "resid": "Residual stream", "mlp": "MLP neurons", "out": "Output",
+}  # fmt: skip
+MEASURES = {"correlation": "r", "contrast": "2 AUC − 1", "ratio": "η"}
+
+
+def best_row(reading: Cells, score: PatternScore) -> UnitRow:
+    """Return the line of a pattern's best unit."""
+    return UnitRow(
+        score.unit, score.title, score.held, score.baseline, score_words(score),
+        shown_values(reading, score.unit), levels(reading), score.name,
+    )  # fmt: skip
+
+
+def ranked_row(reading: Cells, place: int) -> UnitRow:
+    """Return a line of a ranking."""
+    ranking = reading.ranking
+    assert ranking is not None
+    each = ranking.units[place]
+    value = each.held if ranking.checked else abs(each.score)
+    sign = "on inside" if each.score > 0 else "off inside"
+    title = sign if ranking.measure == "contrast" else _direction(ranking, each.score)
+    told = f"unit {each.unit}: {with_sign(each.score)} where it was found"
+    if ranking.checked:
+        told += f", {format_number(each.held, '.3f')} on held-out text"
+    told += f"\n99 % of shuffled patterns reach at most {ranking.baseline:.3f}"
+    values = shown_values(reading, each.unit)
+    return UnitRow(each.unit, title, value, ranking.baseline, told, values, levels(reading))
+
+
+def shown_values(reading: Cells, unit: int) -> NDArray[np.float64]:
+    """Return what is coloured for a unit, empty when its values are not here."""
+    found = np.flatnonzero(reading.units == unit)
+    if not len(found):
+        return np.zeros(0)
+    values = np.asarray(reading.values[found[0]], np.float64)
+    return np.tanh(values) if reading.state == "c" else values
+
+
+def levels(reading: Cells) -> tuple[float, float]:
+    """Return the fixed ends of the scale."""
+    limit = 1.0 if reading.state == "c" else reading.limit
+    return (-limit if reading.signed else 0.0), limit
+
+
+def _direction(ranking: Ranking, score: float) -> str:
+    if ranking.measure == "ratio":
+        return "differs by class"
+    return "rises with it" if score > 0 else "falls with it"
+
+
+def with_sign(value: float) -> str:
+    """Return a number with its sign, whichever it is."""
+    return f"{'+' if value >= 0 else ''}{format_number(value, '.3f')}"
+
+
+def how_words(reading: Cells) -> str:
+    """Return what bar and tick are."""
+    ranking = reading.ranking
+    if ranking is None:
+        return "bar: |r| on held-out text; tick: 99 % of shuffled patterns"
+    name = MEASURES[ranking.measure]
+    where = "on held-out text" if ranking.checked else "where it was found"
+    return f"bar: {name} {where}; tick: 99 % of shuffled patterns"
+
+
+def ranking_words(reading: Cells, phrase: str) -> str:
+    """Return what there is to say about the whole list, "" for nothing."""
+    ranking = reading.ranking
+    if ranking is None:
+        few = "Too short to compare units: 16 tokens are the least"
+        return "" if reading.best or len(reading.tokens) >= 16 else few
+    if not ranking.units:
+        if ranking.count:
+            return f"{phrase} is the whole text: nothing lies outside it to compare with"
+        return f"“{ranking.title}” does not come and go in both halves of this text"
+    if not ranking.count:
+        return f"p = {ranking.p:.3f} for the best unit"
+    like = f" Looks like: {ranking.like}." if ranking.like else ""
+    if ranking.count == 1:
+        return f"{phrase} stands here only once, so nothing could be checked elsewhere.{like}"
+    other = "once" if not ranking.checked else "on either side of the cut"
+    return f"{phrase} stands {ranking.count} times, {other}; p = {ranking.p:.3f}.{like}"
+
+
+def score_words(score: PatternScore) -> str:
+    """Return all numbers of a pattern's best unit."""
+    lines = [
+        f"unit {score.unit} for “{score.title}”",
+        f"found with {with_sign(score.score)}, {score.held:.3f} on held-out text",
+        f"99 % of shuffled patterns reach at most {score.baseline:.3f}; p = {score.p:.3f}",
+    ]
+    if np.isfinite(score.linear):
+        name = "R²" if score.kind == "graded" else "balanced accuracy"
+        lines.append(f"all units together (ridge): {name} {score.linear:.3f} on held-out text")
+    return "\n".join(lines)

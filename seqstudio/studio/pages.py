@@ -108,6 +108,7 @@ class BuildPage(Page):
         self.inspector.mender = self.canvas.mend
         self.session.facts_changed.connect(self._take_facts)
         self.session.state_changed.connect(self._show_running)
+        self.session.cursor_changed.connect(self._cursor_moved)
         self.session.project_changed.connect(self._show_stale)
         self.session.events.connect(self._arrived)
         self.session.run_changed.connect(self._forget_live)
@@ -183,8 +184,29 @@ class BuildPage(Page):
         chosen = ids if isinstance(ids, tuple) else ()
         if chosen:
             self.show_gallery(False)
+        if len(chosen) == 1 and not self.canvas.editor.place.path:
+            self._point_at(chosen[0])
         self.inspector.set_selection(chosen)
         self.code.select(chosen, self.canvas.editor.place.path)
+
+    def _point_at(self, block: str) -> None:
+        """Let every panel show the block that was chosen, if it has something to look into."""
+        kind = KINDS.get(self.session.project.graph.blocks[block].kind)
+        if kind is not None and (kind.memory or kind.arch) and block != self.session.cursor.block:
+            self.session.move_cursor(block=block, layer=0, head=0, unit=None)
+
+    @Slot(object)
+    def _cursor_moved(self, _cursor: object) -> None:
+        """Choose the block that a panel of another page points at."""
+        block = self.session.cursor.block
+        outside = not self.canvas.editor.place.path
+        if (
+            block
+            and outside
+            and not self.isVisible()
+            and block in self.session.project.graph.blocks
+        ):
+            self.canvas.select((block,))
 
     @Slot(str)
     def _act(self, name: str) -> None:

@@ -160,6 +160,7 @@ class MainWindow(QMainWindow):
         self.learn.template_wanted.connect(self.start_from)
         self.inside.template_wanted.connect(self.start_from)
         self.listen.template_wanted.connect(self.start_from)
+        self.listen.listen.link.wanted.connect(self._look_inside)
         gallery.file_wanted.connect(self.choose_data)
         gallery.empty_wanted.connect(self.start_empty)
         self.build.data.file_wanted.connect(self.choose_data)
@@ -261,6 +262,10 @@ class MainWindow(QMainWindow):
         self.build.canvas.focus_problem(problem)  # type: ignore[arg-type]
 
     # -------------------------------------------------------------------- pages
+
+    @Slot()
+    def _look_inside(self) -> None:
+        self.show_page("inside")
 
     @Slot(str)
     def show_page(self, key: str) -> None:

@@ -359,6 +359,24 @@ def test_a_click_on_a_character_seeks(session, listen, show):
     assert session.cursor.t == len(HEAD) + 2
 
 
+def test_a_tune_that_is_looked_at_follows_the_shared_cursor_and_leads_it(session, listen, show):
+    arrive(session, sample())
+    roll = show(PianoRollPanel)
+    asked = []
+    listen.link.wanted.connect(lambda: asked.append(True))
+    listen.seek(0.0)
+    session.move_cursor(t=len(HEAD) + 2)
+    assert listen.position_beats == 0.0, "another text is looked at so far"
+    QTest.mouseClick(roll.inside, LEFT)
+    assert asked == [True]
+    assert session.project.sampling.probe_text == HEAD + MUSIC
+    session.move_cursor(t=len(HEAD) + 6)  # the A behind the bar line
+    assert listen.position_beats == 5.0
+    listen.seek(1.0)
+    assert session.cursor.t == len(HEAD) + 1
+    assert session.document.can_undo, "the text is an edit like any other"
+
+
 def test_the_character_at_the_playhead_is_outlined(session, listen, show):
     arrive(session, sample())
     abc = show(AbcPanel)

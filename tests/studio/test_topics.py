@@ -77,3 +77,18 @@ def test_another_run_stands_beside_the_one_in_view(qtbot, trained, viewing) -> N
     assert deck._second is None
     deck.show_beside("no-such-run")
     assert deck._second is None
+
+
+def test_the_canvas_and_the_panels_point_at_the_same_block(qtbot, viewing) -> None:
+    from seqstudio.studio.pages import BuildPage
+
+    session = viewing("char-lstm")
+    build = BuildPage(session)
+    qtbot.addWidget(build)
+    build.canvas.select(("lstm",))
+    assert session.cursor.block == "lstm"
+    build.canvas.select(("dropout",))
+    assert session.cursor.block == "lstm", "nothing to look into there"
+    session.move_cursor(block="lstm", unit=3)
+    assert build.canvas.editor.selection == ("lstm",)
+    assert session.cursor.unit == 3

@@ -53,12 +53,13 @@ class PianoRollPanel(MusicPanel):
         self.play_button = IconButton("play", "Play", key="Space", checkable=True)
         self.stop_button = IconButton("stop", "Stop")
         self.loop_button = IconButton("loop", "Repeat the tune", key="L", checkable=True)
+        self.inside = IconButton("eye", "Look inside this tune")
         self.place = Label("", "mono", "textHi")
         self.newest = Button("Newest tune", kind="text")
         self.follow = CheckField("Follow", True)
         self.follow.setToolTip("Turn the page with the playhead")
         for widget in (self.newest, self.play_button, self.stop_button, self.loop_button,
-                       self.place, self.follow):  # fmt: skip
+                       self.inside, self.place, self.follow):  # fmt: skip
             self.header.add_switch(widget)
         self._connect()
         self.set_body(self.roll)
@@ -70,6 +71,7 @@ class PianoRollPanel(MusicPanel):
         self.stop_button.clicked.connect(listen.stop)
         self.loop_button.clicked.connect(self._toggle_loop)
         self.newest.clicked.connect(listen.go_live)
+        self.inside.clicked.connect(listen.link.look_inside)
         self.follow.committed.connect(self._set_follow)
         roll.seek_wanted.connect(listen.seek)
         roll.play_wanted.connect(listen.toggle)
@@ -95,6 +97,7 @@ class PianoRollPanel(MusicPanel):
     @override
     def tell(self) -> None:
         listen = self.listen
+        self.inside.setEnabled(listen.take is not None and bool(listen.take.text))
         for button in (self.play_button, self.stop_button, self.loop_button):
             button.setEnabled(listen.can_play and listen.error is None)
         self.play_button.set_tip(_play_tip(listen))

@@ -25,6 +25,7 @@ from seqstudio.music.score import Note, Score
 from seqstudio.music.synth import INSTRUMENTS, render
 from seqstudio.music.wav import wav_bytes
 from seqstudio.records.readings import Sample
+from seqstudio.studio.listen.linking import TuneLink
 from seqstudio.studio.listen.takes import Take, book_take, take_of_sample, tune_start
 from seqstudio.studio.session import Cursor, Session
 
@@ -52,6 +53,7 @@ class ListenSession(QObject):
         message: Why there is no sound and what to do, "" with sound or before it was tried.
         instrument: Name of the instrument.
         tempo_bpm: Quarter notes a minute.
+        link: Joins the playhead and the shared cursor.
         error: Why the tune cannot be played, None when it can.
 
     Signals:
@@ -99,6 +101,7 @@ class ListenSession(QObject):
         self._tick.timeout.connect(self._poll)
         self._settle = QTimer(self, interval=_SETTLE_MS, singleShot=True)
         self._settle.timeout.connect(self._render)
+        self.link = TuneLink(self)
         self._listen()
         self._look()
 

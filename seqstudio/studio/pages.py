@@ -198,14 +198,9 @@ class BuildPage(Page):
     @Slot(object)
     def _cursor_moved(self, _cursor: object) -> None:
         """Choose the block that a panel of another page points at."""
-        block = self.session.cursor.block
-        outside = not self.canvas.editor.place.path
-        if (
-            block
-            and outside
-            and not self.isVisible()
-            and block in self.session.project.graph.blocks
-        ):
+        block, graph = self.session.cursor.block, self.session.project.graph
+        away = not self.isVisible() and not self.canvas.editor.place.path
+        if away and block in graph.blocks:
             self.canvas.select((block,))
 
     @Slot(str)

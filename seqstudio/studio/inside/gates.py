@@ -57,7 +57,7 @@ class GatesPanel(LookPanel):
     """Gate heat map, saturation triangle, time constants, and what the keeping gate keeps."""
 
     title = "Gates"
-    icon: ClassVar[str] = "gradient"
+    icon: ClassVar[str] = "cell"
     explanation: ClassVar[Explanation] = Explanation(
         "The map shows one gate or state of every unit at every step of the text, as the fused "
         "layer computed it. Gates run from 0 to 1 on a fixed scale; states are signed, 0 is "

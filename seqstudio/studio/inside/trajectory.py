@@ -47,7 +47,7 @@ class TrajectoryPanel(LookPanel):
     """Hidden states as a path in their principal components."""
 
     title = "State path"
-    icon: ClassVar[str] = "gradient"
+    icon: ClassVar[str] = "cell"
     explanation: ClassVar[Explanation] = Explanation(
         "Every dot is the state after one step of the text; the line joins the steps in their "
         "order. The axes are the two directions in which the states differ most, and each says "

@@ -22,7 +22,8 @@ from seqstudio.core.errors import RunError
 from seqstudio.data.floor import floor
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.project import Project, project_text
-from seqstudio.engine.distributed import follow, open_leading
+from seqstudio.engine.distributed import open_leading
+from seqstudio.engine.following import follow
 from seqstudio.engine.ranks import Ranks
 from seqstudio.records.messages import Event, Start
 from seqstudio.records.readings import Metrics

@@ -18,7 +18,7 @@ from seqstudio.core.errors import SeqError
 from seqstudio.engine import checkpoint as store
 from seqstudio.engine.cadence import Cadence
 from seqstudio.engine.decoding import written_sample
-from seqstudio.engine.evaluation import PART_TOKENS, Score, score
+from seqstudio.engine.evaluation import PART_TOKENS, Score
 from seqstudio.engine.health_tap import HealthTap
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.learner import Learnt
@@ -26,10 +26,10 @@ from seqstudio.engine.meter import FLUSH_S
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
-from seqstudio.engine.rate_finder import rate_sweep
+from seqstudio.engine.rate_finder import broken_off, rate_sweep
 from seqstudio.engine.sampling import write
 from seqstudio.records.messages import Event, Failed, Progress, Write
-from seqstudio.records.readings import Validation, freeze
+from seqstudio.records.readings import RateSweep, Validation, freeze
 
 if TYPE_CHECKING:
     from seqstudio.engine.trainer import Trainer
@@ -39,6 +39,7 @@ FIRST_CHECKPOINT_S = 5.0
 CHECKPOINT_S = 30.0
 AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
 PROBED_ROWS = 4
+RATE = "rate"  # name of the search for a learning rate
 _OVER = object()
 
 
@@ -48,6 +49,7 @@ class _Work:
 
     slices: Iterator[None]
     large: bool
+    name: str = ""
 
 
 class Beside:
@@ -57,6 +59,7 @@ class Beside:
         self._trainer = trainer
         self._emit = emit
         self._queue: deque[_Work] = deque()
+        self._sweep: RateSweep | None = None
         self.look_at(probe_text)
         self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
         self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
@@ -83,9 +86,15 @@ class Beside:
 
     # ---------------------------------------------------------------- the queue
 
-    def line_up(self, slices: Iterator[None], *, large: bool = False) -> None:
-        """Add work, done in the order of coming."""
-        self._queue.append(_Work(slices, large))
+    def line_up(self, slices: Iterator[None], *, large: bool = False, name: str = "") -> None:
+        """Add work, done in the order of coming; with a name it can be given up."""
+        self._queue.append(_Work(slices, large, name))
+
+    def give_up(self, name: str) -> bool:
+        """Drop the work of a name; tell whether there was any."""
+        kept = [work for work in self._queue if work.name != name]
+        gone, self._queue = len(kept) < len(self._queue), deque(kept)
+        return gone
 
     def slice(self) -> None:
         """Do about `SLICE_S` of the work that waits."""
@@ -171,10 +180,17 @@ class Beside:
 
     def find_rate(self) -> Iterator[None]:
         """Try rising learning rates on a copy of the model."""
+        self._sweep = None
         for sweep in rate_sweep(self._trainer.learner):
             if sweep is not None:
+                self._sweep = sweep
                 self._emit(sweep)
             yield
+
+    def give_up_rate(self) -> None:
+        """End the search for a learning rate; tells what it had found."""
+        if self.give_up(RATE):
+            self._emit(broken_off(self._trainer.step, self._sweep))
 
     # ----------------------------------------------------------------- writing
 
@@ -212,8 +228,7 @@ class Beside:
     def _validation(self) -> Iterator[None]:
         trainer = self._trainer
         began, result = time.perf_counter(), Score()
-        window = trainer.project.training.window
-        for result in score(trainer.model, trainer.dataset, window, trainer.carry, PART_TOKENS):  # noqa: B007
+        for result in self._score(trainer.model, PART_TOKENS):  # noqa: B007  the last one counts
             yield
         best = trainer.judge(result.loss)
         if best:
@@ -227,12 +242,12 @@ class Beside:
         trainer = self._trainer
         self._emit(Progress("Measuring the whole held-out part", math.nan))
         last, earlier, kept = Score(), Score(), self._best_kept()
-        for last in self._whole_score(trainer.model):  # noqa: B007  the last one is the result
+        for last in self._score(trainer.model):  # noqa: B007  the last one is the result
             yield
         if kept is not None:
             before = copy.deepcopy(trainer.model)  # a stop in between has to find the last weights
             store.load_model(before, kept.part("model"))
-            for earlier in self._whole_score(before):  # noqa: B007
+            for earlier in self._score(before):  # noqa: B007
                 yield
         won = kept is not None and earlier.loss < last.loss
         if kept is not None:
@@ -251,9 +266,11 @@ class Beside:
             return None
         return store.load_checkpoint(trainer.folder, "best")
 
-    def _whole_score(self, model: GraphModel) -> Iterator[Score]:
+    def _score(self, model: GraphModel, limit: int = 0) -> Iterator[Score]:
         trainer = self._trainer
-        return score(model, trainer.dataset, trainer.project.training.window, trainer.carry)
+        return trainer.learner.score(
+            model, trainer.dataset, trainer.project.training.window, limit
+        )
 
     def _tell(self, step: int, result: Score, complete: bool, best: bool) -> None:
         self._emit(Validation(step, result.loss, result.accuracy, result.count, complete, best))

@@ -97,7 +97,11 @@ class Trial:
             self.current, self.over = self.best(), True
 
     def refuse_compiled(self) -> None:
-        """Go on without: the model could not be compiled."""
+        """Go on without: the model could not be compiled, or nobody waits for it."""
+        self._compiled = False
+        if self.over or not self.current.compiled:  # what else is being tried goes on
+            self.current = replace(self.current, compiled=False)
+            return
         self._times = {setup: took for setup, took in self._times.items() if not setup.compiled}
         self.current, self.over = self.best(), True
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -27,21 +27,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from typing_extensions import override
 
-from seqstudio.core.errors import DataError, RunError
+from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.sources import open_dataset
-from seqstudio.document.project import Project, parse_project
+from seqstudio.document.project import Project
 from seqstudio.document.settings import TrainingSettings
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Setup, Trial
-from seqstudio.engine.checkpoint import Checkpoint, load_latest, read_tensors
+from seqstudio.engine.checkpoint import Checkpoint, load_latest, model_tensors
 from seqstudio.engine.devices import cores
-from seqstudio.engine.inputs import Inputs
+from seqstudio.engine.evaluation import Score, rows_of, score
 from seqstudio.engine.learner import Learner, Learnt
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel, State, detach, flat_state, forget_row, nest_state
 from seqstudio.engine.ranks import Kind, LostError, Order, Ranks
-from seqstudio.engine.snapshot import restore
 from seqstudio.engine.trainer import Trainer
 from seqstudio.records.messages import Event, Start
 
@@ -74,9 +72,7 @@ class OwnRows(Batches):
         whole = super().next()
         self.terms = asked(whole.targets).sum().clamp(min=1)
         own = self._ranks.slice_of(len(whole.targets))
-        given = whole.inputs
-        inputs = given.rows(own) if isinstance(given, Inputs) else given[own]
-        return replace(whole, inputs=inputs, targets=whole.targets[own])
+        return replace(whole, inputs=rows_of(whole.inputs, own), targets=whole.targets[own])
 
 
 class _Pass(nn.Module):
@@ -236,6 +232,49 @@ class SharedLearner(Learner):
         return nest_state({k: v for k, v in whole.items() if v is not None}, self.model)
 
     @override
+    def set_live(self, name: str, value: object) -> None:
+        super().set_live(name, value)
+        if self._ranks.leads:
+            told = json.dumps({"name": name, "value": value}).encode()
+            self._ranks.send_bytes(Kind.LIVE, told)
+
+    @override
+    def another(self, project: Project, dataset: Dataset) -> Learner:
+        return type(self)(project, dataset, self.device, self._ranks)
+
+    @override
+    def edited(self, text: str) -> None:
+        """Let the other ranks take the edit over, too; waits for them."""
+        if self._ranks.leads:
+            self._ranks.send_bytes(Kind.EDIT, text.encode())
+            self._ranks.check_in(None)
+
+    @override
+    def edit_failed(self) -> None:
+        if self._ranks.leads:
+            self._ranks.send(Order(Kind.BACK))
+
+    @override
+    def score(
+        self, model: GraphModel, dataset: Dataset, window: int, limit: int = 0
+    ) -> Iterator[Score]:
+        """Measure this process's rows; on rank 0 the last score is that of all processes."""
+        if self._ranks.leads:
+            weights = {} if model is self.model else model_tensors(model)
+            self._ranks.send_bytes(Kind.SCORE, with_head({"limit": limit}, weights))
+        own, slice_of = Score(), self._ranks.slice_of
+        for own in score(model, dataset, window, self.carry, limit, slice_of):
+            yield own
+        if self._ranks.leads:
+            self._ranks.send(Order(Kind.SUMS))
+            yield self.summed(own)
+
+    def summed(self, own: Score) -> Score:
+        """Return the score of all processes together; all have to call it."""
+        numbers = torch.tensor(own.numbers_of(), dtype=torch.float64)
+        return Score.of_numbers(self._ranks.sums(numbers).tolist())
+
+    @override
     def take_settings(self, settings: TrainingSettings) -> None:
         _refuse_few_rows(settings, self._ranks)
         super().take_settings(settings)
@@ -294,92 +333,42 @@ def open_leading(ranks: Ranks, start: Start, emit: Callable[[Event], None]) -> T
         SeqError: As `Trainer.open`; the batch is too small; another process cannot take part.
     """
     here = replace(start, device=ranks.device(start.device))
-    trainer = Trainer.open(here, emit, _sharing(ranks))
-    _fit(trainer)
+    trainer = Trainer.open(here, emit, sharing(ranks))
+    fit(trainer)
     facts = {
         "project": start.project,
         "device": start.device,
         "data": trainer.dataset.content_hash,
     }
     saved = load_latest(Path(start.folder)) if start.resume else None
-    ranks.send_bytes(_packed(facts, saved))
+    ranks.send_bytes(Kind.BEGIN, _packed(facts, saved))
     ranks.check_in(None)
     return trainer
 
 
-def _sharing(ranks: Ranks) -> Callable[[Project, Dataset, torch.device], Learner]:
+def sharing(ranks: Ranks) -> Callable[[Project, Dataset, torch.device], Learner]:
+    """Return what makes the learner of this process."""
+
     def make(project: Project, dataset: Dataset, device: torch.device) -> Learner:
         return SharedLearner(project, dataset, device, ranks)
 
     return make
 
 
-def _fit(trainer: Trainer) -> None:
+def fit(trainer: Trainer) -> None:
     """Use no more threads than there are cores: the run may have had more of them before."""
     threads = min(trainer.setup.threads, cores())
     if trainer.trial.over and not trainer.project.training.threads:
         trainer.settle(Trial((trainer.setup.precision,), (threads,)))
 
 
+def with_head(head: dict[str, Any], tensors: dict[str, Tensor]) -> bytes:
+    """Return plain numbers and tensors as one message."""
+    told = json.dumps(head).encode()
+    return len(told).to_bytes(8, "little") + told + save_tensors(tensors)
+
+
 def _packed(facts: dict[str, Any], saved: Checkpoint | None) -> bytes:
-    if saved is not None:
-        facts["meta"] = saved.meta
-    head = json.dumps(facts).encode()
-    tensors = {} if saved is None else saved.tensors
-    return len(head).to_bytes(8, "little") + head + save_tensors(tensors)
-
-
-# ---------------------------------------------------------------------------- other ranks
-
-
-def follow(ranks: Ranks, base: Path) -> None:
-    """Obey rank 0 until it ends.
-
-    Args:
-        ranks: This process among the others.
-        base: Folder that relative data paths start from, on this machine.
-
-    Raises:
-        SeqError: The data or the device are no good here.
-        LostError: Another process has ended.
-    """
-    learner: SharedLearner | None = None
-    while True:
-        order = ranks.receive()
-        if order.kind == Kind.END:
-            return
-        if order.kind == Kind.BEGIN:
-            learner = _open_following(ranks, ranks.receive_bytes(int(order.value)), base)
-        elif learner is not None:
-            learner.obey(order)
-
-
-def _open_following(ranks: Ranks, message: bytes, base: Path) -> SharedLearner:
-    try:
-        trainer = _follower(ranks, message, base)
-    except Exception as error:
-        ranks.check_in(error)
-        raise
-    ranks.check_in(None)
-    assert isinstance(trainer.learner, SharedLearner)
-    return trainer.learner
-
-
-def _follower(ranks: Ranks, message: bytes, base: Path) -> Trainer:
-    size = int.from_bytes(message[:8], "little")
-    facts, tensors = json.loads(message[8 : 8 + size]), message[8 + size :]
-    project = parse_project(facts["project"])
-    dataset = open_dataset(project.data, base)
-    if dataset.content_hash != facts["data"]:
-        raise DataError(
-            "The data here are not those of process 0",
-            f"{dataset.title} differs",
-            "Copy the same file to every machine, or use a shared folder",
-        )
-    start = Start("", facts["project"], str(base), "", ranks.device(facts["device"]), probes=False)
-    trainer = Trainer(start, project, dataset, lambda _: None, _sharing(ranks))
-    _fit(trainer)
-    if "meta" in facts:
-        meta = facts["meta"]
-        restore(trainer, Checkpoint(meta["step"], read_tensors(tensors, "the checkpoint"), meta))
-    return trainer
+    if saved is None:
+        return with_head(facts, {})
+    return with_head({**facts, "meta": saved.meta}, saved.tensors)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from seqstudio.blocks.declaration import Pattern
 from seqstudio.data.dataset import Dataset
 from seqstudio.engine.batches import held_out
+from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel
 
@@ -62,6 +63,16 @@ class Score:
         """Mean absolute error of values and of the means of forecasts; NaN for other patterns."""
         return self.distance / self.numbers if self.numbers else math.nan
 
+    def numbers_of(self) -> tuple[float, ...]:
+        """Return the fields, all of which are sums."""
+        return astuple(self)
+
+    @classmethod
+    def of_numbers(cls, numbers: Sequence[float]) -> Score:
+        """Return a score from its fields."""
+        total, count, right, judged, distance, errors = numbers
+        return cls(total, int(count), int(right), int(judged), distance, int(errors))
+
     def add(self, pattern: Pattern, outputs: Tensor, targets: Tensor, losses: Tensor) -> None:
         """Take in one batch; all as `prediction_losses` takes and gives them."""
         known = asked(targets)
@@ -93,22 +104,45 @@ def measuring(model: torch.nn.Module) -> Iterator[None]:
 
 
 def score(
-    model: GraphModel, dataset: Dataset, window: int, carry: bool, limit: int = 0
+    model: GraphModel,
+    dataset: Dataset,
+    window: int,
+    carry: bool,
+    limit: int = 0,
+    part: Callable[[int], slice] = slice,
 ) -> Iterator[Score]:
     """Measure window by window; yields the running score, the last one is the result.
 
     The state is carried from window to window when it was in training. Every token of the part
     is predicted once, except the first of each row.
+
+    Args:
+        model: What is measured.
+        dataset: Whose held-out part.
+        window: Steps of a window.
+        carry: Whether the state was carried in training.
+        limit: See `held_out`.
+        part: Returns which of a number of rows are measured; all of them unless several
+            processes share the work.
     """
     device = next(model.parameters()).device
     result, state = Score(), None
-    for batch in held_out(dataset, window, device, limit):
+    for whole in held_out(dataset, window, device, limit):
+        own = part(len(whole.targets))
+        if own.start == own.stop:  # fewer rows than processes
+            continue
+        batch = replace(whole, inputs=rows_of(whole.inputs, own), targets=whole.targets[own])
         with measuring(model):
             outputs, after = model(batch.inputs, None if batch.restart else state)
             losses = model.losses(outputs, batch.targets)
             result.add(model.pattern, outputs, batch.targets, losses)
         state = after if carry else None
         yield result
+
+
+def rows_of(given: Tensor | Inputs, own: slice) -> Tensor | Inputs:
+    """Return some rows of the inputs of a batch."""
+    return given.rows(own) if isinstance(given, Inputs) else given[own]
 
 
 def complete_score(model: GraphModel, dataset: Dataset, window: int, carry: bool) -> Score:

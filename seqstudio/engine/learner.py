@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,12 +20,16 @@ from seqstudio.document.settings import TrainingSettings
 from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.cadence import Setup
 from seqstudio.engine.dropping import Dropouts
+from seqstudio.engine.evaluation import Score, score
 from seqstudio.engine.health_tap import HealthTap
+from seqstudio.engine.interrupting import BrokenOff, Interruptible
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel, State, detach, forget_row
 from seqstudio.engine.optimizing import Plateau, make_optimizer, rate_factor
 from seqstudio.engine.portions import joined, portions
 from seqstudio.engine.probes import StepTap
+
+GIVEN_UP = "the compiler was given up"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Learner:
         plateau: What the validations so far mean for the learning rate.
         scaler: Scales the loss in float16; does nothing otherwise.
         uncompiled: Why the model could not be compiled, "" while it could or nobody tried.
+        compiling: Breaks the compiler off, from another thread.
         rates: Learning rates to follow instead of the schedule, by step.
         health: Watches the next step, None for most.
     """
@@ -88,6 +93,7 @@ class Learner:
         half = settings.precision == "float16" and device.type == "cuda"
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self.uncompiled = ""
+        self.compiling = Interruptible()
         self.health: HealthTap | None = None
         self._dropouts = Dropouts()
         self._compiled: tuple[GraphModel, Callable[..., Any]] | None = None
@@ -113,12 +119,18 @@ class Learner:
         if not self.setup.compiled:
             return self._backward(batch)
         try:
-            return self._backward(batch)
-        except Exception as error:  # noqa: BLE001  a compiler fails in many ways
-            self.uncompiled = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-            self.setup = replace(self.setup, compiled=False)
+            with self.compiling:
+                return self._backward(batch)
+        except (Exception, BrokenOff) as error:  # noqa: BLE001  a compiler fails in many ways
+            told = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            self.refuse_compiled(GIVEN_UP if self.compiling.asked else told)
             self.drop()
             return self._backward(batch)
+
+    def refuse_compiled(self, why: str) -> None:
+        """Run the model as it is from now on, and say why."""
+        self.uncompiled, self._compiled = why, None
+        self.setup = replace(self.setup, compiled=False)
 
     def _backward(self, batch: Window) -> Learnt:
         """Run one batch forward and back, portion by portion."""
@@ -203,6 +215,22 @@ class Learner:
 
     def _forget(self, state: State) -> None:
         forget_row(state, self.step % self.batches.rows)
+
+    def score(
+        self, model: GraphModel, dataset: Dataset, window: int, limit: int = 0
+    ) -> Iterator[Score]:
+        """Measure a model of this kind on held-out data, see `evaluation.score`."""
+        return score(model, dataset, window, self.carry, limit)
+
+    def another(self, project: Project, dataset: Dataset) -> Learner:
+        """Return a fresh learner of an edited project, on the same device."""
+        return type(self)(project, dataset, self.device)
+
+    def edited(self, text: str) -> None:
+        """This learner of an edited project, given as text, has taken over from another one."""
+
+    def edit_failed(self) -> None:
+        """That edit is taken back: the learner before goes on."""
 
     def twin(self) -> Learner:
         """Return a copy that may train without touching anything of this one.

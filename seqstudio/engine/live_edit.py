@@ -79,19 +79,24 @@ def apply_edit(trainer: Trainer, text: str, keep: Keep) -> tuple[Event, ...]:
     Raises:
         SeqError: The edit cannot train, or cannot be kept; the run is as it was.
     """
-    if type(trainer.learner) is not Learner:
-        raise RunError("The edit was not applied", "several processes train this run together")
     project = parse_project(text)
     refuse_new_run(trainer.project, project)
-    before = Edit(trainer.project, trainer.learner, (trainer.best, trainer.best_step))
-    after = _prepare(trainer, project)
+    before = standing(trainer)
+    after = prepare(trainer, project)
     told = _told(before, after, text)
-    _put(trainer, after)
+    put(trainer, after)
+    after.learner.edited(text)
     try:
         return told, *_keep(trainer, text, before.project, keep)
     except BaseException:
-        _put(trainer, before)
+        put(trainer, before)
+        after.learner.edit_failed()
         raise
+
+
+def standing(trainer: Trainer) -> Edit:
+    """Return what trains now, to come back to."""
+    return Edit(trainer.project, trainer.learner, (trainer.best, trainer.best_step))
 
 
 def refuse_new_run(old: Project, new: Project) -> None:
@@ -116,7 +121,8 @@ def refuse_new_run(old: Project, new: Project) -> None:
             )
 
 
-def _put(trainer: Trainer, edit: Edit) -> None:
+def put(trainer: Trainer, edit: Edit) -> None:
+    """Let a trainer go on with an edit."""
     trainer.take(edit.project, edit.learner)
     trainer.best, trainer.best_step = edit.best
 
@@ -124,7 +130,7 @@ def _put(trainer: Trainer, edit: Edit) -> None:
 # ------------------------------------------------------------------------------------- building
 
 
-def _prepare(trainer: Trainer, project: Project) -> Edit:
+def prepare(trainer: Trainer, project: Project) -> Edit:
     """Build what the edit asks for and try it out; the trainer is not touched.
 
     Raises:
@@ -134,7 +140,7 @@ def _prepare(trainer: Trainer, project: Project) -> Edit:
     project = _with_live(project, old.settings)
     refuse_excess(project, facts_of(trainer.dataset, project.training), trainer.device)
     with own_random_numbers(project.training.seed + old.step, trainer.device):
-        new = Learner(project, trainer.dataset, trainer.device)
+        new = old.another(project, trainer.dataset)
         carried = frozenset(carry_over(old.model, new.model).kept)
         sample = _try_out(new.model, trainer)
     new.step, new.setup, new.plateau = old.step, old.setup, old.plateau

@@ -30,9 +30,13 @@ LINK_S = 30.0
 
 
 class Kind(IntEnum):
-    """What rank 0 asks for: an end, a run to open, a step to do, to apply or to drop, a state."""
+    """What rank 0 asks for.
 
-    END, BEGIN, LEARN, APPLY, DROP, STATE = range(6)
+    An end, a run to open, a step to do, to apply or to drop, a state; a setting that changes, an
+    edit to take over or to take back; the held-out rows to measure, and the sums of that.
+    """
+
+    END, BEGIN, LEARN, APPLY, DROP, STATE, LIVE, EDIT, BACK, SCORE, SUMS = range(11)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,8 @@ class Order:
 
     Attributes:
         kind: What to do.
-        value: BEGIN: bytes that follow. LEARN: number of the
-            precision. APPLY: the learning rate.
+        value: BEGIN, LIVE, EDIT, SCORE: bytes that follow. LEARN: number of the precision.
+            APPLY: the learning rate.
         threads: LEARN: processor threads.
     """
 
@@ -155,9 +159,9 @@ class Ranks:
         kind, value, threads = told.tolist()
         return Order(Kind(int(kind)), value, int(threads))
 
-    def send_bytes(self, data: bytes) -> None:
-        """Order the others to begin with `data`."""
-        self.send(Order(Kind.BEGIN, len(data)))
+    def send_bytes(self, kind: Kind, data: bytes) -> None:
+        """Give an order that comes with `data`."""
+        self.send(Order(kind, len(data)))
         with self.noticing():
             dist.broadcast(torch.frombuffer(bytearray(data), dtype=torch.uint8), 0)
 
@@ -206,6 +210,13 @@ class Ranks:
                 parts.append(torch.empty(shape, dtype=own.dtype))
                 dist.recv(parts[-1], rank)
             return torch.cat(parts, 1)
+
+    def sums(self, own: Tensor) -> Tensor:
+        """Return the sum of a tensor over all processes; all have to call it together."""
+        total = own.clone()
+        with self.noticing():
+            dist.all_reduce(total)
+        return total
 
     # ------------------------------------------------------------------ endings
 

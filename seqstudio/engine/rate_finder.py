@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,6 +50,17 @@ def rate_sweep(learner: Learner) -> Iterator[RateSweep | None]:
         yield judged(learner.step, rates[: len(losses)], losses, done=False) if due else None
         told = now if due else told
     yield judged(learner.step, rates[: len(losses)], losses, done=True)
+
+
+def broken_off(step: int, last: RateSweep | None) -> RateSweep:
+    """Return what is told of a sweep that was ended early: as far as it was known, nothing more.
+
+    Args:
+        step: Optimizer steps that the model had done.
+        last: What was told last, None for nothing.
+    """
+    sweep = last or judged(step, [], [], done=False)
+    return replace(sweep, suggestion=math.nan, done=True, broken_off=True)
 
 
 def _exploded(losses: list[float]) -> bool:

@@ -24,15 +24,24 @@ from seqstudio.engine import checkpoint as store
 from seqstudio.engine import failures, live_edit
 from seqstudio.engine.batches import Batches
 from seqstudio.engine.beginning import count_floor, facts, first_trial
-from seqstudio.engine.beside import Beside
+from seqstudio.engine.beside import RATE, Beside
 from seqstudio.engine.cadence import Setup, Trial
 from seqstudio.engine.device_trial import device_for
 from seqstudio.engine.devices import choose_device, devices, torch_version
-from seqstudio.engine.learner import Learner, Learnt
+from seqstudio.engine.learner import GIVEN_UP, Learner, Learnt
 from seqstudio.engine.meter import Meter
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.snapshot import everything, numbers_of, restore
-from seqstudio.records.messages import Event, Failed, LiveChanged, Saved, Start, Write
+from seqstudio.records.messages import (
+    COMPILING,
+    Event,
+    Failed,
+    LiveChanged,
+    Progress,
+    Saved,
+    Start,
+    Write,
+)
 
 __all__ = ["Trainer", "devices", "torch_version"]
 
@@ -83,6 +92,7 @@ class Trainer:
         self._meter = Meter(failures.Watch(emit, dataset.chance, lambda: failures.calming(self)))
         self._probe_now = False
         self._finished = False
+        self._compiling = self._compiled = False  # the first compiled step began, and ended
         self.settle(first_trial(project.training, self.device))
         self._beside = Beside(self, emit, project.sampling.probe_text)
         self._floor: list[Event] = []
@@ -239,6 +249,9 @@ class Trainer:
     def _train(self) -> None:
         began = time.perf_counter()
         tapped = self._probe_now or self._beside.tapping
+        if self.setup.compiled and not self._compiling and not self.trial.over:
+            self._compiling = True
+            self._emit(Progress(COMPILING, math.nan))
         health = self.learner.health = self._beside.health_tap(wanted=self._probe_now)
         learnt = self.learner.learn(tapped=tapped)
         self.learner.health = None
@@ -269,10 +282,18 @@ class Trainer:
         if self.learner.uncompiled and self.setup != self.trial.current:
             self._tell_uncompiled()
         if not self.trial.over:
+            if self.setup.compiled:
+                self._compiling_ended()
             self.trial.add(took)
             self._apply(self.trial.current)
 
+    def _compiling_ended(self) -> None:
+        if self._compiling and not self._compiled:
+            self._compiled = True
+            self._emit(Progress(COMPILING, 1.0))
+
     def _tell_uncompiled(self) -> None:
+        self._compiling_ended()
         self.trial.refuse_compiled()
         self._apply(self.trial.current)
         why = self.learner.uncompiled
@@ -364,7 +385,18 @@ class Trainer:
         if type(self.learner) is not Learner:
             why = "several processes train this run together"
             raise RunError("The learning rate cannot be searched here", why, "Use one process")
-        self._beside.line_up(self._beside.find_rate(), large=True)
+        self._beside.line_up(self._beside.find_rate(), large=True, name=RATE)
+
+    def give_up_rate(self) -> None:
+        """End the search for a learning rate, if one is on."""
+        self._beside.give_up_rate()
+
+    def give_up_compiling(self) -> None:
+        """Train the model as it is from the next step on, and do not try the compiler again."""
+        if not self.learner.settings.compile or self.learner.uncompiled:
+            return
+        self.learner.refuse_compiled(GIVEN_UP)
+        self._tell_uncompiled()
 
     def probe_next(self) -> None:
         """Measure the next step whatever the cadence."""

@@ -107,6 +107,17 @@ class FindRate:
 
 
 @dataclass(frozen=True)
+class GiveUp:
+    """Break off work beside or before training; the run itself goes on.
+
+    Attributes:
+        what: "rate", the search for a learning rate, or "compile", the compiler.
+    """
+
+    what: Literal["rate", "compile"]
+
+
+@dataclass(frozen=True)
 class Stop:
     """Finish the step, write a checkpoint, end the run."""
 
@@ -119,6 +130,7 @@ Command = (
     | SetLive
     | SetProbeText
     | FindRate
+    | GiveUp
     | ApplyGraph
     | Write
     | Checkpoint
@@ -202,6 +214,10 @@ class Saved:
     step: int
     path: str
     best: bool
+
+
+COMPILING = "Compiling the model"
+"""What a `Progress` says while torch.compile is at work."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ class RateSweep:
         lowest: Rate at which the smoothed loss is lowest.
         suggestion: The smaller of `steepest` and a tenth of `lowest`; NaN while it goes on.
         done: False while the sweep goes on.
+        broken_off: The person ended it early; then nothing is suggested.
     """
 
     step: int
@@ -66,6 +67,7 @@ class RateSweep:
     lowest: float
     suggestion: float
     done: bool
+    broken_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class LayerGradient:
         wall_h: Norm of dL/dh_0: what the truncation window cuts off; NaN when none arrives.
         wall_c: Norm of dL/dc_0, None unless LSTM.
         state: Name of the state, for a cell that a person drew; "" for fused layers.
+        direct_c: (T,) norm of the part of dL/dc_t that does not pass through step t + 1; None
+            unless LSTM, and where the backward pass was not followed by the recursion.
     """
 
     block: str
@@ -114,6 +118,7 @@ class LayerGradient:
     wall_h: float
     wall_c: float | None
     state: str = ""
+    direct_c: Floats | None = None
 
 
 @dataclass(frozen=True)

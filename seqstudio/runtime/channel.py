@@ -21,6 +21,10 @@ class Channel:
     """Commands wait here until the trainer looks; events go straight out.
 
     `put` and `close` may be called from any thread and from a signal handler.
+
+    Attributes:
+        at_once: Called with every command when it comes in, in the thread that brings it: for
+            what must reach a step that takes long.
     """
 
     def __init__(self, send: Callable[[Envelope], None]) -> None:
@@ -28,6 +32,7 @@ class Channel:
         self._inbox: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
         self._send = send
         self._closed = False
+        self.at_once: Callable[[Command], None] = lambda _: None
 
     def emit(self, envelope: Envelope) -> None:
         """Send an event. A line that is gone closes the channel: the step is finished first."""
@@ -58,6 +63,7 @@ class Channel:
 
     def put(self, command: Command) -> None:
         """Hand in a command."""
+        self.at_once(command)
         self._inbox.put(command)
 
     def close(self) -> None:

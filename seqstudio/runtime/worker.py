@@ -30,6 +30,7 @@ from seqstudio.records.messages import (
     Event,
     Failed,
     FindRate,
+    GiveUp,
     Pause,
     Ready,
     Resume,
@@ -161,6 +162,7 @@ class _Worker:
 
     def __init__(self, channel: Channel, opening: Opening | None = None) -> None:
         self._channel = channel
+        channel.at_once = self._hear_at_once
         self._opening = opening
         self._run = ""
         self._state: State = "stopped"
@@ -189,6 +191,12 @@ class _Worker:
         self._channel.emit(Envelope(self._run, event))
         if self._recorder is not None:
             self._recorder.append(event)
+
+    def _hear_at_once(self, command: Command) -> None:
+        """Let the compiler be broken off within a step; another thread calls this."""
+        trainer = self._trainer
+        if isinstance(command, GiveUp) and command.what == "compile" and trainer is not None:
+            trainer.learner.compiling.break_off()
 
     def turn(self) -> None:
         """Obey one command, or else do one step or one slice of waiting work.
@@ -324,8 +332,8 @@ class _Worker:
                     self._saved_at = -1  # the checkpoint has the old value
                 case ApplyGraph():
                     self._edit(trainer, command.project)
-                case FindRate():
-                    trainer.find_rate()
+                case FindRate() | GiveUp():
+                    _search(trainer, command)
                 case SetProbeText():
                     trainer.set_probe_text(command.text)
                 case Write():
@@ -522,3 +530,13 @@ def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
     )
+
+
+def _search(trainer: Trainer, command: FindRate | GiveUp) -> None:
+    """Begin or break off work that looks for a better way to train."""
+    if isinstance(command, FindRate):
+        trainer.find_rate()
+    elif command.what == "rate":
+        trainer.give_up_rate()
+    else:
+        trainer.give_up_compiling()

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from typing_extensions import override
 
 from seqstudio.records.readings import RateSweep
 from seqstudio.studio.plots import Plot
@@ -36,6 +37,7 @@ class RateFinder(QDialog):
         self.setWindowTitle("Find a learning rate")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._shown: RateSweep | None = session.history.rate_sweep
+        self._searching = True
         self.plot = Plot(x_title="learning rate, log", y_title="training loss", x_symbol="rate",
                          x_form="sci", name="Loss by learning rate")  # fmt: skip
         self.plot.setMinimumSize(480, 260)
@@ -44,6 +46,8 @@ class RateFinder(QDialog):
         self.words = Label(ABOUT, "body", "textMid", wrap=True, parent=self)
         self.use = Button("Use it", kind="primary", parent=self)
         self.close_button = Button("Close", parent=self)
+        self.stop_button = Button("Stop the search", parent=self)
+        self.stop_button.clicked.connect(self.stop)
         self._lay_out()
         self.use.setEnabled(False)
         self.use.clicked.connect(self._use)
@@ -56,6 +60,7 @@ class RateFinder(QDialog):
         rows.addWidget(self.words)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
+        buttons.addWidget(self.stop_button)
         buttons.addWidget(self.close_button)
         buttons.addWidget(self.use)
         rows.addLayout(buttons)
@@ -77,12 +82,29 @@ class RateFinder(QDialog):
             low, high = float(known.min()), float(min(known.max(), 2 * known[0]))
             ends = (float(sweep.rates[0]), max(float(sweep.rates[-1]), 1.0))
             self.plot.set_range(x=ends, y=(low - 0.1 * abs(low), high), x_log=True)
+        self._searching = not sweep.done
+        self.stop_button.setVisible(self._searching)
         if sweep.done:
             self._suggest(sweep)
+
+    @Slot()
+    def stop(self) -> None:
+        """Break off the search; the curve stays as far as it is."""
+        self.session.give_up("rate")
+
+    @override
+    def done(self, result: int, /) -> None:
+        """Close; a search that nobody waits for any more ends, too."""
+        if self._searching:
+            self.stop()
+        super().done(result)
 
     def _suggest(self, sweep: RateSweep) -> None:
         known = math.isfinite(sweep.suggestion)
         self.use.setEnabled(known)
+        if sweep.broken_off:
+            self.words.setText(f"Stopped after {len(sweep.rates)} steps. {ABOUT}")
+            return
         if not known:
             self.words.setText("Nothing can be suggested: the loss was not finite from the start.")
             return

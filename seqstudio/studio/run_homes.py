@@ -142,6 +142,28 @@ class RunTrash:
         order = [name for place, name in reversed(self._told) if place == home and name in found]
         return [*order, *(name for name in found if name not in order)]
 
+    def size(self, home: Path) -> int:
+        """Return how many bytes the deleted runs of a project take."""
+        found = 0
+        for path in (home / self.FOLDER).rglob("*"):
+            with suppress(OSError):  # it may go meanwhile
+                found += path.lstat().st_size
+        return found
+
+    def remove(self, home: Path) -> None:
+        """Remove all deleted runs of a project for good, also those of earlier times.
+
+        Raises:
+            StorageError: Some cannot be removed.
+        """
+        self._told = [each for each in self._told if each[0] != home]
+        if not (home / self.FOLDER).exists():
+            return
+        try:
+            shutil.rmtree(home / self.FOLDER)
+        except OSError as error:
+            raise storage_error(home / self.FOLDER, error) from error
+
     def empty(self) -> None:
         """Remove for good what was deleted since the program began."""
         for home, name in self._told:

@@ -6,12 +6,13 @@ Nothing here blocks: data load in a thread, training runs in its own process.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal, Slot
 
@@ -28,7 +29,7 @@ from seqstudio.document.project import Project, load_project
 from seqstudio.document.settings import DataSettings
 from seqstudio.records.faults import GraphApplied, Remedy
 from seqstudio.records.looking import LookAt, Looked, LookFailed
-from seqstudio.records.messages import Event, Facts, Failed, StateChanged, Stop
+from seqstudio.records.messages import COMPILING, Event, Facts, Failed, StateChanged, Stop
 from seqstudio.records.peek import Peeked, PeekFailed
 from seqstudio.runtime.archive import RunInfo
 from seqstudio.runtime.history import RunHistory
@@ -349,6 +350,15 @@ class Session(QObject):
     def find_rate(self) -> None:
         """Try rising learning rates on a copy of the model; a run that waits begins if need be."""
         self.steering.find_rate()
+
+    def give_up(self, what: Literal["rate", "compile"]) -> None:
+        """Break off the search for a learning rate, or the compiler; the run goes on."""
+        self.steering.give_up(what)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether torch.compile is at the model of the run in view."""
+        return math.isnan(self.history.progress.get(COMPILING, 1.0)) and self.state in ACTIVE
 
     def apply_edit(self) -> None:
         """Let the run that goes on take over the project as it is now.

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import (
+    QFontMetrics,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QShortcut,
+)
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.blocks.check import Problem, Report
+from seqstudio.records.messages import COMPILING
 from seqstudio.studio.keys import caps, follow_keys, keymap
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import follow_theme, icon_pixmap, painting, pen, theme
-from seqstudio.studio.widgets import ElidedLabel, Label
+from seqstudio.studio.widgets import Button, ElidedLabel, Label
 
 CAP_PAD, CAP_GAP, WORD_GAP, HINT_GAP = 5, 3, 6, 18  # pixels
 SAID_MS = 6000
@@ -59,12 +67,16 @@ class StatusBar(QWidget):
         self._icon = Label()
         self._left = ElidedLabel("", "small", "textMid")
         self.hints = KeyHints()
+        self.give_up = Button("Give up", kind="text")
+        self.give_up.setToolTip("Train the model as it is, not compiled (Esc)")
+        self.give_up.hide()
         self._right = ElidedLabel("Offline. Nothing leaves this computer.", "small", "textLow")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(6)
         row.addWidget(self._icon)
         row.addWidget(self._left, 1)
+        row.addWidget(self.give_up)
         row.addWidget(self.hints)
         row.addWidget(self._right, 1)
         self._right.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -72,6 +84,11 @@ class StatusBar(QWidget):
         self._said.setSingleShot(True)
         self._said.timeout.connect(self._take_report)
         session.report_changed.connect(self._take_report)
+        self._escape = QShortcut(QKeySequence(Qt.Key.Key_Escape), self, self._give_up)
+        self._escape.setEnabled(False)
+        self.give_up.clicked.connect(self._give_up)
+        session.events.connect(self._take_events)
+        session.state_changed.connect(self._take_events)
         follow_theme(self)
         follow_keys(self)
         self._take_report()
@@ -105,6 +122,23 @@ class StatusBar(QWidget):
             self._show_problem()
         else:
             self._tell("Reading the data…", "clock", "textLow")
+
+    @Slot(object)
+    def _take_events(self, _seen: object) -> None:
+        """Tell that the compiler is at work, and let the person give it up."""
+        compiling = self.session.compiling
+        if compiling == self._escape.isEnabled():
+            return
+        self._escape.setEnabled(compiling)
+        self.give_up.setVisible(compiling)
+        if compiling:
+            self._tell(f"{COMPILING}…", "clock", "textLow")
+        else:
+            self._take_report()
+
+    @Slot()
+    def _give_up(self) -> None:
+        self.session.give_up("compile")
 
     def _tell(self, words: str, icon: str, tone: str) -> None:
         self._tone = (icon, tone)

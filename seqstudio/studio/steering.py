@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from seqstudio.blocks.check import main_arch
 from seqstudio.blocks.editing import set_param
@@ -15,6 +15,7 @@ from seqstudio.records.faults import ApplyGraph, GraphApplied, Remedy
 from seqstudio.records.messages import (
     Command,
     FindRate,
+    GiveUp,
     Pause,
     Resume,
     SetLive,
@@ -91,6 +92,11 @@ class Steering:
     def find_rate(self) -> None:
         """Try rising learning rates on a copy of the model; a run that waits begins if need be."""
         self._do_paused(FindRate())
+
+    def give_up(self, what: Literal["rate", "compile"]) -> None:
+        """Break off the search for a learning rate, or the compiler; the run goes on."""
+        if self._view.active:
+            self._view.send(GiveUp(what))
 
     def _do_paused(self, command: Command) -> None:
         """Send what leaves a run paused; begin or resume one for it where none goes on."""

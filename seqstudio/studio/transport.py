@@ -36,6 +36,9 @@ ACTIONS = (
     Action("run.step", "One training step", "Run", (".", "Ctrl+.")),
     Action("run.stop", "Stop with a checkpoint", "Run", ("Shift+P",)),
     Action("run.rate", "Find a learning rate…", "Run"),
+    Action("run.give_up_rate", "Stop the search for a learning rate", "Run"),
+    Action("run.give_up_compiling", "Give up the compiler", "Run"),
+    Action("run.empty_trash", "Remove deleted runs for good…", "Run"),
 )
 
 

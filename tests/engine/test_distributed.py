@@ -5,6 +5,7 @@ Run as a program with a folder, this file is one of the two.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import socket
@@ -21,7 +22,7 @@ from seqstudio.blocks.templates import make
 from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.project import Project, project_text
-from seqstudio.engine import distributed
+from seqstudio.engine import distributed, following
 from seqstudio.engine.checkpoint import load_latest
 from seqstudio.engine.learner import Learner
 from seqstudio.engine.trainer import Trainer
@@ -61,6 +62,35 @@ def small(case: str, home: Path) -> Project:
     return replace(project, training=training, graph=graph)
 
 
+def changed(trainer: Trainer) -> None:
+    """Change settings and the graph of a run that goes on."""
+    go(trainer, 4)
+    trainer.set_live("batch", 6)
+    trainer.set_live("clip", 0.02)
+    trainer.set_live("window", 12)
+    go(trainer, 8)
+    trainer.edit(project_text(deeper(trainer.project)), lambda _: None)
+    go(trainer, STEPS)
+
+
+def deeper(project: Project) -> Project:
+    block = next(block for block in project.graph if "hidden" in block.params)
+    return project.with_graph(project.graph.with_block(block.with_param("layers", 2)))
+
+
+def measured(trainer: Trainer) -> dict[str, tuple[float, ...]]:
+    """Return the score of the model, and of another one of the same graph."""
+    other = copy.deepcopy(trainer.model)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.mul_(0.9)
+    found = {}
+    for name, model in (("own", trainer.model), ("other", other)):
+        *_, score = trainer.learner.score(model, trainer.dataset, 16)
+        found[name] = score.numbers_of()
+    return found
+
+
 class Heard:
     """What a run told: the loss of every step, and the first gradients through time."""
 
@@ -73,7 +103,7 @@ class Heard:
         if isinstance(event, Metrics):
             self.losses += event.loss.tolist()
             self.norms += event.grad_norm.tolist()
-        elif isinstance(event, GradientReading) and not self.flow:
+        elif isinstance(event, GradientReading) and event.layers and not self.flow:
             self.flow = np.asarray(event.layers[0].total_h).ravel().tolist()
 
     def as_dict(self) -> dict[str, list[float]]:
@@ -134,6 +164,13 @@ def lead(ranks: distributed.Ranks, home: Path) -> None:
         go(trainer, STEPS)
         trainer.checkpoint()
         found[case] = heard.as_dict()
+    for case in ("lstm", "seq2seq"):
+        trainer = distributed.open_leading(ranks, start_of(case, home, ""), Heard())
+        go(trainer, 3)
+        found[f"score {case}"] = measured(trainer)
+    heard = Heard()
+    changed(distributed.open_leading(ranks, start_of("lstm", home, ""), heard))
+    found["changed"] = heard.as_dict()
     for name, folder in (("from one", "lstm-1"), ("from two", "lstm-2")):
         heard = Heard()
         start = start_of("lstm", home, str(home / folder), resume=True)
@@ -156,7 +193,7 @@ def work(home: Path) -> None:
         if ranks.leads:
             lead(ranks, home)
         else:
-            distributed.follow(ranks, home)
+            following.follow(ranks, home)
     finally:
         ranks.end()
 
@@ -233,6 +270,26 @@ def test_a_checkpoint_of_two_holds_the_state_of_all_rows(home, two) -> None:
     assert {key: value.shape for key, value in ours.items()} == {
         key: value.shape for key, value in theirs.items()
     }
+
+
+def test_live_changes_and_an_edit_reach_all_processes(home, two) -> None:
+    heard = Heard()
+    changed(Trainer.open(start_of("lstm", home, ""), heard))
+    assert len(heard.losses) == STEPS
+    assert two["changed"]["losses"] == pytest.approx(heard.losses, abs=TOLERANCE)
+    assert two["changed"]["norms"] == pytest.approx(heard.norms, rel=1e-3)
+
+
+@pytest.mark.parametrize("case", ["lstm", "seq2seq"])
+@pytest.mark.parametrize("which", ["own", "other"])
+def test_processes_share_the_held_out_rows(case: str, which: str, home, two) -> None:
+    trainer = Trainer.open(start_of(case, home, ""), Heard())
+    go(trainer, 3)
+    total, count, right, *rest = measured(trainer)[which]
+    shared = two[f"score {case}"][which]
+    assert shared[0] / count == pytest.approx(total / count, abs=1e-6)
+    assert shared[1:] == [count, right, *rest]
+    assert count > 100
 
 
 def test_more_processes_than_rows_are_refused_in_words(two) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from seqstudio.records.readings import Floats, Ints
 
 Matrix = Literal["w_hh", "w_ih", "b"]
+MATRICES: tuple[Matrix, ...] = ("w_hh", "w_ih", "b")
 STEPS = 64
 
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.document.graph import Graph
-from seqstudio.records.inside.player import Matrix, Played, PlayLayer, PlayOf, shares
+from seqstudio.records.inside.player import MATRICES, Matrix, Played, PlayLayer, PlayOf, shares
 from seqstudio.studio.inside.panel import LookPanel
 from seqstudio.studio.inside.playing.controls import Controls
 from seqstudio.studio.inside.playing.film import Film
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 WITH_CODE = 900  # width from which code and formulas stand beside
 CODE_WIDTH = 400
 LOW = 460  # height below which the text field and two rows of the film are left out
-MATRICES: tuple[tuple[Matrix, str], ...] = (("w_hh", "W_hh"), ("w_ih", "W_ih"), ("b", "b"))
+MATRIX_WORDS = (("w_hh", "W_hh"), ("w_ih", "W_ih"), ("b", "b"))
 
 
 class BpttPanel(LookPanel):
@@ -83,7 +83,7 @@ class BpttPanel(LookPanel):
         self.equations, self.code = EquationView(), SourceView()
         self._colours = Highlighter(self.code.document())
         self._layers = ComboField([], name="Layer")
-        self._matrix = ComboField(MATRICES, "w_hh", name="Matrix")
+        self._matrix = ComboField(MATRIX_WORDS, "w_hh", name="Matrix")
         self._matrix.setToolTip("Its product on the way forward, its gradient on the way back")
         for field in (self._layers, self._matrix):
             field.setSizeAdjustPolicy(ComboField.SizeAdjustPolicy.AdjustToContents)
@@ -216,7 +216,7 @@ class BpttPanel(LookPanel):
     @property
     def matrix(self) -> Matrix:
         """The matrix whose gradient is summed."""
-        return next(key for key, _ in MATRICES if key == self._matrix.value())
+        return next(key for key in MATRICES if key == self._matrix.value())
 
     def _show_step(self) -> None:
         reading: Played | None = self.reading
@@ -404,7 +404,7 @@ class BpttPanel(LookPanel):
     def numbers(self) -> dict[str, NDArray[Any]]:
         found = super().numbers()
         if isinstance(self.reading, Played):
-            found |= {f"share_{key}": shares(self.reading, key) for key, _ in MATRICES}
+            found |= {f"share_{key}": shares(self.reading, key) for key in MATRICES}
         return found
 
 

@@ -82,11 +82,10 @@ class Stage(QWidget):
         """What is shown."""
         return self._lines
 
-    def tile_rect(self, line: str, term: int) -> QRectF:
+    def tile(self, line: str, term: int) -> Tile:
         """Return where a term of a line is painted, for its key and number."""
         number = next(n for n, each in enumerate(self._lines) if each.key == line)
-        tiles = [tile for tile in self._laid_out() if tile.line == number]
-        return tiles[term].rect
+        return [tile for tile in self._laid_out() if tile.line == number][term]
 
     # Layout
 

@@ -84,11 +84,14 @@ class StateFlow:
     """Gradients of one scalar loss by the states of one layer.
 
     Attributes:
-        direct_h: (B, T, N) e_t, what `output.retain_grad()` shows.
+        direct_h: (B, T, N) e_t, what `output.retain_grad()` shows, and at the last step what
+            arrives at the separately returned last state.
         total_h: (B, T, N) dL/dh_t.
         total_c: (B, T, N) dL/dc_t, LSTM only.
         initial_h: (B, N) dL/dh_0: what the edge of a truncation window cuts off.
         initial_c: (B, N) dL/dc_0, LSTM only.
+        direct_c: (B, T, N) what reaches c_t without passing through step t + 1: by way of h_t, and
+            at the last step what arrives at the returned last cell; LSTM only.
     """
 
     direct_h: Tensor
@@ -96,6 +99,7 @@ class StateFlow:
     total_c: Tensor | None
     initial_h: Tensor
     initial_c: Tensor | None
+    direct_c: Tensor | None
 
 
 @torch.no_grad()
@@ -125,9 +129,17 @@ def state_gradients(
     last = e_TBN.shape[0] - 1
     total_h = torch.empty_like(e_TBN)
     total_c = torch.empty_like(e_TBN) if w.kind == "lstm" else None
-    dh = e_TBN[last] if e_last_h is None else e_TBN[last] + w.like(e_last_h)
-    dc = cell.land(last, dh, None if e_last_c is None else w.like(e_last_c))
+    direct_c = None if total_c is None else torch.empty_like(total_c)
+    if e_last_h is not None:
+        e_TBN = e_TBN.clone()
+        e_TBN[last] += w.like(e_last_h)
+    dh = e_TBN[last]
+    end_c = None if e_last_c is None else w.like(e_last_c)
+    dc = cell.land(last, dh, end_c)
     for t in range(last, -1, -1):
+        if direct_c is not None:
+            own = cell.land(t, e_TBN[t], end_c if t == last else None)
+            direct_c[t] = own if own is not None else 0.0
         if t < last:
             dh, dc = cell.pull(t + 1, dh, dc)
             dh += e_TBN[t]
@@ -139,10 +151,15 @@ def state_gradients(
     return StateFlow(
         e_TBN.transpose(0, 1),
         total_h.transpose(0, 1),
-        None if total_c is None else total_c.transpose(0, 1),
+        _rows_first(total_c),
         initial_h,
         initial_c,
+        _rows_first(direct_c),
     )
+
+
+def _rows_first(values: Tensor | None) -> Tensor | None:
+    return None if values is None else values.transpose(0, 1)
 
 
 @dataclass(frozen=True)

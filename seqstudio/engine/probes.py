@@ -317,6 +317,7 @@ def _layer_gradient(part: _Slice, scale: float) -> LayerGradient:
         None if flow.total_c is None else curve(flow.total_c),
         float(norm64(flow.initial_h).mean()) * scale,
         None if flow.initial_c is None else float(norm64(flow.initial_c).mean()) * scale,
+        direct_c=None if flow.direct_c is None else curve(flow.direct_c),
     )
 
 

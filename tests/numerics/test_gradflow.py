@@ -130,8 +130,25 @@ def test_a_loss_that_also_reads_the_last_states(kind, task, unrolled):
     loop = unrolled(cell)
     loss, _ = total(*loop(task.x))
     assert relative(flow.total_h, of_states(loss, loop.hs)) < LIMIT
+    assert torch.equal(flow.direct_h[:, -1], e[:, -1] + e_ends[0][0])
+    assert torch.equal(flow.direct_h[:, :-1], e[:, :-1])
     if kind == "lstm":
         assert relative(flow.total_c, of_states(loss, loop.cs)) < LIMIT
+
+
+def test_the_direct_part_of_the_cell_is_what_reaches_it_without_the_next_step(task, unrolled):
+    """With every later step cut off, autograd by c_t has only that part left."""
+    cell = layer("lstm")
+    out, _ = cell(task.x)
+    e = task.direct(out, task.losses(out).mean())
+    flow = state_gradients(CellWeights.from_module(cell), LayerRun(task.x, out), e)
+    for t in (0, 11, STEPS - 1):
+        loop = unrolled(cell)
+        loop(task.x[:, : t + 1])
+        (wanted,) = torch.autograd.grad((loop.hs[t] * e[:, t]).sum(), loop.cs[t])
+        torch.testing.assert_close(flow.direct_c[:, t], wanted, rtol=0, atol=1e-14)
+    assert torch.equal(flow.direct_c[:, -1], flow.total_c[:, -1])
+    assert relative(flow.direct_c, flow.total_c) > 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -275,7 +276,44 @@ def test_through_time_draws_total_direct_and_cell(viewing, shown):
         chart.curve("total dL/dh").series.x, np.arange(1, len(layer.total_h) + 1)
     )
     assert panel.header.subtitle().startswith("training step")
-    assert panel.header.subtitle().endswith("window 32")
+    assert "window 32" in panel.header.subtitle()
+    np.testing.assert_array_equal(chart.curve("direct part, c").series.y, layer.direct_c)
+    np.testing.assert_array_equal(panel.numbers()[f"{layer.block}.0.direct_c"], layer.direct_c)
+
+
+def test_the_subtitle_tells_what_clipping_made_of_that_very_step(viewing, shown):
+    session = viewing("char-lstm")
+    session.history = copy.deepcopy(session.history)
+    panel = shown(ThroughTimePanel(session))
+    curves = session.history.curves
+    reading = session.history.gradients.newest()
+    (place,) = np.flatnonzero(curves.steps == reading.step + 1)
+    norm, limit = float(curves.grad_norm[place]), float(curves.clip[place])
+    assert limit == 0.25
+    if norm > limit:
+        assert panel.header.subtitle().endswith(f"then clipped to {100 * limit / norm:.0f} %")
+    else:
+        assert panel.header.subtitle().endswith("not clipped")
+    assert "limit 0.25" in dict(panel.measured())["Clipping"]
+    session.history.curves.rewind(reading.step)
+    panel.refresh()
+    assert "Clipping" not in dict(panel.measured()), "nothing is said where nothing is known"
+
+
+def test_all_layers_can_be_seen_at_once(viewing, shown):
+    layers = (measured_layer([1] * 5, [1] * 5), measured_layer([2] * 5, [1] * 5, layer=1))
+    panel = shown(ThroughTimePanel(with_readings(viewing("char-rnn"), at_step(*layers))))
+    panel._layers.set_value("all")
+    panel._layer_chosen("all")
+    panel.refresh()
+    lower, upper = panel._chart.curves()
+    assert (lower.series.y[0], upper.series.y[0]) == (1, 2)
+    assert lower.dash != upper.dash
+    assert not panel._direct.isVisible()
+    panel._layer_chosen(("rnn", 0))
+    panel.refresh()
+    assert panel._direct.isVisible()
+    assert len(panel._chart.curves()) == 2, "direct part and total of one layer"
 
 
 def test_the_direct_part_is_never_called_gradient(viewing, shown):

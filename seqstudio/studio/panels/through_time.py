@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
 LOW, HIGH = 1e-6, 1e2
+ALL = "all"
+_LAYER_DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 3), (7, 3, 2, 3))
+TOTAL_H, DIRECT_H, TOTAL_C, DIRECT_C = "total dL/dh", "direct part", "dL/dc", "direct part, c"
 _USUAL_WINDOW = 128
 _BEFORE = 0.06
 _LEAST_CELL = 7.0
@@ -44,12 +47,13 @@ class ThroughTimePanel(Panel):
     explanation: ClassVar[Explanation] = Explanation(
         "Total is the whole gradient of the loss by the state at time t: what the layers above "
         "send to it, and all that comes back through the states after it. The direct part is only "
-        "what the layers above send at this very step. dL/dc is the total by the cell of an "
-        "LSTM.\n\n"
+        "what the layers above send at this very step. dL/dc is the same by the cell of an LSTM; "
+        "its direct part comes by way of h at this step.\n\n"
         "Each value is the mean over the measured rows of the Euclidean norm, multiplied by the "
         "number of terms behind the mean of the loss, so it does not move with the batch size. "
-        "It comes from the real training step, before clipping. At t = 0 the window ends: the "
-        "gradient that arrives there is thrown away.",
+        "At t = 0 the window ends: the gradient that arrives there is thrown away. It is that of "
+        "the real training step. Clipping shortens the gradient of the weights as a whole, after "
+        "this: the lines are the same before and after it, and the step is shorter.",
         (
             r"g_t = \frac{dL}{dh_t} = e_t + J_{t+1}^{\top} g_{t+1}",
             r"e_t = \frac{\partial^{+} L}{\partial h_t} \quad \text{(direct part)}",
@@ -68,6 +72,7 @@ class ThroughTimePanel(Panel):
         self._layer: LayerGradient | None = None
         self._drawn_key: object = None
         self._hover: int | None = None
+        self._every = False
         self._layers = ComboField([], name="Layer")
         self._layers.setSizeAdjustPolicy(ComboField.SizeAdjustPolicy.AdjustToContents)
         self._total = CheckField("Total", True)
@@ -97,6 +102,7 @@ class ThroughTimePanel(Panel):
 
     @Slot(object)
     def _layer_chosen(self, value: object) -> None:
+        self._every = value == ALL
         if isinstance(value, tuple):
             self.session.move_cursor(block=value[0], layer=value[1])
 
@@ -120,7 +126,7 @@ class ThroughTimePanel(Panel):
     def draw(self) -> None:
         self._reading = self.session.history.gradients.at(self.session.step_in_view)
         self._layer = self._choose_layer(self._reading) if self._reading else None
-        key = (id(self._reading), id(self._layer))
+        key = (id(self._reading), id(self._layer), self._every)
         if key != self._drawn_key:
             self._drawn_key = key
             self._draw_lines()
@@ -135,21 +141,39 @@ class ThroughTimePanel(Panel):
             self._layers.hide()
             return
         self._fill_layers(reading, layer)
-        t = np.arange(1, len(layer.total_h) + 1)
-        if self._direct.value():
-            self._add_line("direct part", "textMid", t, layer.direct_h, theme().stroke("plot"))
-        if self._cell.value() and layer.total_c is not None:
-            self._add_line("dL/dc", "role:cell", t, layer.total_c, theme().stroke("plot"))
-        if self._total.value():
-            self._add_line(
-                "total dL/dh", "role:gradient", t, layer.total_h, theme().stroke("plotCurrent")
-            )
+        if self._every:
+            self._draw_every(reading)
+        else:
+            self._draw_one(layer)
         self._set_axes(reading, layer)
+
+    def _draw_one(self, layer: LayerGradient) -> None:
+        """Draw direct parts below totals, and the cell below the state."""
+        cell, direct = self._cell.value(), self._direct.value()
+        dots = theme().dash("validation")
+        if direct and cell and layer.direct_c is not None:
+            self._add_line(DIRECT_C, "role:cell", layer.direct_c, dots)
+        if direct:
+            self._add_line(DIRECT_H, "textMid", layer.direct_h)
+        if cell and layer.total_c is not None:
+            self._add_line(TOTAL_C, "role:cell", layer.total_c)
+        if self._total.value():
+            self._add_line(TOTAL_H, "role:gradient", layer.total_h, current=True)
+
+    def _draw_every(self, reading: GradientReading) -> None:
+        """Draw the totals of every layer, the topmost one on top."""
+        for number, each in enumerate(reading.layers):
+            dash = _LAYER_DASHES[(len(reading.layers) - 1 - number) % len(_LAYER_DASHES)]
+            name = self._layer_name(each)
+            if self._cell.value() and each.total_c is not None:
+                self._add_line(f"{name}, c", "role:cell", each.total_c, dash)
+            if self._total.value():
+                self._add_line(name, "role:gradient", each.total_h, dash)
 
     def _show_switches(self) -> None:
         shown = self._layer is not None and self.is_wide(470)
-        for switch in (self._total, self._direct):
-            switch.setVisible(shown)
+        self._total.setVisible(shown)
+        self._direct.setVisible(shown and not self._every)
         self._cell.setVisible(
             shown and self._layer is not None and self._layer.total_c is not None
         )
@@ -161,23 +185,27 @@ class ThroughTimePanel(Panel):
 
     def _fill_layers(self, reading: GradientReading, shown: LayerGradient) -> None:
         options = [((each.block, each.layer), self._layer_name(each)) for each in reading.layers]
-        self._layers.set_options(options)
-        self._layers.set_value((shown.block, shown.layer))
+        self._layers.set_options([*options, (ALL, "All layers")])
+        self._layers.set_value(ALL if self._every else (shown.block, shown.layer))
         self._layers.setVisible(len(options) > 1)
 
     def _add_line(
-        self, name: str, paint: str, t: NDArray[np.int64], norm: NDArray[np.float64], width: float
+        self,
+        name: str,
+        paint: str,
+        norm: NDArray[np.float64],
+        dash: tuple[float, ...] = (),
+        *,
+        current: bool = False,
     ) -> None:
-        curve: Curve = self._chart.add_curve(name, paint, label=name)
-        curve.width = width
+        curve: Curve = self._chart.add_curve(name, paint, label=name, dash=dash, current=current)
         curve.show_value = False
-        curve.set_data(t, norm)
+        curve.set_data(np.arange(1, len(norm) + 1), norm)
 
     def _set_axes(self, reading: GradientReading, layer: LayerGradient) -> None:
         steps = len(layer.total_h)
-        every = [layer.total_h, layer.direct_h, np.array([layer.wall_h])]
-        every += [layer.total_c] if layer.total_c is not None else []
-        values = np.concatenate(every)
+        shown = [curve.series.y for curve in self._chart.curves()]
+        values = np.concatenate([*shown, layer.total_h, layer.direct_h, [layer.wall_h]])
         there = values[np.isfinite(values) & (values > 0)]
         x, y = self._chart.view()
         wider = grown(y, float(there.min()), float(there.max())) if there.size else y
@@ -278,6 +306,8 @@ class ThroughTimePanel(Panel):
     @Slot(float)
     def _hovered(self, x: float) -> None:
         self._hover = self._time_at(x)
+        if self._hover is not None:
+            self.session.move_cursor(t=self._hover - 1)
         self._place_cursor()
 
     @Slot(float)
@@ -291,12 +321,10 @@ class ThroughTimePanel(Panel):
         t = round(x)
         if layer is None or reading is None or not 1 <= t <= len(layer.total_h):
             return ReadOut("", ())
-        values = {"total dL/dh": layer.total_h, "direct part": layer.direct_h}
-        if layer.total_c is not None:
-            values["dL/dc"] = layer.total_c
         rows = tuple(
-            (curve, curve.label, format_number(float(values[curve.label][t - 1])))
+            (curve, curve.label, format_number(float(curve.series.y[t - 1])))
             for curve in reversed(self._chart.curves())
+            if t <= len(curve.series)
         )
         token = shown_text(reading.tokens[t - 1]) if t <= len(reading.tokens) else ""
         return ReadOut(f"t {t}  “{token}”", rows)
@@ -310,9 +338,27 @@ class ThroughTimePanel(Panel):
             self.header.set_subtitle("nothing yet")
             return
         rows = f"{reading.rows} row{'s' if reading.rows != 1 else ''}"
+        told = self._clipping(reading)
+        clipped = f", {told[0]}" if told else ""
         self.header.set_subtitle(
-            f"training step {reading.step:,}, {rows}, window {reading.window}"
+            f"training step {reading.step:,}, {rows}, window {reading.window}{clipped}"
         )
+
+    def _clipping(self, reading: GradientReading) -> tuple[str, str] | None:
+        """Return what clipping made of the measured step, short and in full; None if unknown."""
+        curves = self.session.history.curves
+        place = int(np.searchsorted(curves.steps, reading.step + 1))
+        if place >= len(curves) or curves.steps[place] != reading.step + 1:
+            return None
+        norm, limit = float(curves.grad_norm[place]), float(curves.clip[place])
+        if not math.isfinite(norm):
+            return None
+        size = f"norm of all weights' gradients {format_number(norm)}"
+        if limit <= 0 or norm <= limit:
+            return "not clipped", f"{size}, {f'limit {format_number(limit)}' if limit else 'off'}"
+        share = f"{100 * limit / norm:.0f} %"
+        full = f"{size}, limit {format_number(limit)}: the step was shortened to {share}"
+        return f"then clipped to {share}", full
 
     @override
     def measured(self) -> list[tuple[str, str]]:
@@ -328,11 +374,24 @@ class ThroughTimePanel(Panel):
             ("Rows", f"the first {reading.rows} of the batch; the characters are of the first"),
             ("Window", f"{reading.window} steps"),
         ]
+        told = self._clipping(reading)
+        if told is not None:
+            rows.append(("Clipping", told[1]))
         if math.isfinite(layer.wall_h):
             rows.append(("Cut off, dL/dh₀", format_number(layer.wall_h)))
         if layer.wall_c is not None and math.isfinite(layer.wall_c):
             rows.append(("Cut off, dL/dc₀", format_number(layer.wall_c)))
         return rows
+
+    @override
+    def numbers(self) -> dict[str, NDArray[Any]]:
+        found: dict[str, NDArray[Any]] = {}
+        for layer in self._reading.layers if self._reading is not None else ():
+            name = f"{layer.block}.{layer.layer}"
+            for part in ("total_h", "direct_h", "total_c", "direct_c", "wall_h", "wall_c"):
+                value = getattr(layer, part)
+                found |= {} if value is None else {f"{name}.{part}": np.asarray(value)}
+        return found
 
 
 def _sign(token: str) -> str:

@@ -204,15 +204,14 @@ def layer_norm(project: Project) -> Treatment | None:
 
 
 def dropout(project: Project) -> Treatment | None:
-    """Leave out a share of the features: by the blocks' own setting, else in front of the head."""
+    """Leave out a share of the features: more of it where there is some, else before the head."""
     words = f"Dropout {DROPOUT:g}"
-    own = [b.kind for b in project.graph if b.params.get("dropout") == 0.0 and _uses_dropout(b)]
+    there = [b for b in project.graph if b.params.get("dropout") and _uses_dropout(b)]
+    if there or any(block.kind == "dropout" for block in project.graph):
+        return scaled("dropout_factor", 2.0, "Twice the dropout")(project)
+    own = [b.kind for b in project.graph if "dropout" in b.params and _uses_dropout(b)]
     if own:
         return each(own, words, dropout=DROPOUT)(project)
-    if any(
-        float(b.params.get("dropout", 0.0) or 0.0) > 0 and _uses_dropout(b) for b in project.graph
-    ):
-        return scaled("dropout_factor", 2.0, "Twice the dropout")(project)
     return _behind_cells(project, "dropout", words, {"share": DROPOUT})
 
 

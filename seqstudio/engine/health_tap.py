@@ -92,7 +92,7 @@ class HealthTap:
                 self._stepped.setdefault(module, []).append(output.detach())
             elif type(module) in KINDS:
                 self._seen.append((block, module, output.detach()))
-            else:
+            elif isinstance(module, nn.RNNBase):
                 number = sum(1 for key in self._cells if key[0] == block)
                 self._cells[block, number] = (module, args, output[0].detach())
 
@@ -136,7 +136,7 @@ class HealthTap:
         update = [_norm(p.detach() - b) for p, b in zip(parameters, self._before, strict=True)]
         weight = [_norm(before) for before in self._before]
         table = torch.stack([*weight, *update, *self._gradient, *self._clipped]).cpu()
-        columns = [_column(row) for row in table.view(4, len(names))]
+        weights, updates, gradients, clipped = (_column(row) for row in table.view(4, len(names)))
         self._before = []
         cost_s = self._cost_s + time.perf_counter() - began
         return HealthReading(
@@ -144,10 +144,13 @@ class HealthTap:
             tuple(name for _, name in names),
             tuple(block for block, _ in names),
             tuple(int(p.dim() >= 2) for p in parameters),
-            *columns,
+            weights,
+            updates,
+            gradients,
+            clipped,
             self._units,
             *counts,
-            _broken(names, columns[0], columns[1]),
+            _broken(names, weights, updates),
             rate,
             cost_s,
         )

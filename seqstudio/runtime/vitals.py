@@ -81,6 +81,25 @@ def matrix_ratio(reading: HealthReading) -> float:
     return float(np.median(known)) if known.size else math.nan
 
 
+def blocks_of(reading: HealthReading) -> list[str]:
+    """Return the blocks with trainable numbers, in running order."""
+    return list(dict.fromkeys(reading.blocks))
+
+
+def block_ratio(reading: HealthReading, block: str) -> float:
+    """Return the median update ratio of the matrices of a block, of all tensors without any."""
+    mine = np.array([name == block for name in reading.blocks], bool)
+    matrices = mine & np.array(reading.matrix, bool)
+    ratios = reading.ratio[matrices if matrices.any() else mine]
+    known = ratios[np.isfinite(ratios)]
+    return float(np.median(known)) if known.size else math.nan
+
+
+def whole(norms: Floats) -> float:
+    """Return the norm of tensors together, from that of each; those without one count 0."""
+    return float(np.sqrt(np.nansum(np.square(norms))))
+
+
 def worst_unit(reading: HealthReading, share: str, names: str = "") -> UnitHealth | None:
     """Return the layer with the largest of a share, among those with a part of a name."""
     known = [

@@ -59,9 +59,15 @@ class Treated:
     def now(self, history: RunHistory) -> tuple[int, float]:
         """Return the newest step and value of a run since; NaN before there is one."""
         step, value = self.vital.at(history, history.step)
-        if history is self.history and step <= self.step:
-            return step, math.nan
-        return step, value
+        begin = self.in_force(history)
+        return step, value if begin is not None and step > begin else math.nan
+
+    def in_force(self, history: RunHistory) -> int | None:
+        """Return the step from which a run trains with the change, None while it does not."""
+        if history is not self.history:
+            return -1
+        told = history.live if self.treatment.live else history.edits
+        return next((each.step for each in told if each.step >= self.step), None)
 
     def words(self, history: RunHistory, title: str) -> str:
         """Return both numbers: "Before: ÷10 every 3.9 steps (…). Now: …"."""
@@ -91,12 +97,13 @@ class BeforeAfter(Chart):
         same = history is treated.history
         if treated.finding.vital == "reach":
             was = _horizon(treated.history, treated.step)
-            now = None if math.isnan(treated.now(history)[1]) else _horizon(history, history.step)
+            there = not math.isnan(treated.now(history)[1])
+            now = _horizon(history, history.step) if there else None
             self._axes_of_horizon(was, now)
         else:
-            was, now = _series(treated, treated.history, 0, treated.step), None
-            start = treated.step if same else 0
-            now = _series(treated, history, start, history.step)
+            was = _series(treated, treated.history, 0, treated.step)
+            start = treated.in_force(history)
+            now = None if start is None else _series(treated, history, start, history.step)
             self._axes_of_series(treated, was, now)
         after = f"{title}, now" if not same else "now"
         self._draw("before", f"{treated.title}, before", f"arch:{treated.arch}", was, dashed=True)

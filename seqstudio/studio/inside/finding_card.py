@@ -141,7 +141,7 @@ class FindingCard(Card):
     def _fill(self, treatments: Sequence[Treatment], first: bool) -> None:
         for place, treatment in enumerate(treatments):
             kind = "primary" if first and not place else "secondary"
-            button = Button(treatment.words, kind=kind, parent=self)  # type: ignore[arg-type]
+            button = Button(treatment.words, kind=kind, parent=self)
             button.setToolTip(_tip(treatment))
             button.clicked.connect(self._pressed)
             self.buttons.add(button)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -105,7 +106,7 @@ class FindingsPanel(Panel):
         newest = (history.health.newest(), history.horizons.newest())
         key = (id(history), *(id(each) for each in newest), len(history.validations),
                len(history.failures), session.step_in_view if session.cursor.step is not None
-               else history.step // 50, id(session.document.project))  # fmt: skip
+               else history.step // 50, id(session.document.project), self._pending)  # fmt: skip
         if key != self._judged:
             self._judged = key
             self._judge()
@@ -123,9 +124,18 @@ class FindingsPanel(Panel):
             session.step_in_view,
             session.document.project,
         )
+        if self._pending:
+            found = tuple(replace(finding, treatments=()) for finding in found)
         if [_shown(each) for each in found] != [_shown(each) for each in self.findings]:
             self._show_cards(found)
         self.findings = found
+
+    @property
+    def _pending(self) -> bool:
+        """Whether a change waits to be tried: what else helps is asked after that."""
+        treated, history = self.treated, self.session.history
+        return (treated is not None and history is treated.history
+                and treated.in_force(history) is None)  # fmt: skip
 
     def _show_cards(self, found: tuple[Finding, ...]) -> None:
         for card in self._cards:
@@ -136,7 +146,7 @@ class FindingsPanel(Panel):
         for finding in found:
             first = not self._cards and self._card is None
             card = FindingCard(finding, first, self._list)
-            card.wanted.connect(self._take)
+            card.wanted.connect(self._wanted)
             self._rows.insertWidget(self._rows.count() - 2, card)
             self._cards.append(card)
 
@@ -168,8 +178,12 @@ class FindingsPanel(Panel):
     # Treating
 
     @Slot(object, object)
-    def _take(self, finding: Finding, treatment: Treatment) -> None:
-        """Apply a treatment to the project, as one step."""
+    def _wanted(self, finding: object, treatment: object) -> None:
+        if isinstance(finding, Finding) and isinstance(treatment, Treatment):
+            self.take(finding, treatment)
+
+    def take(self, finding: Finding, treatment: Treatment) -> None:
+        """Apply a treatment to the project, as one step of its history."""
         session = self.session
         before, arch = session.document.project, main_arch(self._project.graph)
         title, step = session.run_title(), session.step_in_view

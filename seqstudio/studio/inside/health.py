@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QMarginsF, QPointF, Slot
-from PySide6.QtGui import QPainter, QResizeEvent
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -20,13 +20,12 @@ from seqstudio.records.health import HealthReading
 from seqstudio.records.readings import Floats
 from seqstudio.runtime import vitals
 from seqstudio.runtime.diagnosis.units import DEAD, SATURATED
-from seqstudio.studio.inside.health_table import BlockHealth, HealthTable
+from seqstudio.studio.inside.health_table import BlockHealth, HealthTable, units_in_words
+from seqstudio.studio.inside.strip import Strip
 from seqstudio.studio.panels.base import Panel
-from seqstudio.studio.panels.chart import Chart
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.plots import ReadOut
-from seqstudio.studio.plots.frame import Frame
-from seqstudio.studio.theme import pen, theme
+from seqstudio.studio.theme import theme
 from seqstudio.studio.widgets import Segments, format_number
 
 if TYPE_CHECKING:
@@ -53,40 +52,6 @@ SHARES: tuple[tuple[str, str, str, Callable[[HealthReading], float]], ...] = (
     ("dead", "dead ReLU", "error", vitals.worst_share("dead")),
     ("shut", "shut gates", "role:output", vitals.worst_share("shut")),
 )
-
-
-class Strip(Chart):
-    """A low plot in a stack: only the last one has the axis of the steps."""
-
-    def __init__(self, last: bool) -> None:
-        super().__init__(x_title="training step k" if last else "", x_symbol="k")
-        self._last = last
-        self.marks: tuple[tuple[float, str], ...] = ()
-        self.under.append(self._paint_marks)
-        self.setMinimumHeight(56)
-
-    def _paint_marks(self, painter: QPainter, frame: Frame) -> None:
-        """Paint thresholds with their names at the left, over the end of the lines."""
-        painter.setFont(theme().font("axis"))
-        metrics = painter.fontMetrics()
-        for value, name in self.marks:
-            y = float(frame.py(value))
-            if not frame.rect.top() - 1 <= y <= frame.rect.bottom() + 1:
-                continue
-            painter.setPen(pen(theme().color("textLow"), 1.25, (1.25, 3.75)))
-            width = metrics.horizontalAdvance(name)
-            painter.drawLine(QPointF(frame.rect.left(), y), QPointF(frame.rect.right(), y))
-            place = QPointF(frame.rect.right() - width - 4, y - 3)
-            if y - metrics.ascent() - 3 < frame.rect.top():
-                place.setY(y + metrics.ascent() + 1)
-            painter.setPen(theme().color("textLow"))
-            painter.drawText(place, name)
-
-    @override
-    def _margins(self) -> QMarginsF:
-        wide = super()._margins()
-        bottom = 40.0 if self._last else 6.0
-        return QMarginsF(wide.left(), 24.0, max(wide.right(), 112.0), bottom)
 
 
 class HealthPanel(Panel):
@@ -241,16 +206,18 @@ class HealthPanel(Panel):
     def _draw_ratios(self, steps: NDArray[np.int64]) -> None:
         strip, chosen = self._strips["ratio"], self.session.cursor.block
         strip.marks = ((0.1, "too large"), (1e-3, ""), (1e-5, "too small"))
-        blocks = blocks_of(self._readings[-1])
+        blocks = vitals.blocks_of(self._readings[-1])
         shown = blocks if len(blocks) <= MOST_LINES else blocks[: MOST_LINES - 1] + blocks[-1:]
         for block in shown + [b for b in blocks if b == chosen and b not in shown]:
-            values = np.array([ratio_of(reading, block) for reading in self._readings])
+            values = np.array([vitals.block_ratio(reading, block) for reading in self._readings])
             self._add(strip, self._title_of(block), self._paint_of(block), steps, values,
                       strong=block == chosen)  # fmt: skip
 
     def _draw_norms(self, steps: NDArray[np.int64]) -> None:
         strip = self._strips["norm"]
-        norms = np.array([[whole(r.gradient), whole(r.clipped)] for r in self._readings])
+        norms = np.array(
+            [[vitals.whole(r.gradient), vitals.whole(r.clipped)] for r in self._readings]
+        )
         clip = self._clip()
         if clip > 0:
             strip.marks = ((clip, f"clip {format_number(clip)}"),)
@@ -311,21 +278,21 @@ class HealthPanel(Panel):
         if reading is None:
             self._table.set_rows([], "")
             return
-        rows = [self._row(reading, block) for block in blocks_of(reading)]
+        rows = [self._row(reading, block) for block in vitals.blocks_of(reading)]
         self._table.set_rows(rows, self.session.cursor.block)
 
     def _row(self, reading: HealthReading, block: str) -> BlockHealth:
         past = [each for each in self._readings if each.step <= reading.step]
-        ratios = np.array([ratio_of(each, block) for each in past])
+        ratios = np.array([vitals.block_ratio(each, block) for each in past])
         mine = [place for place, name in enumerate(reading.blocks) if name == block]
         return BlockHealth(
             block,
             self._title_of(block),
-            ratio_of(reading, block),
+            vitals.block_ratio(reading, block),
             np.array([each.step for each in past], float),
             ratios,
-            whole(reading.gradient[mine]),
-            whole(reading.clipped[mine]),
+            vitals.whole(reading.gradient[mine]),
+            vitals.whole(reading.clipped[mine]),
             units_in_words(reading, block),
         )
 
@@ -408,47 +375,14 @@ class HealthPanel(Panel):
         if not readings:
             return {}
         found: dict[str, NDArray[Any]] = {"step": np.array([each.step for each in readings])}
-        for block in blocks_of(readings[-1]):
-            found[f"update ratio {block}"] = np.array([ratio_of(r, block) for r in readings])
-        found["gradient norm before"] = np.array([whole(each.gradient) for each in readings])
-        found["gradient norm after"] = np.array([whole(each.clipped) for each in readings])
+        for block in vitals.blocks_of(readings[-1]):
+            found[f"update ratio {block}"] = np.array(
+                [vitals.block_ratio(r, block) for r in readings]
+            )
+        found["gradient norm before"] = np.array(
+            [vitals.whole(each.gradient) for each in readings]
+        )
+        found["gradient norm after"] = np.array([vitals.whole(each.clipped) for each in readings])
         for key, _, _, value in SHARES:
             found[key] = np.array([value(each) for each in readings])
         return found
-
-
-def blocks_of(reading: HealthReading) -> list[str]:
-    """Return the blocks with trainable numbers, in running order."""
-    return list(dict.fromkeys(reading.blocks))
-
-
-def ratio_of(reading: HealthReading, block: str) -> float:
-    """Return the median update ratio of the matrices of a block, of all tensors without any."""
-    mine = np.array([name == block for name in reading.blocks], bool)
-    matrices = mine & np.array(reading.matrix, bool)
-    ratios = reading.ratio[matrices if matrices.any() else mine]
-    known = ratios[np.isfinite(ratios)]
-    return float(np.median(known)) if known.size else math.nan
-
-
-def whole(norms: Floats) -> float:
-    """Return the norm of tensors together, from that of each; those without one count 0."""
-    return float(np.sqrt(np.nansum(np.square(norms))))
-
-
-def units_in_words(reading: HealthReading, block: str) -> str:
-    """Return the shares of the units of a block: "tanh h 12 % saturated"."""
-    said = []
-    for unit in reading.units:
-        if unit.block != block:
-            continue
-        if unit.kind == "tanh":
-            said.append(f"{unit.name} {100 * unit.saturated:.0f} % saturated")
-        elif unit.kind == "relu":
-            said.append(f"{unit.name} {100 * unit.inactive:.0f} % inactive, "
-                        f"{100 * unit.dead:.0f} % dead")  # fmt: skip
-        else:
-            said.append(
-                f"{unit.name} {100 * unit.left:.0f} % < 0.1, {100 * unit.right:.0f} % > 0.9"
-            )
-    return " · ".join(said)

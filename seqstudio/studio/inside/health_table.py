@@ -11,6 +11,7 @@ from PySide6.QtGui import QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEv
 from PySide6.QtWidgets import QToolTip, QWidget
 from typing_extensions import override
 
+from seqstudio.records.health import HealthReading
 from seqstudio.records.readings import Floats
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
@@ -231,3 +232,27 @@ def _tip(row: BlockHealth) -> str:
         *row.units.split(" · "),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def units_in_words(reading: HealthReading, block: str) -> str:
+    """Return the shares of the units of a block: "h 12 % saturated"."""
+    said = []
+    for unit in reading.units:
+        if unit.block != block:
+            continue
+        name = _short(unit.name)
+        if unit.kind == "tanh":
+            said.append(f"{name} {100 * unit.saturated:.0f} % saturated")
+        elif unit.kind == "relu":
+            inactive, dead = 100 * unit.inactive, 100 * unit.dead
+            said.append(f"{name} {inactive:.0f} % inactive, {dead:.0f} % dead")
+        else:
+            said.append(f"{name} {100 * unit.left:.0f} % low, {100 * unit.right:.0f} % high")
+    return " · ".join(said)
+
+
+def _short(name: str) -> str:
+    """Return "f" for "forget gate f", "f2" for that of the second layer."""
+    gate, _, layer = name.partition(" of layer ")
+    last = gate.rpartition(" ")[2]
+    return (last if len(last) == 1 and last.isalpha() else gate) + layer

@@ -44,6 +44,7 @@ class AttentionLook(LookPanel):
         super().__init__(session, parent)
         self.desk = desk_of(session)
         self.bar = PassageBar(session, heads=heads)
+        self._sites: tuple[AttentionSite, ...] = ()
         self.desk.changed.connect(self._desk_changed)
 
     def set_content(self, content: QWidget) -> None:
@@ -64,7 +65,7 @@ class AttentionLook(LookPanel):
     @property
     def site(self) -> AttentionSite | None:
         """The place in view."""
-        return self.desk.site_among(self.usable(self.desk.sites))
+        return self.desk.site_among(self.usable(self._sites))
 
     @property
     def head(self) -> int:
@@ -79,7 +80,9 @@ class AttentionLook(LookPanel):
 
     def show_read(self, read: AttentionRead, sites: Sequence[AttentionSite]) -> None:
         """Bring the bar up to date with an answer."""
-        self.desk.set_sites(tuple(sites))
+        self._sites = tuple(sites)
+        if not self.run:  # a run beside may have other places
+            self.desk.set_sites(self._sites)
         self.bar.show_read(read)
         self.bar.show_heads(self.usable(sites), self.key, self.head)
 
@@ -104,7 +107,15 @@ class AttentionLook(LookPanel):
     @Slot()
     def _desk_changed(self) -> None:
         self._drawn = None
-        self.ask_again()
+        if self.isVisible():
+            self.ask_again()
+        else:
+            self.invalidate()
+
+    @override
+    def forget(self) -> None:
+        super().forget()
+        self._sites = ()
 
 
 def _attends(block: Block) -> bool:

@@ -25,8 +25,8 @@ from seqstudio.records.inside.attention import (
 )
 from seqstudio.records.readings import Floats, freeze
 
-MOST_NUMBERS = 1_500_000
-"""Weights in one message, 6 MB: more are reduced, and the head in view comes whole beside."""
+MOST_NUMBERS = 1_000_000
+"""Weights in one message, 4 MB: more are reduced, and the head in view comes whole beside."""
 SIDE = 64
 """Cells a side of a reduced map."""
 

@@ -14,6 +14,8 @@ STATES = {
     "g": "Candidate g", "o": "Output gate o", "r": "Reset gate r", "z": "Keep gate z",
     "n": "Candidate n", "resid": "Residual stream", "mlp": "MLP neurons", "out": "Output",
 }  # fmt: skip
+NEAR = 40
+"""Tokens on either side of a brush that its strips show."""
 MEASURES = {"correlation": "r", "contrast": "2 AUC − 1", "ratio": "η"}
 
 
@@ -25,7 +27,7 @@ def best_row(reading: Cells, score: PatternScore) -> UnitRow:
     )  # fmt: skip
 
 
-def ranked_row(reading: Cells, place: int) -> UnitRow:
+def ranked_row(reading: Cells, place: int, brush: tuple[int, int] | None) -> UnitRow:
     """Return a line of a ranking."""
     ranking = reading.ranking
     assert ranking is not None
@@ -38,7 +40,20 @@ def ranked_row(reading: Cells, place: int) -> UnitRow:
         told += f", {format_number(each.held, '.3f')} on held-out text"
     told += f"\n99 % of shuffled patterns reach at most {ranking.baseline:.3f}"
     values = shown_values(reading, each.unit)
-    return UnitRow(each.unit, title, value, ranking.baseline, told, values, levels(reading))
+    near = slice(0, 0) if not len(values) else around(brush, len(values))
+    missing = "not confirmed" if ranking.checked else "may be chance"
+    return UnitRow(
+        each.unit, title, value, ranking.baseline, told, values[near], levels(reading),
+        missing=missing,
+    )  # fmt: skip
+
+
+def around(brush: tuple[int, int] | None, count: int) -> slice:
+    """Return the part of a text that a strip shows: near the brush, or all of it."""
+    if brush is None:
+        return slice(0, count)
+    room = max(NEAR, brush[1] - brush[0] + 1)
+    return slice(max(0, brush[0] - room), min(count, brush[1] + 1 + room))
 
 
 def shown_values(reading: Cells, unit: int) -> NDArray[np.float64]:

@@ -118,7 +118,7 @@ class CellsPanel(LookPanel):
         below.addWidget(self._readout)
         left.addLayout(below)
         self._fill_side()
-        body = QWidget()
+        body = _Well()
         columns = QHBoxLayout(body)
         columns.setContentsMargins(0, 0, 0, 0)
         columns.setSpacing(0)
@@ -256,7 +256,9 @@ class CellsPanel(LookPanel):
 
     def _show_list(self, reading: Cells) -> None:
         if reading.ranking is not None:
-            rows = [ranked_row(reading, n) for n in range(len(reading.ranking.units))]
+            brush = self._brush if self._pattern == BRUSH else None
+            places = range(len(reading.ranking.units))
+            rows = [ranked_row(reading, n, brush) for n in places]
         else:
             rows = [best_row(reading, score) for score in reading.best]
         self._units.set_rows(rows)
@@ -429,11 +431,20 @@ class CellsPanel(LookPanel):
         self._side.setFixedWidth(round(240 * max(1.0, theme().scale)))
 
 
-class _Side(QWidget):
-    """The list's column, with a hairline at its left."""
+class _Well(QWidget):
+    """The ground of text and list."""
 
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         with painting(self) as painter:
             painter.fillRect(self.rect(), theme().color("surface0"))
+
+
+class _Side(_Well):
+    """The list's column, with a hairline at its left."""
+
+    @override
+    def paintEvent(self, event: QPaintEvent, /) -> None:
+        super().paintEvent(event)
+        with painting(self) as painter:
             painter.fillRect(0, 0, 1, self.height(), theme().color("line"))

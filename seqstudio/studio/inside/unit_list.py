@@ -46,6 +46,7 @@ class UnitRow:
         values: What the unit does over the text; empty for no strip.
         levels: Ends of the scale of the strip.
         key: What the line stands for, handed on when it is picked.
+        missing: What is said where the bar does not clear the tick.
     """
 
     unit: int
@@ -56,6 +57,7 @@ class UnitRow:
     values: NDArray[np.floating] = field(default_factory=lambda: np.zeros(0))
     levels: tuple[float, float] = (-1.0, 1.0)
     key: str = ""
+    missing: str = "none found"
 
     @property
     def found(self) -> bool:
@@ -163,6 +165,10 @@ class UnitList(QAbstractScrollArea):
         self._pick(self._line_at(event.position()))
 
     @override
+    def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
+        event.accept()
+
+    @override
     def mouseMoveEvent(self, event: QMouseEvent, /) -> None:
         line = self._line_at(event.position())
         if line != self._hover:
@@ -254,7 +260,7 @@ class UnitList(QAbstractScrollArea):
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid" if row.found else "textLow"))
         words = room.adjusted(number, 0, -right, 0)
-        title = row.title if row.found else f"{row.title}: none found"
+        title = row.title if row.found else f"{row.title}: {row.missing}"
         fits = painter.fontMetrics().elidedText(
             title, Qt.TextElideMode.ElideRight, int(words.width())
         )

@@ -11,11 +11,14 @@ from seqstudio.studio.deck import Deck
 from seqstudio.studio.inside.attention_topic import AttentionTopic
 from seqstudio.studio.inside.embedding import EmbeddingPanel
 from seqstudio.studio.inside.findings import FindingsPanel
+from seqstudio.studio.inside.gates import GatesPanel
 from seqstudio.studio.inside.health import HealthPanel
 from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.predictions import PredictionsPanel
 from seqstudio.studio.inside.spectrum import SpectrumPanel
+from seqstudio.studio.inside.surgery import SurgeryPanel
 from seqstudio.studio.inside.time_map import TimeMapPanel
+from seqstudio.studio.inside.trajectory import TrajectoryPanel
 from seqstudio.studio.inside.waterfall import WaterfallPanel
 from seqstudio.studio.page import Page
 from seqstudio.studio.panels.attention import AttentionPanel
@@ -50,6 +53,8 @@ class InsidePage(Topics):
                 ("gradients", "Gradients", self._gradients),
                 ("steps", "Step by step", self._steps),
                 ("attention", "Attention", self._attention),
+                ("gates", "Gates", self._gates),
+                ("surgery", "Surgery", self._surgery),
                 ("predictions", "Predictions", self._predictions),
                 ("embedding", "Embedding", self._embedding),
             ],
@@ -104,6 +109,19 @@ class InsidePage(Topics):
         topic.template_wanted.connect(self.template_wanted)
         return topic
 
+    def _gates(self) -> Page:
+        """What the gates do, and the path that the states take."""
+        page = Page("inside-gates")
+        gates = Deck([GatesPanel(self.session)], session=self.session)
+        path = Deck([TrajectoryPanel(self.session)], session=self.session)
+        left = page.add(gates, Area.LeftDockWidgetArea, title="Gates")
+        right = page.add(path, Area.RightDockWidgetArea, title="Trajectory")
+        page.size_docks([left, right], [860, 580], ACROSS)
+        return page
+
+    def _surgery(self) -> Page:
+        return _one("inside-surgery", SurgeryPanel(self.session))
+
     def _predictions(self) -> Page:
         return _one("inside-predictions", PredictionsPanel(self.session))
 
@@ -120,7 +138,7 @@ class InsidePage(Topics):
 def _one(name: str, panel: Panel) -> Page:
     """Return a page that one panel fills."""
     page = Page(name)
-    page.add(panel, Area.LeftDockWidgetArea)
+    page.add(Deck([panel], session=panel.session), Area.LeftDockWidgetArea, title=panel.title)
     return page
 
 

@@ -11,6 +11,7 @@ from typing_extensions import override
 from seqstudio.records.inside.predictions import Answers, Outlook
 from seqstudio.studio.plots import HeatMap, Plot
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
+from seqstudio.studio.widgets import format_number
 
 _INSET, _BAR = 16.0, 8.0
 MOST_LINES = 6
@@ -111,8 +112,9 @@ class _AnswerRows(QWidget):
         for value, colour in ((true, theme().color("textHi")), (told, theme().role("output"))):
             x = bar.left() + 2 + (bar.width() - 4) * (value - low) / span
             painter.fillRect(QRectF(x - 2, bar.top() - 1, 4, bar.height() + 2), colour)
-        self._paint_below(painter, bar, f"predicted {told:.3f} · true {true:.3f} · "
-                                        f"error {told - true:+.3f}", None)  # fmt: skip
+        error = format_number(told - true, ".3f")
+        self._paint_below(painter, bar, f"predicted {told:.3f} · true {true:.3f} · error {error}",
+                          None)  # fmt: skip
 
     def _paint_below(self, painter: QPainter, bar: QRectF, words: str, right: bool | None) -> None:
         painter.setFont(theme().font("small"))

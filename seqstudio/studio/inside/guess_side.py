@@ -225,12 +225,13 @@ class LensRows(QWidget):
 
     def _paint_layer(self, painter: QPainter, top: float, layer: int, lens: Lens) -> None:
         middle = Qt.AlignmentFlag.AlignVCenter
-        label, number = self.width() * 0.40, 40.0
+        label, number = self.width() * 0.34, 40.0
         line = QRectF(0, top, self.width(), self._pitch() - 2)
         painter.setFont(theme().font("small"))
         painter.setPen(theme().color("textMid"))
         elide = Qt.TextElideMode.ElideLeft
-        name = painter.fontMetrics().elidedText(lens.names[layer], elide, int(label - 8))
+        names = short_names(lens.names)
+        name = painter.fontMetrics().elidedText(names[layer], elide, int(label - 8))
         painter.drawText(line, Qt.AlignmentFlag.AlignLeft | middle, name)
         painter.setFont(theme().font("mono"))
         best, p = lens.best[layer, self._t], lens.p[layer, self._t]
@@ -250,6 +251,12 @@ class LensRows(QWidget):
             painter.setPen(theme().color("textMid"))
             told = f"{float(lens.true_p[layer, self._t]):.2f}"
             painter.drawText(line, Qt.AlignmentFlag.AlignRight | middle, told)
+
+
+def short_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return "layer 2" for "transformer, layer 2" where that is still one layer only."""
+    short = tuple(name.rpartition(", ")[2] for name in names)
+    return short if len(set(short)) == len(names) else names
 
 
 class _Ground(QWidget):

@@ -14,7 +14,7 @@ from typing_extensions import override
 from seqstudio.records.inside.predictions import Answers, Outlook, Predictions, PredictionsOf
 from seqstudio.studio.inside.answers_view import AnswersView, OutlookView
 from seqstudio.studio.inside.beam_desk import BeamDesk
-from seqstudio.studio.inside.guess_side import GuessSide
+from seqstudio.studio.inside.guess_side import GuessSide, short_names
 from seqstudio.studio.inside.guess_text import GuessContent, GuessText, ShadeKey
 from seqstudio.studio.inside.panel import LookPanel
 from seqstudio.studio.panels.explanation import Explanation
@@ -65,7 +65,7 @@ class PredictionsPanel(LookPanel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self._pinned = False
+        self._held = False
         self._sent: tuple[int, str] | None = None
         self._shade = ComboField(SHADES, "p", name="Colour")
         self._mode = Segments(VIEWS, name="View")
@@ -158,7 +158,7 @@ class PredictionsPanel(LookPanel):
 
     @Slot(str)
     def _text_chosen(self, text: str) -> None:
-        self._pinned = False
+        self._held = False
         self.session.set_probe_text(text)
 
     @Slot()
@@ -172,13 +172,13 @@ class PredictionsPanel(LookPanel):
 
     @Slot(int)
     def _hovered(self, t: int) -> None:
-        if t >= 0 and not self._pinned:
+        if t >= 0 and not self._held:
             self._go(t)
 
     @Slot(int)
     def _clicked(self, t: int) -> None:
         """Hold the cursor on a token; a click on the same one lets it follow the pointer again."""
-        self._pinned = not (self._pinned and t == self.session.cursor.t)
+        self._held = not (self._held and t == self.session.cursor.t)
         self._go(t)
         self._tell_text()
 
@@ -213,7 +213,7 @@ class PredictionsPanel(LookPanel):
         self._tell_text()
 
     def _tell_text(self) -> None:
-        self._remark.setText(told_about(self.reading, self._pinned))
+        self._remark.setText(told_about(self.reading, self._held))
 
     @override
     def measured(self) -> list[tuple[str, str]]:
@@ -342,12 +342,6 @@ def content(reading: Predictions, view: str, shade: str) -> GuessContent:
     )
 
 
-def short_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return "layer 2" for "transformer, layer 2" where that is still one layer only."""
-    short = tuple(name.rpartition(", ")[2] for name in names)
-    return short if len(set(short)) == len(names) else names
-
-
 def mean_loss(reading: Predictions) -> float:
     """Return the mean loss in nats over the steps that are asked about, NaN without any."""
     asked = reading.true_p[np.isfinite(reading.true_p)]
@@ -360,7 +354,7 @@ def first_right(reading: Predictions) -> float:
     return float((reading.best[asked, 0] == reading.true[asked]).mean()) if asked.any() else 0.0
 
 
-def told_about(reading: object, pinned: bool) -> str:
+def told_about(reading: object, held: bool) -> str:
     """Return words below the text: what is meant, what was left out."""
     if isinstance(reading, Answers):
         bright = "bright = the true class" if reading.classes else "violet predicted, white true"
@@ -369,8 +363,9 @@ def told_about(reading: object, pinned: bool) -> str:
         return "outlined = what came" if reading.notes else "band = one standard deviation"
     if not isinstance(reading, Predictions):
         return ""
-    parts = ["held: click it again to follow the pointer" if pinned else "click to hold a token"]
-    parts.append("surprise and entropy in bits, of what comes next")
+    what = "comes next" if reading.follows else "is asked here"
+    parts = ["held: click it again to follow the pointer" if held else "click to hold a token"]
+    parts.append(f"surprise and entropy in bits, of what {what}")
     if reading.source:
         between = " " if any(len(word) > 1 for word in reading.source) else ""
         parts.insert(0, f"source: {between.join(reading.source)}")

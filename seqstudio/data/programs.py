@@ -10,12 +10,23 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from seqstudio.data.corpora import text_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from seqstudio.data.dataset import Dataset
+    from seqstudio.document.settings import DataSettings
+
 T = TypeVar("T")
 COLUMNS = 60
+LEARNT, HELD_OUT = 400_000, 40_000
+"""Characters of the two parts, at least."""
 DEEPEST = 4
 _SETTING = re.findall(
     r"\w+",
@@ -84,9 +95,8 @@ class _Writer:
         if depth < DEEPEST and chance < 0.55:
             loop = f"{indent}for {self._one(_NAMES)} in {self._value(1)}:"
             return [loop, *self._block(depth + 1)]
-        if chance < 0.65:
-            return [f"{indent}# {self._words(3, 6, _SPOKEN)}"]
-        return [f"{indent}{self._one(_NAMES)} = {self._value(2)}"]
+        line = f"{indent}{self._one(_NAMES)} = {self._value(2)}"
+        return [f"{indent}# {self._words(3, 6, _SPOKEN)}", line] if chance < 0.65 else [line]
 
     def _condition(self) -> str:
         parts = [
@@ -115,6 +125,7 @@ def _indent(depth: int) -> str:
     return "    " * depth
 
 
+@lru_cache(maxsize=4)
 def programs_and_talk(characters: int, seed: int = 0) -> str:
     """Return a text of at least so many characters, the same for the same seed."""
     writer, pages, size = _Writer(seed), [], 0
@@ -122,3 +133,15 @@ def programs_and_talk(characters: int, seed: int = 0) -> str:
         pages.append(writer.page())
         size += len(pages[-1])
     return "".join(pages)
+
+
+def open_programs(settings: DataSettings, base: Path | None) -> Dataset:
+    """Open the text; what is held out has a seed of its own."""
+    del settings, base
+    learnt, held_out = programs_and_talk(LEARNT, 0), programs_and_talk(HELD_OUT, 1)
+    return text_dataset(
+        "Programs and talk",
+        "Written by this program: talk in wrapped lines, and programs with nested conditions.",
+        learnt + held_out,
+        len(learnt),
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text, open_tunes
+from seqstudio.data.programs import open_programs
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
@@ -65,4 +66,5 @@ KINDS: Mapping[str, Opener] = {
     "captions": open_captions,
     "waves": open_waves,
     "frames": open_frames,
+    "programs": open_programs,
 }

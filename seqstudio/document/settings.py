@@ -66,7 +66,7 @@ class DataSettings(Settings):
     FROM_TEXTS: ClassVar[frozenset[str]] = frozenset({"text", "masked"})
     FROM_TUNES: ClassVar[frozenset[str]] = frozenset({"abc", "frames"})
     WITHOUT_LENGTH: ClassVar[frozenset[str]] = frozenset(
-        {"text", "abc", "hello", "shapes", "rows", "pixels", "captions"}
+        {"text", "abc", "programs", "hello", "shapes", "rows", "pixels", "captions"}
     )
 
     PARAMS: ClassVar[tuple[Param, ...]] = (
@@ -75,6 +75,7 @@ class DataSettings(Settings):
             choices=(
                 ("text", "Text, by character"),
                 ("abc", "Tunes in ABC, by character"),
+                ("programs", "Programs and talk, by character"),
                 ("hello", "The word hello"),
                 ("adding", "Adding problem"),
                 ("recall", "Recall a cue"),
@@ -117,7 +118,7 @@ class DataSettings(Settings):
     @property
     def cut(self) -> bool:
         """Whether a window is cut out of a long text; else whole sequences are drawn."""
-        return self.kind in {"text", "abc"}
+        return self.kind in {"text", "abc", "programs"}
 
     def idle(self) -> frozenset[str]:
         """Return the names of the settings that have no effect on this kind of data."""

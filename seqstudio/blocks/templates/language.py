@@ -60,6 +60,14 @@ def _attention() -> Graph:
     return sketch.graph
 
 
+def _cells() -> Graph:
+    sketch = Sketch()
+    sketch.chain(
+        sketch.add("tokens"), ("embedding", {"width": 32}), ("lstm", {"hidden": 128}), "next_token"
+    )
+    return sketch.graph
+
+
 def _hello() -> Graph:
     sketch = Sketch()
     sketch.chain(sketch.add("tokens"), "one_hot", ("rnn", {"hidden": 3}), "next_token")
@@ -178,6 +186,20 @@ TEMPLATES = (
         draw=_bert,
         data={"kind": "masked"},
         training={**ATTENTIVE, "weight_decay": 0.01},
+    ),
+    Template(
+        id="cells-lstm",
+        title="Cells to find",
+        task="next character",
+        sentence="A small LSTM reads talk and programs: some of its cells count and keep watch.",
+        look="In Look inside, Cells: a unit for quotes, the line, if statements and the depth.",
+        minutes=5,
+        icon="cell",
+        family=_FAMILY,
+        draw=_cells,
+        data={"kind": "programs"},
+        training={"learning_rate": 6e-3, "batch": 24, "window": 100, "weight_decay": 0.0},
+        sampling={"prompt": '"', "length": 400, "temperature": 0.7},
     ),
     Template(
         id="hello-rnn",

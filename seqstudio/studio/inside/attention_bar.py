@@ -134,7 +134,8 @@ class PassageBar(QWidget):
             self._options = tuple(sites)
             self.head.set_options([((s.key, n), head_name(s, n)) for s in sites
                                    for n in range(s.heads)])  # fmt: skip
-        self.head.set_value((key, head))
+        if any(site.key == key for site in sites):
+            self.head.set_value((key, head))
 
     # What the person does
 

@@ -54,6 +54,7 @@ Opening = Callable[[Start, Callable[[Event], None]], Trainer]
 """Opens a run: see `Trainer.open`."""
 
 DETAIL_S = 1.0
+LOOK_S = 0.2
 REHEARSED_STEPS = 2
 OVER: frozenset[State] = frozenset({"stopped", "finished", "failed"})
 
@@ -177,6 +178,7 @@ class _Worker:
         self._peeker = Peeker()
         self._looker = Looker()
         self._look_again_s = 0.0  # while training: not before it has had as much time
+        self._step_s = 0.0  # time of the last step or slice of side work
         self._start: Start | None = None
         self._fork: ForkPoint | None = None  # until the replay is over
         self._later: list[Command] = []  # what waits for that
@@ -367,13 +369,20 @@ class _Worker:
         return self._state != "running" or time.perf_counter() >= self._look_again_s
 
     def _look(self) -> None:
-        """Serve a slice of a wish to look inside; no record keeps the answer."""
+        """Serve wishes to look inside for as long as the last step took; no record keeps answers.
+
+        One slice a step would let a large model answer a small question for seconds.
+        """
         began = time.perf_counter()
-        answer = self._looker.advance(self._trainer)
-        ended = time.perf_counter()
+        until = began + min(self._step_s, LOOK_S)
+        while True:
+            answer = self._looker.advance(self._trainer)
+            if answer is not None:
+                self._channel.emit(Envelope("", answer))
+            ended = time.perf_counter()
+            if ended >= until or not self._looker.busy:
+                break
         self._look_again_s = 2 * ended - began
-        if answer is not None:
-            self._channel.emit(Envelope("", answer))
 
     # ----------------------------------------------------------------------- work
 
@@ -386,7 +395,10 @@ class _Worker:
             return
         if self._until is not None and trainer.step == self._until - 1:
             trainer.probe_next()
-        if not trainer.advance():
+        began = time.perf_counter()
+        going = trainer.advance()
+        self._step_s = time.perf_counter() - began
+        if not going:
             self._finish(trainer)
         elif self._until is not None and trainer.step >= self._until:
             self._pause(trainer)

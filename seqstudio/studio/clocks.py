@@ -33,6 +33,7 @@ from seqstudio.studio.widgets import IconButton
 LEFT = 148
 RIGHT = 132
 LOW_HEIGHT = 60
+MOST_TOKENS = 256
 KINDS = frozenset({Metrics, GradientReading, AttentionReading, Sample, Facts, Saved, StateChanged})
 
 ACTIONS = (
@@ -86,16 +87,22 @@ class Clocks(QWidget):
         return max(history.step, 1)
 
     def tokens(self) -> tuple[str, ...]:
-        """Return the texts of the time steps under the cursor's training step."""
+        """Return the texts of the time steps that the views share.
+
+        That is the text that is looked at, else the start of the held-out part; of data that are
+        drawn while training, what a reading shows.
+        """
         history, step = self.session.history, self.session.step_in_view
+        dataset = self.session.dataset
+        if dataset is not None and dataset.vocabulary is not None and not dataset.source:
+            text = self.session.project.sampling.probe_text
+            ids = dataset.vocabulary.encode(text, skip_unknown=True) if text else dataset.valid
+            if len(ids) > 1:
+                return tuple(dataset.vocabulary.symbols[i] for i in ids[:MOST_TOKENS])
         for kind in ("attention", "gradient", "horizon"):
             reading = history.reading_at(kind, step)
             if isinstance(reading, (GradientReading, AttentionReading)):
                 return reading.tokens
-        dataset = self.session.dataset
-        if dataset is not None and dataset.vocabulary is not None and len(dataset.valid):
-            window = self.session.project.training.window
-            return tuple(dataset.vocabulary.decode(dataset.valid[:window]))
         return ()
 
     # ----------------------------------------------------------------- painting

@@ -33,7 +33,11 @@ def session(qtbot, tmp_path) -> Iterator[Session]:
     (tmp_path / "text.txt").write_text("the cat sat on the mat\n" * 100, "utf-8")
     project = make("char-lstm", str(tmp_path / "text.txt"))
     training = {**project.training.as_dict(), "budget": "steps", "steps": 800, "window": 4}
-    small = dataclasses.replace(project, training=type(project.training).parse(training))
+    small = dataclasses.replace(
+        project,
+        training=type(project.training).parse(training),
+        sampling=project.sampling.with_value("probe_text", "the "),
+    )
     session = Session(Document(small), threads=True)
     qtbot.waitUntil(lambda: session.facts is not None)
     yield session
@@ -113,6 +117,13 @@ def test_the_lower_track_moves_in_the_text(session: Session, clocks: Clocks) -> 
     assert session.cursor.t == 3
     QTest.mouseClick(clocks, BUTTON, pos=at(clocks, 1, -0.2))
     assert session.cursor.t == 0
+
+
+def test_without_a_text_of_ones_own_the_held_out_part_is_shown(session, clocks: Clocks) -> None:
+    session.set_probe_text("")
+    ids = session.dataset.valid[: len(clocks.tokens())]
+    assert "".join(clocks.tokens()) == "".join(session.dataset.vocabulary.symbols[i] for i in ids)
+    assert len(clocks.tokens()) > 100
 
 
 def test_the_keys_move_both_clocks(session: Session, clocks: Clocks) -> None:

@@ -57,6 +57,9 @@ class Label(QLabel):
         self.setFont(theme().font(self._style))
 
 
+_LEAST_SHOWN = 6
+
+
 class ElidedLabel(Label):
     """One line that gives way: too long a text ends in "…" and is told whole in the tool tip."""
 
@@ -81,6 +84,8 @@ class ElidedLabel(Label):
             painter.setPen(theme().color(token))
             metrics = self.fontMetrics()
             shown = metrics.elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+            if shown != self.text() and len(shown) < _LEAST_SHOWN:
+                shown = ""  # a letter or two say nothing
             painter.drawText(self.rect(), self.alignment(), shown)
             self.setToolTip(self.text() if shown != self.text() else "")
 

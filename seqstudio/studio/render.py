@@ -54,6 +54,7 @@ PANELS = {
     "findings": "inside.findings:FindingsPanel",
     "gates": "inside.gates:GatesPanel",
     "trajectory": "inside.trajectory:TrajectoryPanel",
+    "cells": "inside.cells:CellsPanel",
     "surgery": "inside.surgery:SurgeryPanel",
     "predictions": "inside.predictions:PredictionsPanel",
     "embedding": "inside.embedding:EmbeddingPanel",

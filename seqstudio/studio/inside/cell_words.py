@@ -41,10 +41,9 @@ def ranked_row(reading: Cells, place: int, brush: tuple[int, int] | None) -> Uni
     told += f"\n99 % of shuffled patterns reach at most {ranking.baseline:.3f}"
     values = shown_values(reading, each.unit)
     near = slice(0, 0) if not len(values) else around(brush, len(values))
-    missing = "not confirmed" if ranking.checked else "may be chance"
     return UnitRow(
         each.unit, title, value, ranking.baseline, told, values[near], levels(reading),
-        missing=missing,
+        missing="by chance?",
     )  # fmt: skip
 
 

@@ -281,8 +281,7 @@ class CellsPanel(LookPanel):
         else:
             self._strip.set_values(None, limit, signed=reading.signed)
         self._strip.set_quantity(self._quantity(reading, unit))
-        if self._hover < 0:
-            self._strip.set_cursor(self.session.cursor.t, reveal=False)
+        self._strip.set_cursor(self.session.cursor.t, reveal=False)
         self._unit.set_value(unit)
         lines = [n for n, row in enumerate(self._units.rows) if row.unit == unit]
         if self._units.chosen not in lines:

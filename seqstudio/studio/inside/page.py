@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.inside.attention_topic import AttentionTopic
+from seqstudio.studio.inside.cells import CellsPanel
 from seqstudio.studio.inside.embedding import EmbeddingPanel
 from seqstudio.studio.inside.findings import FindingsPanel
 from seqstudio.studio.inside.gates import GatesPanel
@@ -53,6 +54,7 @@ class InsidePage(Topics):
                 ("gradients", "Gradients", self._gradients),
                 ("steps", "Step by step", self._steps),
                 ("attention", "Attention", self._attention),
+                ("cells", "Cells", self._cells),
                 ("gates", "Gates", self._gates),
                 ("surgery", "Surgery", self._surgery),
                 ("predictions", "Predictions", self._predictions),
@@ -108,6 +110,11 @@ class InsidePage(Topics):
         topic = AttentionTopic(self.session)
         topic.template_wanted.connect(self.template_wanted)
         return topic
+
+    def _cells(self) -> Page:
+        panel = CellsPanel(self.session)
+        panel.template_wanted.connect(self.template_wanted)
+        return _one("inside-cells", panel)
 
     def _gates(self) -> Page:
         """What the gates do, and the path that the states take."""

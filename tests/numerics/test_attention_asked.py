@@ -1,4 +1,4 @@
-"""Attention, asked for: the open computation against the fused one, torch and hand computations."""
+"""Attention, asked for: what is shown against the fused layers, torch and hand computations."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import nn
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.project import Project, project_text
+from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.inside.attention.maps import attention_of
 from seqstudio.engine.inside.attention.passage import Passage, passage_of
 from seqstudio.engine.inside.attention.rollout import connectivity, rolled
@@ -20,7 +21,6 @@ from seqstudio.engine.inside.attention.surgery import _Bench
 from seqstudio.engine.inside.attention.tap import Change, Place, places_of, tapped
 from seqstudio.engine.inside.looker import Looker
 from seqstudio.engine.inside.subject import Subject
-from seqstudio.engine.inputs import Inputs
 from seqstudio.records.inside.attention import (
     AttentionExample,
     AttentionOf,

@@ -228,7 +228,7 @@ class ProductsPanel(AttentionLook):
         if reading is None:
             return {}
         p = reading.plain
-        found = {"q": p.q, "k": p.k, "scores": p.scores, "weights": p.weights, "v": p.v,
+        found: dict[str, NDArray[Any]] = {"q": p.q, "k": p.k, "scores": p.scores, "weights": p.weights, "v": p.v,
                  "context": p.context, "matrix": p.matrix}  # fmt: skip
         if reading.other is not None:
             found["matrix_changed"] = reading.other.matrix

@@ -116,11 +116,12 @@ class OneQueryPanel(AttentionLook):
         return np.asarray(each.weights[:, self.query()], float)
 
     def _seen(self, each: AttentionMap) -> NDArray[np.bool_]:
+        """Return where the query in view may look (S,); of a reduced map, where anything lies."""
         if each.pool == 1:
-            return ~each.masked[self.query()]
-        whole = self.rows(each).any(0)
-        causal = np.arange(len(whole)) <= self.query()
-        return causal if not whole[self.query() + 1 :].any() else np.ones(len(whole), bool)
+            return np.asarray(~each.masked[self.query()], np.bool_)
+        behind = np.arange(len(each.keys)) <= self.query()
+        looks_ahead = bool(self.rows(each)[:, ~behind].any())
+        return np.asarray(behind | looks_ahead, np.bool_)
 
     @override
     def show_cursor(self) -> None:

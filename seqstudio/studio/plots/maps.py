@@ -125,8 +125,7 @@ def _packed(table: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Return RGBA colours (256, 4) as premultiplied 0xAARRGGBB (256,)."""
     alpha = table[:, 3].astype(np.uint32)
     r, g, b = (table[:, part].astype(np.uint32) * alpha // 255 for part in range(3))
-    packed: NDArray[np.uint32] = (alpha << 24) | (r << 16) | (g << 8) | b
-    return packed
+    return np.asarray((alpha << 24) | (r << 16) | (g << 8) | b, np.uint32)
 
 
 def rgba_image(pixels: NDArray[np.uint8]) -> QImage:

@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -264,7 +264,10 @@ class Beside:
         trainer = self._trainer
         if trainer.folder is None or trainer.best_step in {-1, trainer.step}:
             return None
-        return store.load_checkpoint(trainer.folder, "best")
+        with suppress(SeqError):  # a full disk may have kept it from being written
+            kept = store.load_checkpoint(trainer.folder, "best")
+            return kept if kept.step == trainer.best_step else None
+        return None
 
     def _score(self, model: GraphModel, limit: int = 0) -> Iterator[Score]:
         trainer = self._trainer

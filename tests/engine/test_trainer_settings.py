@@ -15,7 +15,7 @@ from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.document.param import ParamError
 from seqstudio.document.project import Project, parse_project, project_text
-from seqstudio.engine.checkpoint import load_latest, model_tensors
+from seqstudio.engine.checkpoint import load_checkpoint, load_latest, model_tensors
 from seqstudio.engine.dropping import shares
 from seqstudio.engine.learner import Learner
 from seqstudio.engine.losses import prediction_losses
@@ -360,3 +360,18 @@ def test_the_scale_is_in_the_checkpoint(tmp_path: Path) -> None:
     again.learner.scaler = torch.amp.GradScaler("cpu")
     restore(again, load_latest(tmp_path / "run"))
     assert again.learner.scaler.state_dict() == trainer.learner.scaler.state_dict()
+
+
+def test_best_weights_that_could_not_be_kept_end_no_run(tmp_path: Path) -> None:
+    heard = Heard()
+    project = with_settings(tiny("char-rnn", tmp_path, 8), validate_every=2)
+    trainer = opened(project, tmp_path / "run", heard)
+    while trainer.step < 6:
+        trainer.advance()
+    trainer.best, trainer.best_step = -1.0, 4  # better than all to come
+    for path in (tmp_path / "run" / "checkpoints").glob("best.*"):
+        path.unlink()
+    while trainer.advance():
+        pass
+    assert heard.of(Validation)[-1].step == 8
+    assert load_checkpoint(tmp_path / "run", "best").step == 8

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -20,6 +20,7 @@ from seqstudio.records.inside.player import MATRICES, Matrix, Played, PlayLayer,
 from seqstudio.studio.inside.panel import LookPanel
 from seqstudio.studio.inside.playing.controls import Controls
 from seqstudio.studio.inside.playing.film import Film
+from seqstudio.studio.inside.playing.ink import visible
 from seqstudio.studio.inside.playing.listing import Listing, formulas, listing
 from seqstudio.studio.inside.playing.playhead import Playhead
 from seqstudio.studio.inside.playing.scene import GATES, scene
@@ -31,7 +32,6 @@ from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.probe_field import ProbeField
 from seqstudio.studio.theme import follow_theme, painting, theme
 from seqstudio.studio.widgets import ComboField, EquationView, format_number
-from seqstudio.studio.widgets.token_lines import shown_text
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -233,8 +233,8 @@ class BpttPanel(LookPanel):
 
     def _place_words(self, reading: Played) -> str:
         head, outcome = self.head, reading.outcomes[self.head.t]
-        token = reading.tokens[head.t]
-        words = f"t = {head.t + 1} of {head.steps}, reads “{shown_text(token)}”"
+        token = visible(reading.tokens[head.t])
+        words = f"t = {head.t + 1} of {head.steps}, reads “{token}”"
         if head.phase == "forward" and math.isfinite(outcome.loss):
             return f"{words}, loss {format_number(outcome.loss)} {reading.unit}"
         if head.phase == "backward":
@@ -361,6 +361,11 @@ class BpttPanel(LookPanel):
         low = self.height() < LOW * max(1.0, theme().scale)
         self.film.set_low(low)
 
+    @override
+    def showEvent(self, event: QShowEvent, /) -> None:
+        super().showEvent(event)
+        self.code.restyle()  # the style sheet gave it the font of running text
+
     @Slot()
     def restyle(self) -> None:
         """Take the colours of the theme in force."""
@@ -375,7 +380,7 @@ class BpttPanel(LookPanel):
         if reading.cut:
             parts.append(f"{reading.cut:,} more left off")
         if reading.skipped:
-            parts.append(f"left out: {' '.join(map(shown_text, reading.skipped[:8]))}")
+            parts.append(f"left out: {' '.join(map(visible, reading.skipped[:8]))}")
         parts += [note.rstrip(".") for note in reading.notes]
         return ", ".join(parts)
 

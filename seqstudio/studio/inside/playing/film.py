@@ -12,11 +12,10 @@ from typing_extensions import override
 
 from seqstudio.records.inside.player import Played
 from seqstudio.records.readings import Floats
-from seqstudio.studio.inside.playing.ink import paint_symbol
+from seqstudio.studio.inside.playing.ink import paint_symbol, visible
 from seqstudio.studio.inside.playing.playhead import Playhead
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
-from seqstudio.studio.widgets.token_lines import shown_text
 
 LEFT, RIGHT = 84, 16
 NARROWEST, WIDEST = 15.0, 46.0
@@ -183,7 +182,7 @@ class Film(QWidget):
         )
         painter.drawRoundedRect(box, 3, 3)
         painter.setPen(theme().color("textHi" if reached else "textLow"))
-        text = "␣" if token == " " else shown_text(token)
+        text = visible(token)
         painter.setFont(theme().font("mono" if len(text) == 1 else "monoSmall"))
         shown = painter.fontMetrics().elidedText(
             text, Qt.TextElideMode.ElideRight, int(box.width()) + 1
@@ -265,7 +264,7 @@ class Film(QWidget):
         """Return the numbers of a time step in words."""
         assert self._played is not None
         outcome, token = self._played.outcomes[t], self._played.tokens[t]
-        words = [f"t = {t + 1}, reads “{shown_text(token)}”"]
+        words = [f"t = {t + 1}, reads “{visible(token)}”"]
         if math.isfinite(outcome.loss):
             words.append(f"loss {format_number(outcome.loss)} {self._played.unit}")
         words.append(f"‖∂L/∂h‖ {format_number(float(self._norms[t]))}")

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
 
 from seqstudio.studio.theme import theme
+from seqstudio.studio.widgets.token_lines import shown_text
 
 _PART = re.compile(r"([_^])(?:\{([^}]*)\}|(.))")
 _SHRINK = 0.78
@@ -33,6 +34,11 @@ def runs(symbol: str) -> tuple[tuple[str, str], ...]:
 def plain(symbol: str) -> str:
     """Return a symbol as text for a tool tip or a reader: "W_hh h_t−1"."""
     return symbol.replace("{", "").replace("}", "")
+
+
+def visible(token: str) -> str:
+    """Return a token as it is printed; a lone space can be seen."""
+    return "␣" if token == " " else shown_text(token)
 
 
 def symbol_width(symbol: str, style: str = "small") -> float:

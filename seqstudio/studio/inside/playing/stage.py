@@ -9,13 +9,12 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from typing_extensions import override
 
-from seqstudio.studio.inside.playing.ink import paint_symbol, symbol_width
+from seqstudio.studio.inside.playing.ink import paint_symbol, symbol_width, visible
 from seqstudio.studio.inside.playing.scene import Line
 from seqstudio.studio.inside.playing.tiles import Tile
 from seqstudio.studio.plots.maps import coloured
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
-from seqstudio.studio.widgets.token_lines import shown_text
 
 INSET, GAP = 16, 12
 SIGN = 32  # room for the sign before a tile
@@ -226,11 +225,21 @@ class Stage(QWidget):
             return
         line, casing = theme().map_cursor()
         for place in tile.unit_rects(self._unit):
+            if tile.is_matrix:
+                self._tick_row(painter, place)
+                continue
             grown = place.adjusted(-1, -1, 1, 1)
             painter.setPen(pen(casing, 3.0))
             painter.drawRect(grown)
             painter.setPen(pen(line, 1.25))
             painter.drawRect(grown)
+
+    def _tick_row(self, painter: QPainter, row: QRectF) -> None:
+        """Mark a row of a matrix at both ends: an outline would hide rows this thin."""
+        y = row.center().y()
+        painter.setPen(pen(theme().color("cursor"), 1.5))
+        painter.drawLine(QPointF(row.left() - 6, y), QPointF(row.left() - 1, y))
+        painter.drawLine(QPointF(row.right() + 1, y), QPointF(row.right() + 6, y))
 
     def _paint_caption(self, painter: QPainter, tile: Tile) -> None:
         rect, term = tile.rect, tile.term
@@ -267,7 +276,7 @@ class Stage(QWidget):
             painter.setPen(theme().color("textLow"))
             painter.drawText(QPointF(area.left(), base), line.note)
             return
-        words = f"asked: {_quoted(outcome.target)}"
+        words = f"asked: “{visible(outcome.target)}”"
         if outcome.said:
             words = f"said {outcome.said}, asked {outcome.target}"
         x = area.left()
@@ -292,7 +301,7 @@ class Stage(QWidget):
             right = name == line.outcome.target
             tone = theme().role_text("loss") if right else theme().color("textHi")
             painter.setPen(tone)
-            text = f"{_visible(name)} {chance(p)}"
+            text = f"{visible(name)} {chance(p)}"
             shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(room - 8))
             painter.drawText(QPointF(left, area.top() + metrics.ascent()), shown)
             track = QRectF(left, area.top() + metrics.height() + 2, room - 14, 4)
@@ -344,14 +353,6 @@ class Stage(QWidget):
 
 def _is_matrix(line: Line) -> bool:
     return any(term.axis == "matrix" for term in line.terms)
-
-
-def _quoted(token: str) -> str:
-    return f"“{_visible(token)}”"
-
-
-def _visible(token: str) -> str:
-    return "␣" if token == " " else shown_text(token)
 
 
 def percent(share: float) -> str:

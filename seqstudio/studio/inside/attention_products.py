@@ -228,8 +228,10 @@ class ProductsPanel(AttentionLook):
         if reading is None:
             return {}
         p = reading.plain
-        found: dict[str, NDArray[Any]] = {"q": p.q, "k": p.k, "scores": p.scores, "weights": p.weights, "v": p.v,
-                 "context": p.context, "matrix": p.matrix}  # fmt: skip
+        found: dict[str, NDArray[Any]] = {
+            name: getattr(p, name)
+            for name in ("q", "k", "scores", "weights", "v", "context", "matrix")
+        }
         if reading.other is not None:
             found["matrix_changed"] = reading.other.matrix
             found["weights_changed"] = reading.other.weights

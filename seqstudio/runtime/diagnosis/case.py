@@ -23,8 +23,8 @@ FIRST_STEPS = 40
 SETTLED_STEPS = 300
 """Steps after which a model of text has to have opened its memory."""
 _RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-LEARNED = 0.5
-"""Share of the loss of a guess below which a task counts as learned."""
+LEARNED, KNOWN = 0.5, 0.25
+"""Share of the loss of a guess below which a task counts as learned, and a text as known."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ class Case:
 
     @property
     def learned(self) -> bool:
-        """Whether a task that can be solved is on the way to be: text never is."""
-        return not self.project.data.cut and self.share_of_chance < LEARNED
+        """Whether a task is on the way to be solved, or a text nearly known by heart."""
+        return self.share_of_chance < (KNOWN if self.project.data.cut else LEARNED)
 
     def title(self, block: str) -> str:
         found = self.project.graph.blocks.get(block)

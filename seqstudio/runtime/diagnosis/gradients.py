@@ -127,6 +127,8 @@ def _long_norms(case: Case) -> Finding | None:
     if share < CLIPPED or middle < LONG:
         return None
     first = float(np.nanmedian(case.norms[:FIRST_STEPS]))
+    if not case.guessing and float(np.median(norms)) < LONG * first:
+        return None  # long from the start, and it learns: the loss is steep, no more
     last = int(case.history.curves.steps[case.rows - 1])
     return Finding(
         key="exploding",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,8 +77,7 @@ class TextChoice(QWidget):
         options += [("take-clipboard", "From the clipboard"), ("take-file", "From a file…")]
         if self._chosen_source == HELD_OUT and not probe:
             self._chosen_source = PROJECT
-        self._source.set_options(options)
-        self._source.set_value(self._chosen_source)
+        offer(self._source, options, self._chosen_source)
 
     def _kind(self) -> str:
         return self._chosen_source if self._chosen_source in (CLIPBOARD, FILE) else CLIPBOARD
@@ -123,6 +123,15 @@ class TextChoice(QWidget):
             self.take(read_text(Path(path)), Path(path).name, FILE)
         except SeqError as error:
             self._session.tell(error)
+
+
+def offer(field: ComboField, options: Sequence[tuple[object, str]], value: object) -> None:
+    """Give a field other choices; one that has them already is left alone: it may be open."""
+    if field.property("offered") != repr(options):
+        field.setProperty("offered", repr(options))
+        field.set_options(options)
+    if field.value() != value:
+        field.set_value(value)
 
 
 def _short(text: str, most: int = 24) -> str:

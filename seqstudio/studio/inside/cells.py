@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from seqstudio.data.features import FEATURES, MUSIC
 from seqstudio.records.inside.cells import PAGE, Cells, CellsOf
-from seqstudio.studio.inside.cell_texts import TextChoice
+from seqstudio.studio.inside.cell_texts import TextChoice, offer
 from seqstudio.studio.inside.cell_words import (
     STATES,
     best_row,
@@ -85,6 +85,7 @@ class CellsPanel(LookPanel):
         super().__init__(session, parent)
         self._tokens: tuple[str, ...] = ()
         self._brush: tuple[int, int] | None = None
+        self._brushed_now: tuple[int, int] | None = None
         self._state = self._pattern = ""
         self._hover = -1
         self._layer = ComboField(name="Layer")
@@ -210,14 +211,16 @@ class CellsPanel(LookPanel):
     @override
     def show_reading(self, reading: Cells) -> None:
         if reading.tokens != self._tokens:
-            self._tokens = reading.tokens
+            self._tokens, self._brushed_now = reading.tokens, None
             self._strip.set_tokens(reading.tokens, reading.rows)
         self._show_choices(reading)
         self._show_list(reading)
         marks = reading.pattern if len(reading.pattern) else None
         binary = marks is not None and set(np.unique(marks[np.isfinite(marks)])) <= {0.0, 1.0}
         self._strip.set_marked(marks > 0.5 if binary and marks is not None else None)
-        self._strip.set_brush(*(self._brush or (None, None)))
+        if self._brush != self._brushed_now:  # else a brush that is being drawn would be lost
+            self._brushed_now = self._brush
+            self._strip.set_brush(*(self._brush or (None, None)))
         words = [unknown_words(reading.skipped)]
         if reading.cut:
             words.append(
@@ -228,12 +231,10 @@ class CellsPanel(LookPanel):
 
     def _show_choices(self, reading: Cells) -> None:
         places = [(n, place.title) for n, place in enumerate(reading.places)]
-        self._layer.set_options(places)
-        self._layer.set_value(reading.place)
+        offer(self._layer, places, reading.place)
         self._layer.setVisible(len(places) > 1)
         states = reading.places[reading.place].states
-        self._which.set_options([(state, STATES.get(state, state)) for state in states])
-        self._which.set_value(reading.state)
+        offer(self._which, [(each, STATES.get(each, each)) for each in states], reading.state)
         self._which.setVisible(len(states) > 1)
         self._unit.set_range(0, max(0, reading.total - 1))
         self._show_patterns()
@@ -246,8 +247,7 @@ class CellsPanel(LookPanel):
             options += [(feature.name, feature.title) for feature in features]
         if self._brush is not None:
             options.append((BRUSH, self._phrase()))
-        self._ask.set_options(options)
-        self._ask.set_value(self._pattern)
+        offer(self._ask, options, self._pattern)
 
     def _phrase(self) -> str:
         first, last = self._brush or (0, -1)
@@ -386,13 +386,14 @@ class CellsPanel(LookPanel):
     def _clicked(self, token: int) -> None:
         self.session.move_cursor(t=token)
         if self._brush is not None:
-            self._brush = None
+            self._brush = self._brushed_now = None
             self._pattern = EVERY if self._pattern == BRUSH else self._pattern
             self.ask_again()
 
     @Slot(int, int)
     def _brushed(self, first: int, last: int) -> None:
-        self._brush, self._pattern = (first, last), BRUSH
+        self._brush = self._brushed_now = (first, last)
+        self._pattern = BRUSH
         self.session.move_cursor(unit=None)
         self.ask_again()
 

@@ -39,6 +39,7 @@ FIRST_CHECKPOINT_S = 5.0
 CHECKPOINT_S = 30.0
 AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
 PROBED_ROWS = 4
+HEALTH_SHARE = 0.004
 RATE = "rate"  # name of the search for a learning rate
 _OVER = object()
 
@@ -65,7 +66,7 @@ class Beside:
         self._writing = Cadence(0.03, first_s=1.5, at_least_s=4.0)
         # not at the very first step, whose loss somebody waits for
         self._tapping = Cadence(0.02, first_s=0.001, at_least_s=0.1)
-        self._health = Cadence(0.005, first_s=0.05, at_least_s=0.3)
+        self._health = Cadence(HEALTH_SHARE, first_s=0.05, at_least_s=0.3)
         self._looking = Cadence(0.02, first_s=1.0, at_least_s=0.5)
         self._saving = Cadence(0.02, first_s=FIRST_CHECKPOINT_S, at_least_s=CHECKPOINT_S)
 

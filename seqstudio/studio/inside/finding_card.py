@@ -140,8 +140,9 @@ class FindingCard(Card):
 
     def _fill(self, treatments: Sequence[Treatment], first: bool) -> None:
         for place, treatment in enumerate(treatments):
-            kind = "primary" if first and not place else "secondary"
-            button = Button(treatment.words, kind=kind, parent=self)
+            button = Button(treatment.words, parent=self)
+            if first and not place:
+                button.set_kind("primary")
             button.setToolTip(_tip(treatment))
             button.clicked.connect(self._pressed)
             self.buttons.add(button)
@@ -149,7 +150,7 @@ class FindingCard(Card):
 
     @Slot()
     def _pressed(self) -> None:
-        place = self.buttons.buttons().index(self.sender())  # type: ignore[arg-type]
+        place = self.buttons.buttons().index(self.sender())
         self.wanted.emit(self.finding, self.finding.treatments[place])
 
 

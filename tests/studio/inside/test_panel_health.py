@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from seqstudio.document.document import Document
+from seqstudio.engine.beside import HEALTH_SHARE
 from seqstudio.engine.cadence import Cadence
 from seqstudio.runtime import vitals
 from seqstudio.runtime.diagnosis import diagnose
@@ -21,7 +22,7 @@ from tests.studio.conftest import recorded, small_project
 def run(small_text):
     """A healthy LSTM whose health was measured at every step."""
     due = Cadence.due
-    Cadence.due = lambda self, now: self.share == 0.005 or due(self, now)
+    Cadence.due = lambda self, now: self.share == HEALTH_SHARE or due(self, now)
     try:
         project = small_project("char-lstm", small_text, 60)
         return project, recorded(project, "lstm-1")

@@ -95,8 +95,7 @@ class Plane(QWidget):
         """Paint the same lines and ticks for both axes."""
         painter.setFont(theme().font("axis"))
         metrics, rect = painter.fontMetrics(), frame.rect
-        most = max(3, int(rect.width() // 60))
-        values = ticks(frame.x, min(7, most))
+        values = self._ticks(rect.width())
         for value, text in zip(values, tick_texts(values, frame.x), strict=True):
             x, y = sharp(float(frame.px(value))), sharp(float(frame.py(value)))
             painter.setPen(hairline(painter, theme().color("gridMajor")))
@@ -108,6 +107,14 @@ class Plane(QWidget):
             painter.drawText(QPointF(x - width / 2, below), text)
             left = QPointF(rect.left() - 8 - width, y + metrics.capHeight() / 2)
             painter.drawText(left, text)
+
+    def _ticks(self, width: float) -> list[float]:
+        """Return round values of both axes, -1 and 1 among them unless the plane is wide."""
+        if self._half > 2 * HALF:
+            return ticks(Scale(-self._half, self._half), max(3, min(7, int(width // 60))))
+        step = 0.5 if width >= 260 and self._half <= HALF else 1.0
+        most = math.floor(self._half / step)
+        return [index * step for index in range(-most, most + 1)]
 
     def _paint_titles(self, painter: QPainter, frame: Frame) -> None:
         painter.save()

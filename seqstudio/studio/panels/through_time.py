@@ -341,7 +341,7 @@ class ThroughTimePanel(Panel):
         told = self._clipping(reading)
         clipped = f", {told[0]}" if told else ""
         self.header.set_subtitle(
-            f"training step {reading.step:,}, {rows}, window {reading.window}{clipped}"
+            f"training step {reading.step:,}{clipped}, {rows}, window {reading.window}"
         )
 
     def _clipping(self, reading: GradientReading) -> tuple[str, str] | None:

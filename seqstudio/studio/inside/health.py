@@ -49,7 +49,7 @@ SHARES: tuple[tuple[str, str, str, Callable[[HealthReading], float]], ...] = (
     ("clipped", "clipped steps", "role:gradient", vitals.clip_share),
     ("saturated", "saturated tanh", "role:cell", vitals.worst_share("saturated")),
     ("inactive", "inactive ReLU", "role:features", vitals.worst_share("inactive")),
-    ("dead", "dead ReLU", "error", vitals.worst_share("dead")),
+    ("dead", "dead ReLU", "role:input", vitals.worst_share("dead")),
     ("shut", "shut gates", "role:output", vitals.worst_share("shut")),
 )
 

@@ -125,6 +125,11 @@ def _times(dz: Tensor, w: Tensor) -> Tensor:
     return (dz.flatten(0, -2) @ w).view(*dz.shape[:-1], w.shape[1])
 
 
+def _by_gate(values: Tensor, gates: int) -> Tensor:
+    """Return values (..., G N) as (..., G, N)."""
+    return values.view(*values.shape[:-1], gates, -1)
+
+
 class _Plain:
     """tanh or ReLU RNN."""
 
@@ -186,7 +191,7 @@ class _Lstm:
 
     def push(self, t: int, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
         assert c is not None
-        by_gate = _times(h, self.w.T).unflatten(-1, (4, -1)) * self.by_gate[t]
+        by_gate = _by_gate(_times(h, self.w.T), 4) * self.by_gate[t]
         new_c = by_gate[..., :3, :].sum(-2).addcmul_(c, self.f[t])
         return by_gate[..., 3, :].addcmul(new_c, self.h_by_c[t]), new_c
 
@@ -218,7 +223,7 @@ class _Gru:
 
     def push(self, t: int, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
         del c
-        by_gate = _times(h, self.w.T).unflatten(-1, (3, -1)) * self.by_gate[t]
+        by_gate = _by_gate(_times(h, self.w.T), 3) * self.by_gate[t]
         return by_gate.sum(-2).addcmul_(h, self.z[t]), None
 
 

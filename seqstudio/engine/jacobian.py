@@ -64,7 +64,8 @@ class Jacobians:
         """Return orthonormal columns (S, K), drawn at random without touching anyone's numbers."""
         own = torch.Generator().manual_seed(seed)
         drawn = torch.randn(self.size, min(count, self.size), generator=own, dtype=torch.float64)
-        return torch.linalg.qr(drawn.to(self._like))[0]
+        q: Tensor = torch.linalg.qr(drawn.to(self._like))[0]
+        return q
 
 
 def stretches(jacobians: Jacobians, count: int) -> Iterator[Tensor]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,6 @@ WINDOW = 10
 SLICE = 8  # steps of the recursion between two interruptions
 MOST_SETTLING = 32
 SMALL = 256  # eigenvalues of a matrix of this size take 20 ms; larger ones go beside
-T = TypeVar("T")
 
 
 def spectrum(subject: Subject, wish: SpectrumOf) -> Iterator[Spectrum | None]:
@@ -144,7 +143,7 @@ def _matrices(
         parts.append(("J", jacobians.matrix(at)))
     found = []
     for name, matrix in parts:
-        values, sigma = yield from _aside(lambda matrix=matrix: _decomposed(matrix), matrix)
+        values, sigma = yield from _decomposition(matrix)
         real, imag = (freeze(part.double().numpy()) for part in (values.real, values.imag))
         found.append(Eigenvalues(name, real, imag, float(values.abs().max()), sigma))
     return tuple(found)
@@ -155,14 +154,13 @@ def _decomposed(matrix: Tensor) -> tuple[Tensor, float]:
     return torch.linalg.eigvals(matrix), float(sigma)
 
 
-def _aside(work: Callable[[], T], matrix: Tensor) -> Generator[None, None, T]:
-    """Do the work at once where it is short, else in a thread, so that training goes on."""
+def _decomposition(matrix: Tensor) -> Generator[None, None, tuple[Tensor, float]]:
+    """Take a small matrix apart at once, a large one in a thread, so that training goes on."""
     if len(matrix) <= SMALL:
-        result = work()
         yield
-        return result
+        return _decomposed(matrix)
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
+        future = pool.submit(_decomposed, matrix)
         while not future.done():
             yield
             wait([future], timeout=0.002)

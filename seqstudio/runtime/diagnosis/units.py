@@ -31,8 +31,8 @@ def dead(case: Case) -> Finding | None:
         key="dead",
         title="ReLU units are dead",
         evidence=f"{count} of {unit.units} units of {case.title(unit.block)} ({unit.name}) gave 0 "
-        f"for all {unit.samples:,} samples of step {case.health[-1].step:,}, and as many or more "
-        f"than {percent(DEAD)} of them at the readings since step {case.health[0].step:,}.",
+        f"for all {unit.samples:,} samples of step {case.health[-1].step:,}, and at least "
+        f"{percent(DEAD)} of them did at the readings since step {case.health[0].step:,}.",
         why="A ReLU that is off has derivative 0: nothing teaches it to come back. A step that "
         "was too large often throws units there.",
         source="Maas et al. 2013; lecture S57",

@@ -27,6 +27,7 @@ from seqstudio.studio.inside.before_after import BeforeAfter, Treated
 from seqstudio.studio.inside.finding_card import Card, FindingCard
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.run_in_view import ACTIVE
 from seqstudio.studio.widgets import Button, Label
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class FindingsPanel(Panel):
         card.chart.show_pair(treated, session.history, session.run_title(), session.arch())
         card.beside.setVisible(same)
         card.live.setVisible(
-            same and session.applicable and not treated.treatment.live
+            same and session.state in ACTIVE and session.applicable and not treated.treatment.live
             and not treated.treatment.anew
         )  # fmt: skip
         card.undo.setVisible(self._undoable)

@@ -33,7 +33,7 @@ from seqstudio.studio.widgets import IconButton
 LEFT = 148
 RIGHT = 132
 LOW_HEIGHT = 60
-MOST_TOKENS = 256
+MOST_TOKENS, PAGE = 2000, 128
 KINDS = frozenset({Metrics, GradientReading, AttentionReading, Sample, Facts, Saved, StateChanged})
 
 ACTIONS = (
@@ -200,7 +200,8 @@ class Clocks(QWidget):
         painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, words)
 
     def _paint_sequence(self, painter: QPainter, track: QRectF) -> None:
-        tokens = self.tokens()
+        whole = self.tokens()
+        first, tokens = self._page(whole)
         if not tokens:
             painter.setFont(theme().font("small"))
             painter.setPen(theme().color("textLow"))
@@ -208,7 +209,7 @@ class Clocks(QWidget):
             painter.drawText(track.adjusted(12, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)
             return
         cell = track.width() / len(tokens)
-        t = min(self.session.cursor.t, len(tokens) - 1)
+        t = min(self.session.cursor.t - first, len(tokens) - 1)
         here = QRectF(track.left() + t * cell, track.top(), max(cell, 2), track.height())
         painter.fillRect(here, theme().color("accentSoft"))
         painter.setFont(theme().font("mono" if cell >= 9 else "monoSmall"))
@@ -220,7 +221,15 @@ class Clocks(QWidget):
             self._paint_density(painter, track, tokens, t)
         self._cursor(painter, here.center().x(), track, narrow=True)
         shown = visible(tokens[t])
-        self._value(painter, track, f"{t + 1}", f" / {len(tokens)} {shown}")
+        self._value(painter, track, f"{first + t + 1}", f" / {len(whole)} {shown}")
+
+    def _page(self, tokens: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+        """Return the part of a long text that the cursor is in, and where it begins."""
+        if len(tokens) <= PAGE:
+            return 0, tokens
+        first = min(self.session.cursor.t, len(tokens) - 1) // PAGE * PAGE
+        first = min(first, len(tokens) - PAGE)
+        return first, tokens[first : first + PAGE]
 
     def _nothing_to_show(self) -> str:
         dataset = self.session.dataset
@@ -315,8 +324,8 @@ class Clocks(QWidget):
             share = (x - upper.left()) / upper.width()
             self._to_step(round(share * self.last_step))
         else:
-            count = max(len(self.tokens()), 1)
-            self._to_time(int((x - lower.left()) / lower.width() * count))
+            first, tokens = self._page(self.tokens())
+            self._to_time(first + int((x - lower.left()) / lower.width() * max(len(tokens), 1)))
 
     def _to_step(self, step: int) -> None:
         newest = self.session.history.step

@@ -123,7 +123,12 @@ def test_without_a_text_of_ones_own_the_held_out_part_is_shown(session, clocks: 
     session.set_probe_text("")
     ids = session.dataset.valid[: len(clocks.tokens())]
     assert "".join(clocks.tokens()) == "".join(session.dataset.vocabulary.symbols[i] for i in ids)
-    assert len(clocks.tokens()) > 100
+    assert len(clocks.tokens()) > 200
+    QTest.mouseClick(clocks, BUTTON, pos=at(clocks, 1, 0.5))
+    assert session.cursor.t == 64, "a page of 128 is shown"
+    session.move_cursor(t=130)
+    first, page = clocks._page(clocks.tokens())
+    assert first <= 130 < first + len(page) == first + 128
 
 
 def test_the_keys_move_both_clocks(session: Session, clocks: Clocks) -> None:

@@ -352,6 +352,17 @@ def _pieces(pattern: Values) -> int:
     return min(MOST_PIECES, max(1, runs // RUNS_A_PIECE), len(pattern))
 
 
+def area(x: Values, pattern: Values) -> float:
+    """Return the AUC: the chance that x (T,) is higher inside a pattern of 0 and 1 than outside.
+
+    Ties count half; places where the pattern is NaN are left out.
+    """
+    known = np.isfinite(pattern)
+    ranks = centred_ranks(np.asarray(x, np.float32)[known, None])[:, 0]
+    inside = pattern[known] > 0.5
+    return float(0.5 + (ranks[inside].mean() - ranks[~inside].mean()) / 2)
+
+
 def _varies(pattern: Values) -> bool:
     return len(pattern) >= LEAST and bool(np.ptp(pattern) > 0)
 

@@ -110,8 +110,6 @@ class _Writer:
         if deeper and chance < 0.5:
             parts = [self._value(deeper - 1) for _ in range(self._rng.integers(1, 4))]
             return f"{self._one(_CALLS)}({', '.join(parts)})"
-        if chance < 0.62:
-            return f'"{self._one(_SETTING)}"'
         return self._one(_NAMES) if chance < 0.9 else str(self._rng.integers(0, 100))
 
     def _several(self, words: Sequence[str], low: int, high: int) -> list[str]:

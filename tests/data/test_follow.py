@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqstudio.data.follow import Units, centred_ranks, halves, recurrence, shuffled, standardised
+from seqstudio.data.follow import (
+    Units,
+    area,
+    centred_ranks,
+    halves,
+    recurrence,
+    shuffled,
+    standardised,
+)
 
 RNG = np.random.default_rng(3)
 STEPS, COUNT = 400, 20
@@ -44,6 +52,7 @@ def test_contrast_is_twice_the_auc_less_one_with_ties() -> None:
         inside, outside = (x[:200, n][y[:200] == side] for side in (1, 0))
         above = (inside[:, None] > outside).mean() + (inside[:, None] == outside).mean() / 2
         assert found.score[n] == pytest.approx(2 * above - 1, abs=1e-5)
+        assert area(x[:200, n], y[:200]) == pytest.approx(above, abs=1e-5)
     assert found.best == 3
     assert found.score[3] < 0 < found.held[3], "a unit that is off inside counts too"
 

@@ -19,7 +19,15 @@ from torch import Tensor
 
 from seqstudio.core.errors import RunError
 from seqstudio.data.features import FEATURES, MUSIC, Feature, joined
-from seqstudio.data.follow import LEAST, Followed, Units, halves, measure_of, recurrence
+from seqstudio.data.follow import (
+    LEAST,
+    Followed,
+    Units,
+    area,
+    halves,
+    measure_of,
+    recurrence,
+)
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.inside.sheets import Sheet, pieces, sheet_of
 from seqstudio.engine.inside.subject import Answer, Subject
@@ -232,10 +240,13 @@ def best_of_each(subject: Subject, activity: Activity) -> Iterator[PatternScore 
         found = units.follow(pattern, measure_of(feature.kind))
         yield None
         linear = units.linear(pattern, feature.kind)
-        unit = found.best
+        unit, score = found.best, float(found.score[found.best])
+        x = activity.x[units.parts[1], unit] * np.sign(score)
+        binary = feature.kind == "binary"
         yield PatternScore(
-            feature.name, feature.title, unit, float(found.score[unit]), float(found.held[unit]),
-            found.baseline, found.p, linear, feature.kind,
+            feature.name, feature.title, unit, score, float(found.held[unit]), found.baseline,
+            found.p, area(x, pattern[units.parts[1]]) if binary else math.nan, linear,
+            feature.kind,
         )  # fmt: skip
 
 

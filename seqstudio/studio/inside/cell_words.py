@@ -117,6 +117,9 @@ def score_words(score: PatternScore) -> str:
         f"found with {with_sign(score.score)}, {score.held:.3f} on held-out text",
         f"99 % of shuffled patterns reach at most {score.baseline:.3f}; p = {score.p:.3f}",
     ]
+    if np.isfinite(score.auc):
+        which = "higher" if score.score > 0 else "lower"
+        lines.append(f"{which} inside than outside with a chance of {score.auc:.3f} (AUC)")
     if np.isfinite(score.linear):
         name = "R²" if score.kind == "graded" else "balanced accuracy"
         lines.append(f"all units together (ridge): {name} {score.linear:.3f} on held-out text")

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = "char-lstm"
 EVERY, BRUSH = "", "brush"
-NARROW = 560
+NARROW, SIDE = 560, (240, 420)
 _PHRASE = 18
 
 
@@ -276,10 +276,7 @@ class CellsPanel(LookPanel):
         unit = self.unit
         values = shown_values(reading, unit)
         limit = levels(reading)[1]
-        if len(values):
-            self._strip.set_values(values, limit, signed=reading.signed)
-        else:
-            self._strip.set_values(None, limit, signed=reading.signed)
+        self._strip.set_values(values if len(values) else None, limit, signed=reading.signed)
         self._strip.set_quantity(self._quantity(reading, unit))
         self._strip.set_cursor(self.session.cursor.t, reveal=False)
         self._unit.set_value(unit)
@@ -406,7 +403,6 @@ class CellsPanel(LookPanel):
         if isinstance(unit, int):
             self.session.move_cursor(unit=unit)
 
-    @Slot()
     def _want_template(self) -> None:
         self.template_wanted.emit(TEMPLATE)
 
@@ -423,12 +419,15 @@ class CellsPanel(LookPanel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        self._side.setVisible(self.is_wide(NARROW))
+        self.restyle()
 
     @Slot()
     def restyle(self) -> None:
-        """Take the width of the side from the theme in force."""
-        self._side.setFixedWidth(round(240 * max(1.0, theme().scale)))
+        """Give the list its share of the width; a narrow panel is left to the text."""
+        scale = max(1.0, theme().scale)
+        least, most = (round(px * scale) for px in SIDE)
+        self._side.setFixedWidth(min(most, max(least, round(0.3 * self.width()))))
+        self._side.setVisible(self.is_wide(NARROW))
 
 
 class _Well(QWidget):

@@ -54,7 +54,8 @@ def unit(vectors: ArrayLike) -> Floats:
     """Return vectors of length 1 along the last axis; zeros stay zeros."""
     x = np.asarray(vectors, np.float64)
     length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+    result: Floats = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+    return result
 
 
 def nearest(vectors_VC: ArrayLike, target_C: ArrayLike, without: tuple[int, ...] = (),
@@ -147,7 +148,8 @@ def _order(x: Floats, rows: slice) -> Ints:
 def squared_distances(x: Floats, y: Floats) -> Floats:
     """Return squared Euclidean distances (N, M) of points (N, C) and (M, C)."""
     cross = (x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2.0 * (x @ y.T)
-    return np.maximum(cross, 0.0)
+    result: Floats = np.maximum(cross, 0.0)
+    return result
 
 
 def _blocks(n: int) -> list[slice]:
@@ -213,6 +215,7 @@ def similarities(x: Floats, rows: slice, perplexity: float) -> Floats:
     low, high = np.zeros(len(own)), np.full(len(own), np.inf)
     beta = 1.0 / np.maximum(np.mean(distance, 1, where=np.isfinite(distance)), 1e-300)
     finite = np.where(np.isfinite(distance), distance, 0.0)
+    weight, total = np.zeros_like(distance), np.ones(len(own))
     for _ in range(64):
         weight = np.exp(-beta[:, None] * distance)
         total = weight.sum(1)
@@ -231,7 +234,7 @@ class _Descent:
         self.y = start_V2
         self._moved = np.zeros_like(start_V2)
         self._gain = np.ones_like(start_V2)
-        self._rate = max(len(start_V2) / _EXAGGERATION / 4.0, 50.0)
+        self._rate = len(start_V2) / _EXAGGERATION  # more makes few points tumble
 
     def step(self, p: Floats, more: float, momentum: float) -> Generator[None, None, None]:
         y = self.y

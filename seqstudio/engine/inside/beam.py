@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from seqstudio.engine.inside.reading import Ahead
 from seqstudio.engine.inside.subject import Excerpt
 from seqstudio.engine.model import GraphModel
 from seqstudio.records.inside.predictions import BeamOf, BeamTree, Continuation
-from seqstudio.records.readings import freeze
+from seqstudio.records.readings import Floats, Ints, freeze
 
 SHOWN_BEFORE = 24
 
@@ -52,7 +52,7 @@ class _Search:
         """Tell whether a beam has come to its end sign."""
         return beam >= 0 and self.token[beam] == self.ending
 
-    def grow(self, log_p: np.ndarray, width: int, depth: int) -> None:
+    def grow(self, log_p: Floats, width: int, depth: int) -> None:
         """Keep the best `width` of all beams with one more token; log_p is (beams, V).
 
         A beam that has come to its end stays in the race as it is.
@@ -122,7 +122,7 @@ def beam_tree(
 
 def _looked_up(
     ahead: Ahead, search: _Search, singles: tuple[_Single, ...], depth: int
-) -> Iterator[None]:
+) -> Generator[None, None, Floats]:
     """Return the log-probabilities (beams + singles, V) of what comes next; yields in between."""
     lines = [*(search.words(beam) for beam in search.beams), *(each.tokens for each in singles)]
     padded = [(line + [0] * depth)[:depth] for line in lines]
@@ -131,11 +131,12 @@ def _looked_up(
         prefix = torch.tensor([line], dtype=torch.int64).reshape(1, depth)
         found.append(ahead.logits(prefix).double().log_softmax(-1))
         yield None
-    return torch.cat(found).numpy()  # type: ignore[return-value]
+    result: Floats = torch.cat(found).numpy()
+    return result
 
 
 def _go_on(
-    single: _Single, log_p: np.ndarray, wish: BeamOf, chance: np.random.Generator, ending: int
+    single: _Single, log_p: Floats, wish: BeamOf, chance: np.random.Generator, ending: int
 ) -> None:
     if ending in single.tokens[-1:]:
         return
@@ -156,14 +157,18 @@ def _told(
     symbols: tuple[str, ...],
     done: int,
 ) -> BeamTree:
-    whole = [
-        freeze(np.array(part, np.int64)) for part in (search.parent, search.depth, search.token)
-    ]
-    scores = [freeze(np.array(part, np.float64)) for part in (search.log_p, search.total)]
     others = tuple(
-        Continuation(
-            each.way, freeze(np.array(each.tokens, np.int64)), freeze(np.array(each.log_p))
-        )
-        for each in singles
+        Continuation(each.way, _ints(each.tokens), _floats(each.log_p)) for each in singles
     )
-    return BeamTree(at, context, symbols, *whole, *scores, tuple(search.beams), others, done)
+    return BeamTree(
+        at, context, symbols, _ints(search.parent), _ints(search.depth), _ints(search.token),
+        _floats(search.log_p), _floats(search.total), tuple(search.beams), others, done,
+    )  # fmt: skip
+
+
+def _ints(values: list[int]) -> Ints:
+    return freeze(np.array(values, np.int64))
+
+
+def _floats(values: list[float]) -> Floats:
+    return freeze(np.array(values, np.float64))

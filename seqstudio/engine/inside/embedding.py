@@ -94,7 +94,7 @@ def _after_one_hot(model: GraphModel, dataset: Dataset, node: Node) -> Iterator[
         if reader.reads[:1] != ((node.block, "out"),):
             continue
         module = model.blocks[reader.name]
-        weight = None
+        weight: Tensor | None = None
         if isinstance(module, Recurrent):
             weight = module.cells[0].get_parameter("weight_ih_l0")
         elif isinstance(module, nn.Linear):
@@ -195,14 +195,7 @@ def _neighbours(
 
 def _judged(reading: EmbeddingTable, vectors: Floats) -> Iterator[EmbeddingTable | None]:
     """Yield the reading with the quality of its map."""
-    work = quality_of(vectors, reading.places)
-    while True:
-        try:
-            next(work)
-        except StopIteration as over:
-            quality = over.value
-            break
-        yield None
+    quality = yield from quality_of(vectors, reading.places)
     yield replace(reading, trust=quality.trust, kept=quality.kept)
 
 

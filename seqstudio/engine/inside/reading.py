@@ -122,7 +122,8 @@ class Ahead:
             prefixes, None if source is None else source.expand(rows, *source.shape[1:])
         )
         if self._streams:
-            return self.model(given, _repeated(self._state, rows))[0][:, -1]
+            after: Tensor = self.model(given, _repeated(self._state, rows))[0][:, -1]
+            return after
         whole = torch.cat([self.inputs.main.expand(rows, -1), prefixes], 1)[:, -self._window :]
         result: Tensor = self.model(replace(given, main=whole))[0][:, -1]
         return result

@@ -23,7 +23,7 @@ from seqstudio.studio.inside.embedding_map import symbol_name
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 
 _TOP, _LEFT, _RIGHT = 22.0, 16.0, 72.0
-_ROW = 24.0
+_ROW = 21.0
 _CONTEXT = 12
 
 
@@ -266,7 +266,7 @@ class BeamView(QWidget):
         name = symbol_name(self.tree.symbols[int(self.tree.token[node])])
         painter.setFont(theme().font("mono"))
         width = max(20.0, QFontMetricsF(theme().font("mono")).horizontalAdvance(name) + 8)
-        rect = QRectF(place.x() - width / 2, place.y() - 10, width, 20)
+        rect = QRectF(place.x() - width / 2, place.y() - 9, width, 18)
         alive = bool(self._layout.alive[node])
         fill = "accentSoft" if marked else "surface3" if alive else "surface1"
         outline = theme().color("accent" if marked else "lineStrong")

@@ -251,7 +251,7 @@ class EmbeddingPanel(LookPanel):
 
     @Slot(str)
     def _searched(self, text: str) -> None:
-        hits = self.side.find(text)
+        hits = self.side.meant(text)
         self.map.set_hits(hits)
         if hits is not None and len(hits) == 1:
             self._picked(next(iter(hits)))

@@ -302,7 +302,7 @@ class EmbeddingMap(QWidget):
     def _paint_dots(self, painter: QPainter, at: Places) -> None:
         well = theme().color("surface0")
         inside = (at > -10).all(1) & (at < [self.width() + 10, self.height() + 10]).all(1)
-        for symbol in np.flatnonzero(inside):
+        for symbol in map(int, np.flatnonzero(inside)):
             colour = self.data.colours[symbol]
             if not self._lit(symbol):
                 colour = mix(colour, well, 0.25)

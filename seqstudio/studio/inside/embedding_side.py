@@ -149,7 +149,7 @@ class EmbeddingSide(QScrollArea):
         symbols = self._reading.symbols if self._reading else ()
         return [(symbol_name(symbols[symbol]), cosine) for symbol, cosine in found]
 
-    def find(self, text: str) -> frozenset[int] | None:
+    def meant(self, text: str) -> frozenset[int] | None:
         """Return the symbols that a search text means, None for an empty text."""
         if not text or self._reading is None:
             return None
@@ -174,7 +174,10 @@ class EmbeddingSide(QScrollArea):
                 given.append(reading.symbols.index(text))
             elif text:
                 unknown.append(text)
-        self._answers = analogy(reading.vectors, *given, ANSWERS) if len(given) == 3 else []
+        self._answers = []
+        if len(given) == 3:
+            a, b, c = given
+            self._answers = analogy(reading.vectors, a, b, c, ANSWERS)
         self.answers.set_rows(self._named(self._answers))
         self._remark.setText(self._remark_on(unknown))
 

@@ -73,7 +73,7 @@ class GuessSide(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = _Ground()
-        rows = QVBoxLayout(inside)
+        rows = self._rows = QVBoxLayout(inside)
         rows.setContentsMargins(12, 10, 12, 10)
         rows.setSpacing(6)
         rows.addWidget(self._heading)
@@ -122,9 +122,7 @@ class GuessSide(QScrollArea):
         self._heading.setText(f"{word} {self._t}: …{before}")
         self._show_bars()
         self._show_lens(reading)
-        inside = self.widget().layout()
-        if inside is not None:
-            inside.activate()
+        self._rows.activate()
 
     def _show_bars(self) -> None:
         reading = self._reading

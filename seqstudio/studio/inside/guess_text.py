@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
+    QColor,
     QFontMetricsF,
     QKeyEvent,
     QMouseEvent,
@@ -77,8 +78,9 @@ class GuessText(QAbstractScrollArea):
         self.cursor_at = self._hover = -1
         self._starts: Ints = np.zeros(1, np.int64)
         self._columns = 1
-        self._widths: tuple[int, int] = (1, 1)
+        self._columns_wide = 1
         self._cell = self._token_high = self._row_high = 1.0
+        self._inks = _Inks()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -92,7 +94,7 @@ class GuessText(QAbstractScrollArea):
         self.content = content
         names = {*content.tokens, *(content.symbols if content.rows else ())}
         widest = max((columns_of(symbol_name(name)) for name in names), default=1)
-        self._widths = min(widest, _MOST_COLUMNS), widest
+        self._columns_wide = min(widest, _MOST_COLUMNS)
         if longer:
             self.cursor_at = self._hover = -1
         self._break()
@@ -128,12 +130,11 @@ class GuessText(QAbstractScrollArea):
         self._break()
 
     def _break(self) -> None:
-        mono = QFontMetricsF(theme().font("mono"))
-        small = QFontMetricsF(theme().font("monoSmall"))
-        self._token_high = mono.height() + 4
-        self._row_high = small.height() + 1
-        least = small.horizontalAdvance("0.00") if self.content.numbers else 0.0
-        self._cell = max(mono.horizontalAdvance("0") * self._widths[0] + 4, least + 6)
+        inks = self._inks = _Inks()
+        self._token_high = inks.mono.height() + 4
+        self._row_high = inks.small.height() + 1
+        least = 4 * inks.small_advance if self.content.numbers else 0.0
+        self._cell = max(inks.mono.horizontalAdvance("0") * self._columns_wide + 4, least + 6)
         room = self.viewport().width() - self._left - _INSET
         self._columns = max(1, int(room / self._cell))
         self._starts = line_starts(self.content.tokens, self._columns)
@@ -237,16 +238,21 @@ class GuessText(QAbstractScrollArea):
                 self._paint_line(painter, line, event.rect())
             self._paint_cursor(painter)
 
-    def _paint_line(self, painter: QPainter, line: int, area: object) -> None:
+    def _paint_line(self, painter: QPainter, line: int, area: QRect) -> None:
+        """Paint what is in `area` of a line, row after row: pens and fonts change seldom."""
         top = _INSET + line * self.line_height - self.verticalScrollBar().value()
-        self._paint_gutter(painter, top)
-        left, right = area.left() - self._cell, area.right()  # type: ignore[attr-defined]
-        for token in range(int(self._starts[line]), int(self._starts[line + 1])):
-            rect = self.cell_rect(token)
-            if left <= rect.left() <= right:
-                self._paint_token(painter, token, rect)
-                self._paint_guesses(painter, token, rect)
-                self._paint_numbers(painter, token, rect)
+        if area.left() < self._left:
+            self._paint_gutter(painter, top)
+        first, last = int(self._starts[line]), int(self._starts[line + 1])
+        tokens = range(
+            max(first, first + int((area.left() - self._left) // self._cell)),
+            min(last, first + int((area.right() - self._left) // self._cell) + 1),
+        )
+        left = self._left - first * self._cell
+        self._paint_tokens(painter, tokens, left, top)
+        self._paint_guesses(painter, tokens, left, top + self._token_high)
+        below = top + self._token_high + len(self.content.rows) * self._row_high
+        self._paint_numbers(painter, tokens, left, below)
 
     def _paint_gutter(self, painter: QPainter, top: float) -> None:
         painter.setFont(theme().font("axis"))
@@ -259,53 +265,52 @@ class GuessText(QAbstractScrollArea):
             painter.drawText(QRectF(0, y, GUTTER - 8, self._row_high), right, shown)
             y += self._row_high
 
-    def _paint_token(self, painter: QPainter, token: int, rect: QRectF) -> None:
-        cell = QRectF(rect.left(), rect.top(), rect.width(), self._token_high)
-        shade = float(self.content.shade[token]) if len(self.content.shade) else np.nan
-        if np.isfinite(shade):
-            well = theme().color("surface0")
-            painter.fillRect(cell, mix(theme().role("loss"), well, _STRONGEST * shade))
-        text = self.content.tokens[token]
+    def _paint_tokens(self, painter: QPainter, tokens: range, left: float, top: float) -> None:
+        shades, inks, cell = self.content.shade, self._inks, self._cell
         painter.setFont(theme().font("mono"))
-        plain = text.isprintable() and text != " "
-        painter.setPen(theme().color("textHi" if plain else "textMid"))
-        painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, self._short(painter, text))
+        for token in tokens:
+            shade = float(shades[token]) if len(shades) else np.nan
+            if np.isfinite(shade):
+                area = QRectF(left + token * cell, top, cell, self._token_high)
+                painter.fillRect(area, inks.shade(shade))
+        baseline = top + (self._token_high + inks.ascent) / 2
+        painter.setPen(theme().color("textHi"))
+        for token in tokens:
+            name, width = inks.token(self.content.tokens[token], cell)
+            painter.drawText(QPointF(left + token * cell + (cell - width) / 2, baseline), name)
 
-    def _short(self, painter: QPainter, text: str) -> str:
-        name = symbol_name(text)
-        if len(name) <= 1:
-            return name
-        return painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight,
-                                                int(self._cell))  # fmt: skip
-
-    def _paint_guesses(self, painter: QPainter, token: int, rect: QRectF) -> None:
+    def _paint_guesses(self, painter: QPainter, tokens: range, left: float, top: float) -> None:
+        content, inks, cell, high = self.content, self._inks, self._cell, self._row_high
         painter.setFont(theme().font("monoSmall"))
-        y, content = rect.top() + self._token_high, self.content
-        role, true = theme().role("output"), int(content.true[token]) if content.rows else -1
+        strong, weak = theme().color("textHi"), theme().color("textLow")
+        came = list[tuple[float, float]]()
         for row in range(len(content.rows)):
-            cell = QRectF(rect.left() + 1, y, rect.width() - 2, self._row_high - 1)
-            p, guess = float(content.p[token, row]), int(content.best[token, row])
-            painter.fillRect(cell, faded(role, min(1.0, p) * 0.75))
-            tone = "textHi" if p >= 0.05 else "textLow"
-            painter.setPen(theme().color(tone))
-            name = self._short(painter, content.symbols[guess])
-            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, name)
-            if guess == true:
-                painter.setPen(pen(theme().color("accent"), 2.0))
-                painter.drawLine(cell.bottomLeft(), cell.bottomRight())
-            y += self._row_high
+            y = top + row * high
+            for token in tokens:
+                p, guess = float(content.p[token, row]), int(content.best[token, row])
+                x = left + token * cell
+                painter.fillRect(QRectF(x + 1, y, cell - 2, high - 1), inks.guess(p))
+                painter.setPen(strong if p >= 0.05 else weak)
+                name, width = inks.symbol(content.symbols[guess], cell)
+                painter.drawText(QPointF(x + (cell - width) / 2, y + inks.small_ascent), name)
+                if guess == content.true[token]:
+                    came.append((x + 1, y + high - 2))
+        accent = theme().color("accent")
+        for x, y in came:
+            painter.fillRect(QRectF(x, y, cell - 2, 2), accent)
 
-    def _paint_numbers(self, painter: QPainter, token: int, rect: QRectF) -> None:
+    def _paint_numbers(self, painter: QPainter, tokens: range, left: float, top: float) -> None:
         painter.setFont(theme().font("monoSmall"))
         painter.setPen(theme().color("textMid"))
-        y = rect.top() + self._token_high + len(self.content.rows) * self._row_high
-        for _, values in self.content.numbers:
-            value = float(values[token])
-            if np.isfinite(value):
-                text = f"{value:.1f}" if value < 99.95 else "99+"
-                cell = QRectF(rect.left(), y, rect.width(), self._row_high)
-                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, text)
-            y += self._row_high
+        inks, cell = self._inks, self._cell
+        for row, (_, values) in enumerate(self.content.numbers):
+            baseline = top + row * self._row_high + inks.small_ascent
+            for token in tokens:
+                value = float(values[token])
+                if np.isfinite(value):
+                    text = f"{value:.1f}" if value < 99.95 else "99+"
+                    x = left + token * cell + (cell - len(text) * inks.small_advance) / 2
+                    painter.drawText(QPointF(x, baseline), text)
 
     def _paint_cursor(self, painter: QPainter) -> None:
         if self.cursor_at < 0:
@@ -318,6 +323,51 @@ class GuessText(QAbstractScrollArea):
         for colour, width in strokes:
             painter.setPen(pen(colour, width))
             painter.drawRoundedRect(rect, 3, 3)
+
+
+class _Inks:
+    """Fonts, names and fills of the theme in force, each made once: a text has few of them."""
+
+    def __init__(self) -> None:
+        self.mono = QFontMetricsF(theme().font("mono"))
+        self.small = QFontMetricsF(theme().font("monoSmall"))
+        self.ascent = self.mono.ascent() - self.mono.descent()
+        self.small_ascent = self.small.ascent()
+        self.small_advance = self.small.horizontalAdvance("0")
+        self._names: dict[tuple[str, bool], tuple[str, float]] = {}
+        self._fills: dict[tuple[str, int], QColor] = {}
+
+    def token(self, text: str, room: float) -> tuple[str, float]:
+        """Return a token of the text as it is printed, and its width."""
+        return self._named(text, room, self.mono, small=False)
+
+    def symbol(self, text: str, room: float) -> tuple[str, float]:
+        """Return a guess as it is printed, and its width."""
+        return self._named(text, room, self.small, small=True)
+
+    def _named(
+        self, text: str, room: float, metrics: QFontMetricsF, *, small: bool
+    ) -> tuple[str, float]:
+        found = self._names.get((text, small))
+        if found is None:
+            name = symbol_name(text)
+            name = metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+            found = self._names[text, small] = name, metrics.horizontalAdvance(name)
+        return found
+
+    def shade(self, share: float) -> QColor:
+        """Return the background of a token."""
+        return self._filled("loss", share * _STRONGEST)
+
+    def guess(self, p: float) -> QColor:
+        """Return the background of a guess."""
+        return self._filled("output", min(1.0, p) * 0.75)
+
+    def _filled(self, role: str, share: float) -> QColor:
+        key = role, round(share * 255)
+        if key not in self._fills:
+            self._fills[key] = mix(theme().role(role), theme().color("surface0"), key[1] / 255)
+        return self._fills[key]
 
 
 class ShadeKey(QWidget):
@@ -365,14 +415,18 @@ class ShadeKey(QWidget):
 
 
 def line_starts(tokens: tuple[str, ...], columns: int) -> Ints:
-    """Return the first token of every line, and T at the end; a line break ends its line."""
+    """Return the first token of every line, and T at the end.
+
+    A line break ends its line where a third of the line is used: what stands under the tokens
+    takes too much room for a line of its own after every empty one.
+    """
     starts, used = [0], 0
     for number, token in enumerate(tokens):
         if used == columns:
             starts.append(number)
             used = 0
         used += 1
-        if token.endswith("\n") and number + 1 < len(tokens):
+        if token.endswith("\n") and 3 * used >= columns and number + 1 < len(tokens):
             starts.append(number + 1)
             used = 0
     return np.array([*starts, len(tokens)], np.int64)

@@ -173,20 +173,23 @@ def long_reading(steps: int, symbols: int = 40) -> Predictions:
 def test_ten_thousand_tokens_are_drawn_only_where_they_are_seen(shown, monkeypatch) -> None:
     view = shown(GuessText(), 800, 500)
     view.set_content(content(long_reading(10_000), "guesses", "p"))
-    painted: list[int] = []
-    paint = view._paint_token
+    painted: list[range] = []
+    paint = view._paint_tokens
     monkeypatch.setattr(
-        view, "_paint_token", lambda painter, t, rect: (painted.append(t), paint(painter, t, rect))
-    )
+        view, "_paint_tokens", lambda painter, tokens, *at: (
+            painted.append(tokens), paint(painter, tokens, *at))
+    )  # fmt: skip
     view.set_cursor(9_990)
     view.viewport().repaint()
-    assert 9_990 in painted
-    assert len(set(painted)) < 400
+    seen = {token for tokens in painted for token in tokens}
+    assert 9_990 in seen
+    assert len(seen) < 400
     assert view.token_at(view.cell_rect(9_990).center()) == 9_990
 
 
-def test_lines_end_at_line_breaks_and_at_the_edge() -> None:
+def test_lines_end_at_the_edge_and_at_line_breaks_that_are_worth_it() -> None:
     assert line_starts(tuple("ab\ncdefg"), 3).tolist() == [0, 3, 6, 8]
+    assert line_starts(tuple("a\n\nbcdefgh"), 8).tolist() == [0, 3, 10], "none for an empty one"
     assert line_starts((), 3).tolist() == [0, 0]
     view = GuessContent(tuple("ab"))
     assert view.rows == ()

@@ -59,6 +59,7 @@ PANELS = {
     "predictions": "inside.predictions:PredictionsPanel",
     "embedding": "inside.embedding:EmbeddingPanel",
     "attention": "panels.attention:AttentionPanel",
+    "weights": "inside.attention_alignment:WeightsPanel",
     "alignment": "inside.attention_alignment:AlignmentPanel",
     "one-query": "inside.attention_query:OneQueryPanel",
     "products": "inside.attention_products:ProductsPanel",
@@ -272,8 +273,12 @@ def _run_events(limit_s: float, over: Callable[[], bool]) -> bool:
 
 def _settle(seconds: float) -> None:
     _run_events(seconds, lambda: False)
-    _run_events(JOBS_S, lambda: not at_work())
-    _run_events(2 * POLL_MS / 1000, lambda: False)  # widgets collect what their jobs found
+    end = time.monotonic() + JOBS_S
+    busy = True
+    while busy and time.monotonic() < end:
+        _run_events(JOBS_S, lambda: not at_work())
+        _run_events(2 * POLL_MS / 1000, lambda: False)  # what was found is taken, the next begins
+        busy = at_work()
 
 
 def _show_run(session: Session, wanted: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -346,12 +347,13 @@ def _told(
     seen: _Seen, excerpt: Excerpt, notes: tuple[str, ...],
 ) -> Played:  # fmt: skip
     w, flow, steps = apart.weights, apart.flow, len(apart.h)
-    tokens, places = _tokens(subject, layer, excerpt, steps)
+    tokens, symbolic = _tokens(subject, layer, excerpt, steps)
+    places = list(range(steps))[::-1] if layer.back else list(range(steps))
     outcomes = _outcomes(subject, seen, excerpt, steps)
     return Played(
-        layer, choices, w.kind, tuple(tokens[p] for p in places), freeze(_whole(places)),
-        tuple(outcomes[p] for p in places), subject.dataset.unit, excerpt.skipped, excerpt.cut,
-        notes,
+        layer, choices, w.kind, tuple(tokens[p] for p in places), symbolic,
+        freeze(np.array(places, np.int64)), tuple(outcomes[p] for p in places),
+        subject.dataset.unit, excerpt.skipped, excerpt.cut, notes,
         w_ih=freeze(w.w_ih.float().numpy()), w_hh=freeze(w.w_hh.float().numpy()),
         b_ih=_array(w.b_ih), b_hh=_array(w.b_hh), x=_array(seen.x), h0=_array(apart.h0),
         c0=_if_any(apart.c0), from_x=_array(apart.from_x), from_h=_array(apart.from_h),
@@ -372,23 +374,20 @@ def _if_any(values: Tensor | None) -> Floats | None:
     return None if values is None else _array(values)
 
 
-def _whole(places: list[int]) -> Any:
-    return torch.tensor(places, dtype=torch.int64).numpy()
-
-
 def _tokens(
     subject: Subject, layer: PlayLayer, excerpt: Excerpt, steps: int
-) -> tuple[tuple[str, ...], list[int]]:
-    """Return the words of the axis that the layer runs along, and the order of its reading."""
-    tokens, source = excerpt.tokens, excerpt.inputs.source
+) -> tuple[tuple[str, ...], bool]:
+    """Return the words of the axis that the layer runs along, and whether they are symbols."""
+    tokens, row, source = excerpt.tokens, excerpt.inputs.main[0], excerpt.inputs.source
+    words = subject.dataset.vocabulary
     shape = subject.model.report.shapes.get((layer.block, "out"))
     if shape is not None and shape.axis == "S" and source is not None and source.dim() == 2:
-        words = subject.dataset.source_vocabulary or subject.dataset.vocabulary
-        tokens = tuple(words.symbols[int(i)] if words else str(int(i)) for i in source[0])
+        row, words = source[0], subject.dataset.source_vocabulary or words
+        tokens = tuple(words.symbols[int(i)] if words else str(int(i)) for i in row)
+    symbolic = words is not None and not row.is_floating_point()
     if len(tokens) != steps:  # blocks before it put steps in or took some out
-        tokens = tuple(map(str, range(steps)))
-    places = list(range(steps))
-    return tokens, places[::-1] if layer.back else places
+        return tuple(map(str, range(steps))), False
+    return tokens, symbolic
 
 
 def _outcomes(subject: Subject, seen: _Seen, excerpt: Excerpt, steps: int) -> list[Outcome]:

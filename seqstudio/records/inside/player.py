@@ -82,7 +82,8 @@ class Played:
         layer: Which one; its block, number and direction.
         choices: Every layer of the model that can be played.
         kind: "rnn_tanh", "rnn_relu", "lstm" or "gru".
-        tokens: (T,) what the model reads.
+        tokens: (T,) what the model reads; numbers of the steps where it reads vectors.
+        symbolic: Whether tokens are symbols.
         places: (T,) where in the text, from 0.
         outcomes: (T,) what came out.
         unit: Unit of the losses.
@@ -116,6 +117,7 @@ class Played:
     choices: tuple[PlayLayer, ...]
     kind: str
     tokens: tuple[str, ...]
+    symbolic: bool
     places: Ints
     outcomes: tuple[Outcome, ...]
     unit: str

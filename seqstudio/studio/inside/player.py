@@ -98,6 +98,7 @@ class BpttPanel(LookPanel):
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidget(self.stage)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.viewport().setAutoFillBackground(False)
         self.stage.setAutoFillBackground(False)
         self._beside = QWidget(body)
@@ -132,6 +133,7 @@ class BpttPanel(LookPanel):
         self.stage.unit_picked.connect(self._unit_picked)
         self._layers.committed.connect(self._layer_chosen)
         self._matrix.committed.connect(self._matrix_chosen)
+        self.session.looks.answered.connect(self._typeset)
 
     @property
     def head(self) -> Playhead:
@@ -204,6 +206,12 @@ class BpttPanel(LookPanel):
         self.controls.set_head(self.head.fitted(reading.steps))
         self._show_step()
 
+    @Slot(object)
+    def _typeset(self, answer: object) -> None:
+        """Order the formulas early: a picture of a panel that nobody sees has them too."""
+        if self.looked is answer and self.reading is not None:
+            self.equations.set_equations(formulas(self.reading.kind, self.head.phase))
+
     def _fill_layers(self, reading: Played) -> None:
         options = [(layer, layer.title) for layer in reading.choices]
         self._layers.set_options(options)
@@ -234,7 +242,9 @@ class BpttPanel(LookPanel):
     def _place_words(self, reading: Played) -> str:
         head, outcome = self.head, reading.outcomes[self.head.t]
         token = visible(reading.tokens[head.t])
-        words = f"t = {head.t + 1} of {head.steps}, reads “{token}”"
+        words = f"t = {head.t + 1} of {head.steps}"
+        if reading.symbolic:
+            words += f", reads “{token}”"
         if head.phase == "forward" and math.isfinite(outcome.loss):
             return f"{words}, loss {format_number(outcome.loss)} {reading.unit}"
         if head.phase == "backward":

@@ -130,9 +130,10 @@ class Film(QWidget):
             self._paint_cursor(painter)
 
     def _paint_names(self, painter: QPainter) -> None:
+        symbolic = self._played is not None and self._played.symbolic
         rows = (
             ("loss", 8 + LOSS - 4, "textMid"),
-            ("reads", self._token_top() + self._token * 0.72, "textMid"),
+            ("reads" if symbolic else "t", self._token_top() + self._token * 0.72, "textMid"),
             (self._arrow_name(), self._arrow_top() + ARROW * 0.68, "textMid"),
             ("share", self._share_top() + SHARE * 0.62, "textMid"),
         )
@@ -182,11 +183,13 @@ class Film(QWidget):
         )
         painter.drawRoundedRect(box, 3, 3)
         painter.setPen(theme().color("textHi" if reached else "textLow"))
-        text = visible(token)
+        symbolic = self._played is not None and self._played.symbolic
+        text = visible(token) if symbolic else str(t + 1)
         painter.setFont(theme().font("mono" if len(text) == 1 else "monoSmall"))
-        shown = painter.fontMetrics().elidedText(
-            text, Qt.TextElideMode.ElideRight, int(box.width()) + 1
-        )
+        metrics, room = painter.fontMetrics(), int(box.width()) + 1
+        if not symbolic and metrics.horizontalAdvance(text) > room:
+            text = ""
+        shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
 
     def _paint_arrow(self, painter: QPainter, column: QRectF, share: float, *, red: bool) -> None:
@@ -264,7 +267,9 @@ class Film(QWidget):
         """Return the numbers of a time step in words."""
         assert self._played is not None
         outcome, token = self._played.outcomes[t], self._played.tokens[t]
-        words = [f"t = {t + 1}, reads “{visible(token)}”"]
+        words = [f"t = {t + 1}"]
+        if self._played.symbolic:
+            words[0] += f", reads “{visible(token)}”"
         if math.isfinite(outcome.loss):
             words.append(f"loss {format_number(outcome.loss)} {self._played.unit}")
         words.append(f"‖∂L/∂h‖ {format_number(float(self._norms[t]))}")

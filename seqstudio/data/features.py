@@ -12,6 +12,7 @@ from __future__ import annotations
 import keyword
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -104,6 +105,7 @@ def is_c_like(text: str) -> bool:
     return "/*" in text or 4 * len(_C_LINE.findall(text)) > text.count("\n") + 1
 
 
+@lru_cache(maxsize=2)
 def scan(text: str) -> Scan:
     """Find quotes, comments and brackets in prose, Python or a language like C.
 

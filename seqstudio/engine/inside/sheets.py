@@ -16,9 +16,11 @@ from torch import Tensor
 from seqstudio.core.errors import DataError, RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks.base import Batch
+from seqstudio.data.tasks.notes import LOWEST
 from seqstudio.engine.batches import window_of
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.inside.subject import Subject
+from seqstudio.music.keys import pitch_name
 
 LONGEST = 10_000
 CHUNK = 64
@@ -141,11 +143,19 @@ def _examples(subject: Subject, most: int) -> Sheet:
 def _words(subject: Subject, inputs: Inputs, batch: Batch) -> list[tuple[str, ...]]:
     lengths = [int(length) for length in batch.lengths]
     spaced = subject.dataset.vocabulary is None
-    rows = [
-        subject.words(row[:length], length)
-        for row, length in zip(inputs.main, lengths, strict=True)
-    ]
+    spell = _keys if subject.project.data.kind == "frames" else subject.words
+    rows = [spell(row[:length], length) for row, length in zip(inputs.main, lengths, strict=True)]
     return [tuple(f"{word} " for word in row) for row in rows] if spaced else rows
+
+
+def _keys(frames: Tensor, steps: int) -> tuple[str, ...]:
+    """Return the names of the keys that are down at each step of piano frames (T, 88)."""
+    down = [(frame > 0.5).nonzero()[:, 0].tolist() for frame in frames[:steps]]
+    return tuple("+".join(_key(LOWEST + key) for key in keys) or "–" for keys in down)
+
+
+def _key(pitch: int) -> str:
+    return f"{pitch_name(pitch)}{pitch // 12 - 1}"
 
 
 # ------------------------------------------------------------------------------- reading

@@ -283,6 +283,10 @@ def test_music_and_numbers_are_read() -> None:
     assert numbers.best == ()
     assert len(numbers.rows) == 4
     assert numbers.tokens[1] == "1 "
+    frames, _ = last_reading(small("frames-lstm"), CellsOf(steps=64), text="")
+    keys = {key for token in frames.tokens for key in token.strip().split("+")}
+    assert {"C4", "D5"} & keys
+    assert all(key == "–" or key[-1].isdigit() for key in keys)
 
 
 def test_held_out_text_knows_what_was_open_before_it() -> None:

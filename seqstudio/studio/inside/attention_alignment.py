@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from seqstudio.studio.panels.attending import strongest
 from seqstudio.studio.panels.attention_lines import MOST_TOKENS, AttentionLines
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.plots import HeatMap
-from seqstudio.studio.widgets import CheckField, ElidedLabel, Segments
+from seqstudio.studio.widgets import CheckField, ElidedLabel, Label, Segments
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
@@ -60,6 +61,7 @@ class AlignmentPanel(AttentionLook):
         self._matrix.set_origin(1, 1)
         self._lines, self._picture = AttentionLines(), PictureAttention()
         self._told = ElidedLabel("", "small", "textMid")
+        self._moves = Label("", "small", "textHi")
         self._stack = QStackedWidget()
         self._views = Segments(
             [("matrix", "Matrix"), ("lines", "Lines"), ("picture", "Picture")], name="View"
@@ -69,7 +71,7 @@ class AlignmentPanel(AttentionLook):
         self.header.add_switch(self._by_row)
         self.header.add_switch(self._views)
         self._shown: AttentionMap | None = None
-        self._viewed = False
+        self._viewed = self._long = False
         self._hover: tuple[int, int] | None = None
         self._lay_out()
         self._connect()
@@ -83,7 +85,8 @@ class AlignmentPanel(AttentionLook):
         rows.addWidget(self._stack, 1)
         line = QHBoxLayout()
         line.setContentsMargins(16, 0, 16, 0)
-        line.addWidget(self._told)
+        line.addWidget(self._told, 1)
+        line.addWidget(self._moves)
         rows.addLayout(line)
         self.set_content(content)
 
@@ -101,7 +104,8 @@ class AlignmentPanel(AttentionLook):
 
     @override
     def question(self) -> AttentionOf:
-        return AttentionOf(self.example())
+        wish = AttentionOf(self.example())
+        return replace(wish, focus=self.key, head=self.head) if self._long else wish
 
     @override
     def usable(self, sites: Sequence[AttentionSite]) -> list[AttentionSite]:
@@ -113,10 +117,14 @@ class AlignmentPanel(AttentionLook):
         self.show_read(reading.read, [each.site for each in reading.sites])
         site = self.site
         self._shown = next((each for each in reading.sites if each.site == site), None)
+        self._long = any(each.pool > 1 for each in reading.sites)
         if self._shown is None:
             return
         self._offer(self._shown)
         rows = self._rows(reading, self._shown)
+        if self._long and (self._shown.full is None or reading.head != self.head):
+            self.ask_again()  # of a long text only the head in view comes whole
+            return
         self._draw(reading, self._shown, rows)
 
     def _offer(self, shown: AttentionMap) -> None:
@@ -137,26 +145,41 @@ class AlignmentPanel(AttentionLook):
     @staticmethod
     def _rows(reading: AttentionSeen, shown: AttentionMap) -> tuple[str, ...]:
         """Return names of the rows: what is written at each step."""
-        targets = reading.read.targets
-        return targets if len(targets) == len(shown.queries) else shown.queries
+        own, targets = shown.site.queries == shown.site.keys, reading.read.targets
+        fits = not own and len(targets) == len(shown.queries)
+        return targets if fits else shown.queries
 
     def weights(self) -> NDArray[np.float64]:
         """Return the weights in view (T, S)."""
         shown = self._shown
-        return np.zeros((0, 0)) if shown is None else np.asarray(shown.weights[self.head], float)
+        if shown is None:
+            return np.zeros((0, 0))
+        whole = shown.weights[self.head] if shown.full is None else shown.full
+        return np.asarray(whole, float)
+
+    def masked(self) -> NDArray[np.bool_]:
+        """Return where a query may not look (T, S)."""
+        shown = self._shown
+        if shown is None:
+            return np.zeros((0, 0), bool)
+        return shown.masked if shown.full_masked is None else shown.full_masked
 
     def _draw(self, reading: AttentionSeen, shown: AttentionMap, rows: tuple[str, ...]) -> None:
         weights = self.weights()
         scaled = weights
         if self._by_row.isChecked():
             scaled = weights / np.maximum(weights.max(1, keepdims=True), 1e-12)
-        self._matrix.set_data(scaled, (0.0, 1.0), masked=shown.masked)
+        masked = self.masked()
+        self._matrix.set_data(scaled, (0.0, 1.0), masked=masked)
+        own = shown.site.queries == shown.site.keys
+        across = "key across" if own else "source across"
         self._matrix.set_titles(
-            "place of the picture" if shown.grid[0] else "source across", "written down",
+            "place of the picture" if shown.grid[0] else across,
+            "query down" if own else "written down",
             "of the largest" if self._by_row.isChecked() else "weight",
         )  # fmt: skip
         self._matrix.set_labels(rows, () if shown.grid[0] else shown.keys)
-        self._lines.set_data(scaled, shown.masked, rows, shown.keys)
+        self._lines.set_data(scaled, masked, rows, shown.keys)
         if shown.grid[0] and reading.read.picture is not None:
             by_row = self._by_row.isChecked()
             self._picture.set_data(reading.read.picture, weights, shown.grid, rows, by_row=by_row)
@@ -193,10 +216,7 @@ class AlignmentPanel(AttentionLook):
         if self._shown is None:
             return ""
         mean = reading.read.mean
-        loss = "" if np.isnan(mean) else f"loss {mean:.3f}"
-        correlation = signed(self.correlation(), ".2f")
-        r = "" if self._shown.grid[0] else f"place against step r = {correlation}"
-        return ", ".join(part for part in (r, loss) if part)
+        return "" if np.isnan(mean) else f"loss {mean:.3f}"
 
     def correlation(self) -> float:
         """Return the correlation of the expected place with the step; NaN for fewer than three."""
@@ -221,9 +241,16 @@ class AlignmentPanel(AttentionLook):
             key += len(shown.keys) - shown.grid[0] * shown.grid[1] if shown.grid[0] else 0
             self._told.setText(f"{who} takes {weights[key]:.3f} of {name(key + 1)}")
             return
-        keys = strongest(weights, shown.masked[row], 3)
+        self._tell_moves(shown)
+        keys = strongest(weights, self.masked()[row], 3)
         parts = (f"{weights[k]:.2f} from {name(k + 1)}" for k in keys)
         self._told.setText(f"{who} takes {', '.join(parts)}")
+
+    def _tell_moves(self, shown: AttentionMap) -> None:
+        own = shown.site.queries == shown.site.keys
+        r = float("nan") if shown.grid[0] or own else self.correlation()
+        self._moves.setText("" if np.isnan(r) else f"expected place against step r = "
+                            f"{signed(r, '.2f')}")  # fmt: skip
 
     @override
     def measured(self) -> list[tuple[str, str]]:
@@ -273,6 +300,27 @@ class AlignmentPanel(AttentionLook):
     def _line_hovered(self, row: int) -> None:
         self._hover = (row, -1) if row >= 0 else None
         self._tell_place()
+
+
+class WeightsPanel(AlignmentPanel):
+    """The same views of any place of attention: of a text to itself, too, up to 512 tokens."""
+
+    title = "Weights"
+    explanation: ClassVar[Explanation] = Explanation(
+        "The weights of one head of any layer, for the text, the source or the picture: a row is "
+        "a query, a column a key, every row sums to 1. Hatched cells are masked.\n\n"
+        "It asks the model anew: at the newest step while it trains, at any kept step when the "
+        "training clock is moved, for texts of up to 512 tokens. A map with more cells than "
+        "pixels shows the largest of neighbours; the numbers under the pointer are whole.\n\n"
+        "Attention weights are not explanations.",
+        (r"A = \mathrm{softmax}(Q K^{\top} / \sqrt{d} + M)",),
+        "Vaswani et al. 2017, section 3.2.1, arXiv:1706.03762",
+    )
+
+    @override
+    def usable(self, sites: Sequence[AttentionSite]) -> list[AttentionSite]:
+        """Leave nothing out."""
+        return list(sites)
 
 
 def alignment(weights: NDArray[np.float64]) -> float:

@@ -16,7 +16,6 @@ from seqstudio.studio.widgets import format_number
 from seqstudio.studio.widgets.token_lines import shown_text
 
 _LEFT, _RIGHT, _TOP = 44.0, 16.0, 22.0
-_MOST_BARS = 160  # more keys are reduced to the largest of neighbours
 
 
 class WeightBars(QWidget):
@@ -153,6 +152,8 @@ class WeightBars(QWidget):
 
     def _paint_bars(self, painter: QPainter) -> None:
         row = self._rows[0]
+        # Of bars as thin as a pixel, soft edges are all cost and no use.
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, self._pitch() >= 4)
         for key in np.flatnonzero(self._seen):
             lit = key in (self._hover, self._cursor, self._drag)
             painter.setPen(Qt.PenStyle.NoPen)

@@ -13,7 +13,7 @@ from seqstudio.records.inside.attention import LONGEST, AttentionExample, Attent
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-USUAL_STEPS = 48
+USUAL_STEPS = 40
 NAME = "attention desk"
 
 
@@ -47,6 +47,14 @@ class AttentionDesk(QObject):
         if sites != self.sites:
             self.sites = sites
             self._follow(None)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Look at a place of this model: one that asks another text first, where there is one."""
+        if self.sites and all(site.key != self.key for site in self.sites):
+            asking = [site for site in self.sites if site.queries != site.keys]
+            self.key, self.head = (asking or self.sites)[0].key, 0
+            self.changed.emit()
 
     def read(self, number: int | None = None, *, written: bool | None = None) -> None:
         """Choose another example, or who writes its text."""

@@ -83,7 +83,9 @@ class OneQueryPanel(AttentionLook):
     @override
     def question(self) -> AttentionOf:
         wish = AttentionOf(self.example())
-        return replace(wish, query=self.session.cursor.t) if self._long else wish
+        if not self._long:
+            return wish
+        return replace(wish, focus=self.key, head=self.head, query=self.session.cursor.t)
 
     @override
     def show_reading(self, reading: AttentionSeen) -> None:
@@ -103,24 +105,34 @@ class OneQueryPanel(AttentionLook):
 
     def query(self) -> int:
         """Return the row in view."""
-        reading: AttentionSeen = self.reading
-        asked = reading.query if self._long and reading.query >= 0 else self.session.cursor.t
-        return min(asked, len(self._maps[0].queries) - 1)
+        return min(self.session.cursor.t, len(self._maps[0].queries) - 1)
 
     def rows(self, each: AttentionMap) -> Rows:
-        """Return the weights (H, S) of all heads of a place for the query in view."""
-        if each.rows is not None:
+        """Return the weights (H, S) of all heads of a place for the query in view.
+
+        Of a long text, until its row has come: the largest of squares, and the head in view.
+        """
+        query, reading = self.query(), self.reading
+        if each.pool == 1:
+            return np.asarray(each.weights[:, query], float)
+        if each.rows is not None and min(reading.query, len(each.queries) - 1) == query:
             return np.asarray(each.rows, float)
-        if each.pool > 1:
-            return np.full((len(each.weights), len(each.keys)), np.nan)
-        return np.asarray(each.weights[:, self.query()], float)
+        coarse = np.repeat(each.weights[:, query // each.pool], each.pool, 1)
+        rows = np.array(coarse[:, : len(each.keys)], float)
+        if each.full is not None:
+            rows[min(reading.head, len(rows) - 1)] = each.full[query]
+        return rows
+
+    def _is_coarse(self) -> bool:
+        return self._long and self.reading.query != self.session.cursor.t
 
     def _seen(self, each: AttentionMap) -> NDArray[np.bool_]:
         """Return where the query in view may look (S,); of a reduced map, where anything lies."""
         if each.pool == 1:
             return np.asarray(~each.masked[self.query()], np.bool_)
         behind = np.arange(len(each.keys)) <= self.query()
-        looks_ahead = bool(self.rows(each)[:, ~behind].any())
+        last = each.weights[:, self.query() // each.pool, self.query() // each.pool + 1 :]
+        looks_ahead = bool(last.any())
         return np.asarray(behind | looks_ahead, np.bool_)
 
     @override
@@ -166,8 +178,8 @@ class OneQueryPanel(AttentionLook):
         key = self.key
         shown = next((each for each in self._maps if each.site.key == key), self._maps[0])
         row, query = self.rows(shown)[min(self.head, len(shown.weights) - 1)], self.query()
-        if np.isnan(row).any():
-            return ""
+        if self._is_coarse():
+            return f"{spelled(shown.queries[query])} at {query + 1}, its exact row is on its way"
         best = strongest(row, ~self._seen(shown), 1)
         told = f"{spelled(shown.queries[query])} at {query + 1}"
         return f"{told}: {row[best[0]]:.2f} on {spelled(shown.keys[best[0]])}" if best else told

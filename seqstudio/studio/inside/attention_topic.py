@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.inside.attention_ablation import HeadsOffPanel
-from seqstudio.studio.inside.attention_alignment import AlignmentPanel
+from seqstudio.studio.inside.attention_alignment import AlignmentPanel, WeightsPanel
 from seqstudio.studio.inside.attention_edit import WeightEditPanel
 from seqstudio.studio.inside.attention_flow import FlowPanel
 from seqstudio.studio.inside.attention_products import ProductsPanel
@@ -35,7 +35,12 @@ class AttentionTopic(Page):
         super().__init__("inside-attention")
         self._session = session
         self._by_hand = False
-        looks = (AttentionPanel(session), AlignmentPanel(session), OneQueryPanel(session))
+        looks = (
+            AttentionPanel(session),
+            WeightsPanel(session),
+            AlignmentPanel(session),
+            OneQueryPanel(session),
+        )
         acts = (
             ProductsPanel(session),
             FlowPanel(session),

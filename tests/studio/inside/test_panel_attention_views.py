@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QPushButton
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.studio.inside.attention_ablation import HeadsOffPanel
-from seqstudio.studio.inside.attention_alignment import AlignmentPanel, alignment
+from seqstudio.studio.inside.attention_alignment import AlignmentPanel, WeightsPanel, alignment
 from seqstudio.studio.inside.attention_bars import WeightBars
 from seqstudio.studio.inside.attention_desk import desk_of
 from seqstudio.studio.inside.attention_edit import WeightEditPanel
@@ -145,6 +145,9 @@ def test_a_long_text_asks_for_one_row_at_a_time(qtbot, session_of) -> None:
     try:
         shown(qtbot, panel, lambda reading: reading.query == 0)
         session.move_cursor(t=400)
+        full = panel.reading.sites[0].full[400]
+        np.testing.assert_array_equal(panel._bars._rows[0], full)  # at once, before it is asked
+        assert "on its way" in panel.words(panel.reading)
         qtbot.waitUntil(lambda: panel.reading.query == 400, timeout=30_000)
     finally:
         maps.MOST_NUMBERS = before
@@ -152,6 +155,25 @@ def test_a_long_text_asks_for_one_row_at_a_time(qtbot, session_of) -> None:
     row = panel.rows(panel.reading.sites[0])
     assert row.shape == (2, 512)
     np.testing.assert_allclose(row.sum(1), 1, atol=1e-5)
+
+
+def test_the_map_of_a_long_text_is_whole_for_the_head_in_view(qtbot, session_of) -> None:
+    from seqstudio.engine.inside.attention import maps
+
+    panel = WeightsPanel(session_of("char-gpt", TEXT * 30))
+    panel.desk.set_steps(512)
+    before, maps.MOST_NUMBERS = maps.MOST_NUMBERS, 1000
+    try:
+        shown(qtbot, panel, lambda reading: reading.sites[0].full is not None)
+        panel.desk.choose(panel.key, 1)
+        qtbot.waitUntil(lambda: panel.reading.head == 1, timeout=30_000)
+    finally:
+        maps.MOST_NUMBERS = before
+    panel.refresh()
+    assert panel._matrix.shape() == (512, 512)
+    np.testing.assert_allclose(panel.weights().sum(1), 1, atol=1e-5)
+    assert panel._matrix._masked[3, 4]
+    assert not panel._views._buttons["lines"].isEnabled()
 
 
 def test_the_products_are_stepped_through_in_words_and_numbers(qtbot, session_of) -> None:

@@ -37,6 +37,7 @@ CHOICES = 8
 ROWS = 32
 BY_STEP = frozenset({"next token", "tag", "forecast", "notes"})
 HELD_ROWS, HELD_STEPS = 8, 128
+FEWER = 8  # times as many rows where a row has one prediction
 TELL_S = 0.5
 
 
@@ -49,9 +50,16 @@ class Batch:
 
 
 def held_batch(subject: Subject, rows: int, steps: int) -> Batch:
-    """Return the first held-out examples: equally long rows, `rows` at most."""
+    """Return the first held-out examples: equally long rows.
+
+    Args:
+        subject: Whose data.
+        rows: Most examples; more where each has but one prediction.
+        steps: Steps of a text.
+    """
     model = subject.model
     steps = max(2, min(steps, model.facts.window) if model.absolute_positions else steps)
+    rows *= 1 if model.pattern in BY_STEP else FEWER
     limit = 2 * rows * steps
     batch = next(held_out(subject.dataset, steps, torch.device("cpu"), limit))
     given = as_inputs(batch.inputs)

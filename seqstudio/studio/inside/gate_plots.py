@@ -296,7 +296,7 @@ class MemoryPlot(Chart):
         middle.set_data(d, _linear(curve.median))
         middle.set_band(d, _linear(curve.low), _linear(curve.high))
         if unit is not None and unit < curve.units.shape[1]:
-            self._add(f"unit {unit}", "textHi", curve.units[:, unit], ())
+            self._add(f"unit {unit}", "accent", curve.units[:, unit], ())
         if decay is not None:
             dash = theme().dash("validation")
             slopes = decay.carousel_slope, decay.measured_slope

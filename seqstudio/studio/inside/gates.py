@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.data.gating import (
+    KeepCurve,
     keep_curve,
     log_mean,
     saturation,
@@ -36,7 +37,7 @@ from seqstudio.studio.inside.layers import (
     reading_words,
 )
 from seqstudio.studio.inside.panel import LookPanel
-from seqstudio.studio.inside.tiles import Tiles
+from seqstudio.studio.inside.tiles import Tiles, under_switches
 from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme.model import Quantity
@@ -45,7 +46,7 @@ from seqstudio.studio.widgets import CheckField, ComboField, Segments, format_nu
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-STEPS = 256
+STEPS, FAR = 256, 128
 LETTER_PX = 9.0
 ORDERS = (("tau", "slowest on top"), ("mean", "highest on top"),
           ("pattern", "first component"), ("number", "unit number"))  # fmt: skip
@@ -83,6 +84,7 @@ class GatesPanel(LookPanel):
         self._limits: dict[tuple[Place, str], float] = {}
         self._order = np.zeros(0, np.int64)
         self._with_decay = False
+        self._curve: tuple[GateTrace, KeepCurve] | None = None
         self.map, self.ends = UnitMap(), SaturationTile()
         self.taus, self.memory = TimeConstants(), MemoryPlot()
         self.tiles = Tiles([self.map, self.ends, self.taus, self.memory])
@@ -109,15 +111,8 @@ class GatesPanel(LookPanel):
             line.addWidget(field, 1)
         line.addWidget(self.letters)
         line.addStretch(1)
-        line.addWidget(self.views)
         line.addWidget(self.sides)
-        body = QWidget()
-        rows = QVBoxLayout(body)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addLayout(line)
-        rows.addWidget(self.tiles, 1)
-        self.set_body(body)
+        self.set_body(under_switches(line, self.views, self.tiles))
 
     def _connect(self) -> None:
         self.layers.committed.connect(self._layer_chosen)
@@ -174,7 +169,7 @@ class GatesPanel(LookPanel):
         self.views.setVisible(form == "one")
         self.sides.setVisible(form == "pair")
         self.views.set_value(key)
-        self.sides.set_value(VIEWS[max(1, self.tiles.chosen)][0])
+        self.sides.set_value(VIEWS[self.tiles.beside][0])
         seen = self.tiles.sees(self.map)
         self.orders.setVisible(seen)
         self.letters.setVisible(seen and self.is_wide(520))
@@ -195,7 +190,9 @@ class GatesPanel(LookPanel):
         if reading is None:
             return None
         names = {trace.name: trace for trace in reading.traces}
-        return names.get(self._wanted_trace) or names.get(reading.keep) or reading.traces[-1]
+        gates = [trace for trace in reading.traces if trace.kind == "gate"]
+        usual = names.get(reading.keep) or (gates or reading.traces)[0]
+        return names.get(self._wanted_trace) or usual
 
     @property
     def keep(self) -> GateTrace | None:
@@ -224,6 +221,14 @@ class GatesPanel(LookPanel):
         self.taus.set_values(taus, len(reading.tokens))
         self._show_switches()
 
+    def _offer(self, keeps: bool) -> None:
+        """Leave out what only a keeping gate has."""
+        self.tiles.offer((ENDS, TAU, MEMORY) if keeps else (ENDS,))
+        for segments in (self.views, self.sides):
+            for key in ("tau", "memory"):
+                segments.set_enabled(key, keeps, "no gate keeps the state of this layer")
+        self.orders.set_options(ORDERS if keeps else ORDERS[1:])
+
     def _fill_choices(self, reading: CellRun) -> None:
         self.layers.set_options(layer_titles(self.session, reading.layers))
         self.layers.set_value(self._place)
@@ -237,6 +242,7 @@ class GatesPanel(LookPanel):
         trace, keep = self.trace, self.keep
         if trace is None:
             return
+        self._offer(keep is not None)
         by = str(self.orders.value())
         self._order = unit_order(trace.values, by, None if keep is None else keep.values)
         start, stop = self._steps_in_view(reading)
@@ -339,8 +345,9 @@ class GatesPanel(LookPanel):
         if keep is None or not self.tiles.sees(self.memory):
             self.memory.clear()
             return
-        curve = keep_curve(keep.values[:129])
-        self.memory.set_curves(curve, keep.name, unit, reading.decay)
+        if self._curve is None or self._curve[0] is not keep:
+            self._curve = keep, keep_curve(keep.values[: FAR + 1])
+        self.memory.set_curves(self._curve[1], keep.name, unit, reading.decay)
 
     # Pointing
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.records.inside.gates import LayerName
@@ -31,7 +31,7 @@ from seqstudio.studio.inside.surgery_tiles import (
     change_words,
     stacked,
 )
-from seqstudio.studio.inside.tiles import Tiles
+from seqstudio.studio.inside.tiles import Tiles, under_switches
 from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.widgets import ComboField, Segments, TextField
@@ -45,6 +45,8 @@ PARTS = {"h": "state h", "c": "cell c", "residual": "residual stream", "neurons"
          "heads": "heads"}  # fmt: skip
 VALUES = {"zero": "0", "mean": "mean", "plus": "+1", "minus": "−1", "opposite": "× −1"}
 VIEWS = (("text", "Text"), ("next", "Next"), ("rank", "Ranking"))
+NEXT, RANK = 1, 2
+LEAST_WRITING = 420
 Key = tuple[str, int, bool, str]
 """Block, layer, whether it reads from the end, and the part."""
 
@@ -96,7 +98,7 @@ class SurgeryPanel(LookPanel):
 
     def _lay_out(self) -> None:
         line = QHBoxLayout()
-        line.setContentsMargins(12, 6, 12, 6)
+        line.setContentsMargins(12, 6, 12, 0)
         line.setSpacing(8)
         self.sites.setMaximumWidth(250)
         self.units.setMaximumWidth(210)
@@ -106,15 +108,8 @@ class SurgeryPanel(LookPanel):
         line.addWidget(self.units, 2)
         line.addWidget(self.to, 2)
         line.addStretch(1)
-        line.addWidget(self.views)
         line.addWidget(self.sides)
-        body = QWidget()
-        rows = QVBoxLayout(body)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addLayout(line)
-        rows.addWidget(self.tiles, 1)
-        self.set_body(body)
+        self.set_body(under_switches(line, self.views, self.tiles))
 
     def _connect(self) -> None:
         self.sites.committed.connect(self._site_chosen)
@@ -256,9 +251,15 @@ class SurgeryPanel(LookPanel):
         self.to.set_options(_choices(VALUES, without=("plus", "minus") if heads else ()))
         held = self.held_words(reading)
         self.text_tile.set_reading(reading, held, self._unit())
-        self.write_tile.set_reading(reading, held, self._writes())
+        self.write_tile.set_reading(reading, held)
+        chooses = len(reading.choices) > 0
+        self.tiles.offer((NEXT, RANK) if chooses else (RANK,))
+        for segments in (self.views, self.sides):
+            segments.set_enabled("next", chooses, "this model predicts numbers, not a choice")
         self._show_switches()
         self._show_ranking()
+        if not self._followed:
+            self._rest.start()  # the cursor may have moved before there was a place
 
     def _unit(self) -> str:
         facts = self.session.facts
@@ -309,7 +310,8 @@ class SurgeryPanel(LookPanel):
         self.views.setVisible(form == "one")
         self.sides.setVisible(form == "pair")
         self.views.set_value(key)
-        self.sides.set_value(VIEWS[max(1, self.tiles.chosen)][0])
+        self.sides.set_value(VIEWS[self.tiles.beside][0])
+        self.write_tile.setVisible(self._writes() and self.height() >= LEAST_WRITING)
 
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:

@@ -77,6 +77,13 @@ def stacked(above: QWidget, below: QWidget) -> QWidget:
     return both
 
 
+def spaced(tokens: Sequence[str]) -> tuple[str, ...]:
+    """Return tokens with a blank behind each where they are numbers that would run together."""
+    if any(len(token) > 1 for token in tokens) and all(token.isdigit() for token in tokens):
+        return tuple(f"{token} " for token in tokens)
+    return tuple(tokens)
+
+
 class LossTile(_Tile):
     """The text, each token on the colour of what its prediction lost or gained."""
 
@@ -97,14 +104,18 @@ class LossTile(_Tile):
         """Show the differences of the losses, and both means in words."""
         if reading.tokens != self._tokens:
             self._tokens = reading.tokens
-            self.strip.set_tokens(reading.tokens)
+            self.strip.set_tokens(spaced(reading.tokens))
         difference = reading.after - reading.before
         if len(difference) == len(reading.tokens) and reading.units:
             known = np.abs(difference[np.isfinite(difference)])
             largest = float(np.quantile(known, _MOST)) if known.size else 0.0
             limit = next((limit for limit in LIMITS if limit >= largest), LIMITS[-1])
             self.strip.set_values(difference, limit)
-            self.strip.set_quantity(f"loss of the next token with {held}, less without; {unit}")
+            self.strip.set_quantity(f"change of the loss of the next token, {unit}")
+        elif reading.units and len(reading.values):
+            largest = float(np.abs(reading.values[:, 0]).max(initial=1.0))
+            self.strip.set_values(reading.values[:, 0], largest)
+            self.strip.set_quantity(f"unit {reading.units[0]} where nothing is held")
         else:
             self.strip.set_values(None)
             self.strip.set_quantity("")
@@ -140,8 +151,6 @@ class NextTile(_Tile):
         """Show the choices after step t."""
         row = t if len(reading.choices) == len(reading.tokens) else 0
         if row >= len(reading.choices):
-            self.before.set_choices("This model chooses among nothing", ())
-            self.after.set_choices("", ())
             return
         names = [reading.symbols[int(place)] for place in reading.choices[row]]
         token = shown_text(reading.tokens[t]) if len(reading.choices) > 1 else "the end"
@@ -179,7 +188,7 @@ class WritingTile(_Tile):
         ways = QBoxLayout.Direction
         self._sides.setDirection(ways.LeftToRight if across else ways.TopToBottom)
 
-    def set_reading(self, reading: Surgery, held: str, writes: bool) -> None:
+    def set_reading(self, reading: Surgery, held: str) -> None:
         """Show both texts behind the end of the prompt."""
         prompt = reading.prompt[-PROMPT_SHOWN:]
         same = common_start(reading.wrote_before, reading.wrote_after)
@@ -190,10 +199,6 @@ class WritingTile(_Tile):
             later = np.full(len(prompt) + len(text), np.nan)
             later[len(prompt) + same :] = 0.35
             strip.set_values(later if reading.units and text else None)
-        if not writes:
-            self._heads[0].setText("This model does not write text")
-            self._heads[1].setText("")
-            return
         self._heads[0].setText("written without" if texts[0] else "being written…")
         apart = f", the same for {same} tokens" if texts[0] and reading.units else ""
         self._heads[1].setText(f"with {held}{apart}" if reading.units else "nothing is held")

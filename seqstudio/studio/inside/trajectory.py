@@ -81,7 +81,7 @@ class TrajectoryPanel(LookPanel):
     def _make_switches(self) -> None:
         self.states = ComboField([], name="Layer and state")
         self.colours = Segments([("time", "By time"), ("class", "By kind")], name="Colours")
-        self.axes = Segments([("step", "This step"), ("run", "Whole run")], name="Axes from")
+        self.axes = Segments([("step", "This step"), ("run", "All steps")], name="Axes from")
         self.names = CheckField("Characters", True)
         self.play = IconButton("play", "Play through the text")
         self.states.committed.connect(self._state_chosen)
@@ -96,7 +96,7 @@ class TrajectoryPanel(LookPanel):
         line.setSpacing(8)
         self.states.setMaximumWidth(230)
         line.addWidget(self.play)
-        line.addWidget(self.states, 1)
+        line.addWidget(self.states, 3)
         line.addWidget(self.names)
         line.addStretch(1)
         line.addWidget(self.colours)
@@ -267,8 +267,8 @@ class TrajectoryPanel(LookPanel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        self.names.setVisible(self.is_wide(560))
-        self.colours.setVisible(self.is_wide(430))
+        self.names.setVisible(self.is_wide(690))
+        self.colours.setVisible(self.is_wide(480))
 
     @override
     def forget(self) -> None:

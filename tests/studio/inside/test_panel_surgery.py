@@ -14,7 +14,8 @@ from tests.studio.conftest import small_project
 
 
 @pytest.fixture
-def opened(qtbot, small_text):
+def opened(qtbot, small_text, monkeypatch):
+    monkeypatch.setattr("seqstudio.studio.inside.surgery.WRITTEN", 12)
     sessions = []
 
     def give(template: str) -> tuple[Session, SurgeryPanel]:

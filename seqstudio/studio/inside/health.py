@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 WIDE = 720
 """Width from which strips and table have room beside each other."""
-TABLE = 400
+TABLE, TABLE_SHARE = 400, 0.42
 TALL = 380
 """Height from which the loss has a strip of its own, too."""
 MOST_LINES = 6
@@ -41,7 +41,7 @@ RATIOS, NORMS, LOSSES = (1e-6, 1.0), (1e-2, 1e1), (1e-3, 1.0)
 STRIPS = ("loss", "ratio", "norm", "share")
 TITLES = {
     "loss": "training loss",
-    "ratio": "update-to-weight ratio, usual 10⁻³",
+    "ratio": "update-to-weight ratio; dotted: usual 10⁻³, too large 0.1, too small 10⁻⁵",
     "norm": "gradient norm",
     "share": "share of steps, units, values",
 }
@@ -123,7 +123,7 @@ class HealthPanel(Panel):
         self._choice.setVisible(not both)
         self._stack.setVisible(both or not blocks)
         self._table.setVisible(both or blocks)
-        room = round(TABLE * max(1.0, theme().scale))
+        room = min(round(TABLE * max(1.0, theme().scale)), round(TABLE_SHARE * self.width()))
         self._table.setFixedWidth(room if both else max(240, self.width()))
         self._strips["loss"].setVisible(self.height() >= TALL * max(1.0, theme().scale))
 
@@ -205,7 +205,7 @@ class HealthPanel(Panel):
 
     def _draw_ratios(self, steps: NDArray[np.int64]) -> None:
         strip, chosen = self._strips["ratio"], self.session.cursor.block
-        strip.marks = ((0.1, "too large"), (1e-3, ""), (1e-5, "too small"))
+        strip.marks = (0.1, 1e-3, 1e-5)
         blocks = vitals.blocks_of(self._readings[-1])
         shown = blocks if len(blocks) <= MOST_LINES else blocks[: MOST_LINES - 1] + blocks[-1:]
         for block in shown + [b for b in blocks if b == chosen and b not in shown]:
@@ -220,7 +220,8 @@ class HealthPanel(Panel):
         )
         clip = self._clip()
         if clip > 0:
-            strip.marks = ((clip, f"clip {format_number(clip)}"),)
+            strip.marks = (clip,)
+            strip.set_titles("", f"{TITLES['norm']}; dotted: clip norm {format_number(clip)}")
         self._add(strip, "before", "role:gradient", steps, norms[:, 0], strong=True)
         self._add(strip, "after", "role:forward", steps, norms[:, 1])
 
@@ -231,10 +232,12 @@ class HealthPanel(Panel):
     def _draw_shares(self, steps: NDArray[np.int64]) -> None:
         strip = self._strips["share"]
         units = [unit for reading in self._readings[-3:] for unit in reading.units]
-        if any(unit.kind == "tanh" for unit in units):
-            strip.marks += ((SATURATED, "saturated from here"),)
-        if any(unit.kind == "relu" for unit in units):
-            strip.marks += ((DEAD, "dead from here"),)
+        limits = (("tanh", SATURATED, "saturated from"), ("relu", DEAD, "dead from"))
+        there = [limit for limit in limits if any(unit.kind == limit[0] for unit in units)]
+        if there:
+            strip.marks = tuple(limit[1] for limit in there)
+            said = ", ".join(f"{words} {value:g}" for _, value, words in there)
+            strip.set_titles("training step k", f"{TITLES['share']}; dotted: {said}")
         for _, name, paint, value in SHARES:
             values = np.array([value(reading) for reading in self._readings])
             if np.isfinite(values).any():

@@ -17,26 +17,17 @@ class Strip(Chart):
     def __init__(self, last: bool) -> None:
         super().__init__(x_title="training step k" if last else "", x_symbol="k")
         self._last = last
-        self.marks: tuple[tuple[float, str], ...] = ()
+        self.marks: tuple[float, ...] = ()
         self.under.append(self._paint_marks)
         self.setMinimumHeight(56)
 
     def _paint_marks(self, painter: QPainter, frame: Frame) -> None:
-        """Paint thresholds with their names at the left, over the end of the lines."""
-        painter.setFont(theme().font("axis"))
-        metrics = painter.fontMetrics()
-        for value, name in self.marks:
+        """Paint thresholds as dotted lines; the title of the strip says what they are."""
+        painter.setPen(pen(theme().color("textLow"), 1.25, (1.25, 3.75)))
+        for value in self.marks:
             y = float(frame.py(value))
-            if not frame.rect.top() - 1 <= y <= frame.rect.bottom() + 1:
-                continue
-            painter.setPen(pen(theme().color("textLow"), 1.25, (1.25, 3.75)))
-            width = metrics.horizontalAdvance(name)
-            painter.drawLine(QPointF(frame.rect.left(), y), QPointF(frame.rect.right(), y))
-            place = QPointF(frame.rect.right() - width - 4, y - 3)
-            if y - metrics.ascent() - 3 < frame.rect.top():
-                place.setY(y + metrics.ascent() + 1)
-            painter.setPen(theme().color("textLow"))
-            painter.drawText(place, name)
+            if frame.rect.top() - 1 <= y <= frame.rect.bottom() + 1:
+                painter.drawLine(QPointF(frame.rect.left(), y), QPointF(frame.rect.right(), y))
 
     @override
     def _paint_cursor(self, painter: QPainter, frame: Frame) -> None:

@@ -95,7 +95,7 @@ def by_autograd(unrolled: type, cell: nn.RNNBase, reading: Played) -> dict[str, 
     kept = {"h": loop.hs, "c": loop.cs} if reading.c is not None else {"h": loop.hs}
     for state in (state for states in kept.values() for state in states):
         state.retain_grad()
-    ends = [(y, reading.direct), (loop.hs[-1], reading.back[-1])]
+    ends = [(y, reading.direct)]
     if reading.back_c is not None:
         ends.append((loop.cs[-1], reading.back_c[-1]))
     torch.autograd.backward([end for end, _ in ends], [tensor(sent)[None] for _, sent in ends])
@@ -236,7 +236,10 @@ def test_encoder_reads_the_source(subjects) -> None:
     decoder = played(subjects("reverse-seq2seq"), PlayOf("decoder"))
     assert encoder.tokens != decoder.tokens
     assert decoder.h0.any(), "the decoder starts where the encoder ended"
-    assert encoder.back[-1].any(), "its last state is read by the decoder"
+    assert encoder.direct[-1].any(), "its last state is read by the decoder"
+    assert not encoder.direct[:-1].any()
+    assert encoder.back_c[-1].any(), "and its last cell"
+    assert not encoder.back[-1].any()
     assert all(not outcome.likely for outcome in encoder.outcomes)
 
 

@@ -327,8 +327,8 @@ _STEPS = {"rnn_tanh": _plain, "rnn_relu": _plain, "lstm": _lstm, "gru": _gru}
 def _came_back(
     w: CellWeights, step: _Step, flow: StateFlow, e_last: list[Tensor]
 ) -> tuple[Tensor, Tensor | None]:
-    """Return what arrives at h_t, and at c_t, from step t+1; at the end from the last state."""
-    back = torch.cat([step.dz_h[1:] @ w.w_hh, e_last[0][None]])
+    """Return what arrives at h_t and at c_t from step t+1; c_T gets what reads the last cell."""
+    back = torch.cat([step.dz_h[1:] @ w.w_hh, torch.zeros_like(e_last[0])[None]])
     if w.kind == "gru":
         z = step.gates.chunk(3, -1)[1]
         back[:-1] += (flow.total_h[0] * z)[1:]

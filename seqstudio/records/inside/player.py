@@ -102,10 +102,13 @@ class Played:
         gates: (T, G*N) after the squashing functions; of a plain RNN the same as h.
         c: (T, N) cell state, None unless LSTM.
         h: (T, N) state.
-        direct: (T, N) e_t, what reaches h_t without passing through h_{t+1}.
-        back: (T, N) what comes back from step t+1: W_hh^T dz_{t+1}; in a GRU also through z.
+        direct: (T, N) e_t, what reaches h_t without passing through h_{t+1}; at the last step also
+            what reads the last state.
+        back: (T, N) what comes back from step t+1: W_hh^T dz_{t+1}; in a GRU also through z. 0 at
+            the last step.
         total: (T, N) dL/dh_t = e_t + back.
-        back_c: (T, N) f_{t+1} dc_{t+1}, None unless LSTM.
+        back_c: (T, N) f_{t+1} dc_{t+1}, at the last step what reads the last cell; None unless
+            LSTM.
         total_c: (T, N) dL/dc_t, None unless LSTM.
         dz: (T, G*N) dL by the pre-activations.
         dz_h: (T, G*N) dL by W_hh h_{t-1} + b_hh; differs from dz in a GRU, None elsewhere.

@@ -265,14 +265,13 @@ def _arrives(played: Played, t: int) -> Line:
     e, total = played.direct[t], played.total[t]
     limit = _largest(e, played.back[t], total)
     last = t + 1 >= played.steps
-    by_w = "from the last state" if last else "W_{hh}^{⊤} δ_{t+1}"
     terms = [Term("e_t", e, limit=limit)]
     if played.kind == "gru" and not last:
         kept = _through_keep(played, t)
         terms.append(Term("W_{hh}^{⊤} δ_{t+1}", played.back[t] - kept, "+", limit=limit))
         terms.append(Term("z_{t+1} ⊙ ∂L/∂h_{t+1}", kept, "+", limit=limit))
     else:
-        terms.append(Term(by_w, played.back[t], "+", limit=limit))
+        terms.append(Term("W_{hh}^{⊤} δ_{t+1}", played.back[t], "+", limit=limit))
     terms.append(Term("∂L/∂h_t", total, "=", limit=limit))
     note = "nothing comes after the last step" if last else ""
     if t == 0:

@@ -36,6 +36,7 @@ from seqstudio.records.inside.attention import (
     with_weights,
 )
 from seqstudio.records.looking import LookAt, Looked, LookFailed
+from tests.engine.test_opening import pair
 
 TEXT = "the cat sat on the mat, and the dog sat on the log"
 SHORT = AttentionExample(steps=24)
@@ -383,6 +384,23 @@ def test_a_drawn_example_is_cut_to_its_own_length() -> None:
         passage = passage_of(subject, AttentionExample(number))
         assert isinstance(passage, Passage)
         assert passage.examples == 256
+
+
+@pytest.mark.parametrize("kind", ["self_attention", "transformer"])
+def test_attention_drawn_from_blocks_has_the_weights_of_the_fused_one(kind: str) -> None:
+    fused, own = pair(kind, {"heads": 2}, torch.float64, deep=True)
+    x = torch.randn(1, 7, fused.facts.width, dtype=torch.float64)
+    found = []
+    for model in (fused, own):
+        places = places_of(model)
+        off = Change(off=frozenset({(places[0].site.key, 1)}))
+        with torch.no_grad(), tapped(model, places) as tap:
+            plain = model(x)[0]
+        with torch.no_grad(), tapped(model, places, off):
+            found.append((*tap.whole(places[0].site.key), plain, model(x)[0]))
+    assert places[0].site.kind == "drawn"
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-10)
 
 
 def test_a_trained_reversal_looks_backwards() -> None:

@@ -251,8 +251,8 @@ class RolloutOf:
         losses: At most so many losses; more are spread evenly.
     """
 
-    example: AttentionExample = AttentionExample(steps=256)
-    losses: int = 256
+    example: AttentionExample = AttentionExample(steps=128)
+    losses: int = 128
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
 DECADES = (-5.0, 1.0)
-LEAST = 1e-5
+ALL, SOME = 128, 48  # losses of a short text, and of a long one
 Map = NDArray[np.float64]
 
 
@@ -29,7 +29,6 @@ class FlowPanel(AttentionLook):
     """Three maps on the same axes: what heads look at, where it adds up to, what counts."""
 
     title = "Rollout"
-    most_steps = 256
     explanation: ClassVar[Explanation] = Explanation(
         "Weights are not explanations. Three maps of the same text: rows are steps, columns the "
         "tokens before them.\n\n"
@@ -92,7 +91,8 @@ class FlowPanel(AttentionLook):
 
     @override
     def question(self) -> RolloutOf:
-        return RolloutOf(self.example())
+        example = self.example()
+        return RolloutOf(example, ALL if example.steps <= ALL else SOME)
 
     @override
     def show_reading(self, reading: Rollout) -> None:
@@ -115,7 +115,7 @@ class FlowPanel(AttentionLook):
         masked = reading.masked
         if decades and not by_row:
             with np.errstate(divide="ignore"):
-                logs = np.log10(values)
+                logs = np.log10(_between(values))
             heat.set_data(np.maximum(logs, DECADES[0]), levels, masked=masked, powers=True)
         else:
             heat.set_data(values, (0.0, 1.0), masked=masked)
@@ -137,6 +137,8 @@ class FlowPanel(AttentionLook):
         maps = self.maps()
         total = len(reading.losses)
         measured = f"{reading.done} of {total} losses" if reading.done < total else ""
+        if reading.done == total < len(reading.read.tokens):
+            measured = f"{total} losses, rows between repeat them"
         if not total:
             measured = "no loss can be measured on this text"
         self._captions["weights"].setText("Weights, mean over heads")
@@ -198,6 +200,15 @@ class FlowPanel(AttentionLook):
     @Slot(int, int)
     def _cell_picked(self, row: int, _column: int) -> None:
         self.session.move_cursor(t=row)
+
+
+def _between(values: Map) -> Map:
+    """Return a map (T, T) whose rows without a loss repeat the next row that has one."""
+    rows = np.flatnonzero(np.isfinite(values).any(1))
+    if not 2 < len(rows) < len(values):
+        return values
+    return np.asarray(values[rows[np.minimum(np.searchsorted(rows, np.arange(len(values))),
+                                             len(rows) - 1)]])  # fmt: skip
 
 
 class _Wide(QWidget):

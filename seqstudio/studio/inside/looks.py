@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from seqstudio.document.graph import Graph
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SHARE = 0.02  # of the training time, for all that is looked at again by itself
 LEAST_REST_S = 0.4
 PATIENCE_S = 30.0  # a trainer that ended does not answer
-KEPT = 64
+KEPT, KEPT_BYTES = 64, 100_000_000  # answers about the past
 KEPT_STEPS_S = 1.0
 PROJECTS_KEPT = 4
 
@@ -62,6 +63,7 @@ class LookDesk(QObject):
         self._count = 0
         self._asked: dict[int, tuple[Aim, bool, float]] = {}
         self._kept: OrderedDict[Aim, Looked] = OrderedDict()
+        self._sizes: dict[Aim, int] = {}
         self._rest_until_s = 0.0
         self._steps: dict[str, tuple[float, list[int]]] = {}
         self._projects: list[tuple[tuple[Graph, DataSettings, int], int]] = []
@@ -160,7 +162,6 @@ class LookDesk(QObject):
         session = self._session
         self._count += 1
         request = self._count
-        project = session.run_project or session.project
         live = aim.step >= session.history.step
         mine = aim.folder == str(session.runs_home / session.history.run)
         step = -1 if live and mine and session.history.run else aim.step
@@ -184,5 +185,18 @@ class LookDesk(QObject):
 
     def _keep(self, aim: Aim, answer: Looked) -> None:
         self._kept[aim] = answer
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._sizes[aim] = _bytes(answer.reading)
+        while len(self._kept) > 1 and (
+            len(self._kept) > KEPT or sum(self._sizes.values()) > KEPT_BYTES
+        ):
+            oldest, _ = self._kept.popitem(last=False)
+            del self._sizes[oldest]
+
+
+def _bytes(value: Any) -> int:
+    """Return how much the arrays of a reading take."""
+    if isinstance(value, np.ndarray):
+        return int(value.nbytes)
+    if is_dataclass(value):
+        return sum(_bytes(getattr(value, field.name)) for field in fields(value))
+    return sum(map(_bytes, value)) if isinstance(value, tuple) else 0

@@ -16,7 +16,8 @@ from seqstudio.document.document import Document
 from seqstudio.document.project import project_text
 from seqstudio.engine.inside.looker import Looker
 from seqstudio.records.inside.player import MATRICES, Played, PlayOf, sum_from
-from seqstudio.records.looking import LookAt
+from seqstudio.records.looking import LookAt, Looked
+from seqstudio.studio.inside import looks
 from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.playing.listing import formulas, listing
 from seqstudio.studio.inside.playing.playhead import Playhead
@@ -347,3 +348,14 @@ def test_actions_of_the_window_bring_the_player_and_step(qtbot, small_text) -> N
     assert panel.head == Playhead(panel.reading.steps, "backward", panel.reading.steps - 1)
     window.begin_close()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20_000)
+
+
+def test_answers_about_the_past_are_kept_up_to_a_size(session, readings, monkeypatch) -> None:
+    monkeypatch.setattr(looks, "KEPT_BYTES", 2_500_000)
+    desk = session.looks
+    reading = replace(readings["lstm"], x=np.zeros((1000, 125)))  # a megabyte
+    aims = [looks.Aim(PlayOf(), "run", step, "", 1) for step in range(4)]
+    for request, aim in enumerate(aims, 1):
+        desk._asked[request] = aim, False, 0.0
+        desk.take(Looked(request, "view", reading, aim.step, "", 0.0))
+    assert [desk.known(aim) is not None for aim in aims] == [False, False, True, True]

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqstudio.bench.canvas import measure
+from seqstudio.bench.drawing import measure_drawing
+from seqstudio.bench.pausing import pause
 from seqstudio.bench.results import NONE, quantile
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import RunError
@@ -440,7 +442,9 @@ def _turns(
 
 PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
     "canvas": measure,
+    "drawing": measure_drawing,
     "first_paint": first_paint,
+    "pause": pause,
     "play": play,
     "window": window,
 }

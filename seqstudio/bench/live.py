@@ -21,6 +21,7 @@ SETTINGS = (("char-lstm", 1), ("char-lstm", 2), ("hello-rnn", 1))
 ROUNDS = 2
 STARTS = 7
 PLAYS = 3
+PAUSES = 15
 CHILD_S = 900
 SETTLE_S = 30  # of a window benchmark go to loading torch and to the standbys
 UNLIMITED = float("nan")
@@ -88,6 +89,16 @@ def bench_play(platform: str, times: int = PLAYS) -> Iterator[Row]:
         known, painted = ([each[key] for each in found] for key in ("known", "painted"))
         note = f"{min(painted):.2f}–{max(painted):.2f} s in {times}; known {median(known):.2f} s"
         yield Row(f"Train to first loss, {what}", "s", median(painted), goal=goal, note=note)
+    yield from _pauses(ask("pause", platform, template="char-lstm", times=PAUSES, folder=""))
+
+
+def _pauses(found: Mapping[str, Any]) -> Iterator[Row]:
+    """Yield how much longer than one step a pause takes to answer."""
+    step = found["step"]
+    over = [max(latency - step, 0.0) for latency in found["latency"]]
+    note = f"a step takes {step:.0f} ms, {len(over)} pauses"
+    for what, value in (("p50", median(over)), ("max", max(over))):
+        yield Row(f"pause, time over one step {what}", "ms", value, goal=10.0, note=note)
 
 
 def bench_window(

@@ -83,6 +83,12 @@ def _canvas(seconds: float, options: Options) -> Iterator[Row]:
     return bench_canvas(seconds, options.platform)
 
 
+def _plots(seconds: float, options: Options) -> Iterator[Row]:
+    from seqstudio.bench.drawing import EVENTS, bench_plots
+
+    return bench_plots(options.platform, _times(seconds, BENCHMARKS["plots"].seconds, EVENTS))
+
+
 def _sampling(seconds: float, options: Options) -> Iterator[Row]:
     from seqstudio.bench.writing import bench_sampling
 
@@ -116,8 +122,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "probes": Benchmark("training with all probes", "without", 40, _probes),
     "window": Benchmark("training beside a live window", "no window", 150, _window),
     "start": Benchmark("process start to first picture", "", 8, _start),
-    "play": Benchmark("Train to the first loss", "", 24, _play),
+    "play": Benchmark("Train to the first loss, Pause to the answer", "", 45, _play),
     "canvas": Benchmark("500 blocks on the canvas", "", 12, _canvas),
+    "plots": Benchmark("new data in long curves and large maps", "", 5, _plots),
     "sampling": Benchmark("writing token by token", "plain", 15, _sampling),
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
     "several": Benchmark(

@@ -233,8 +233,8 @@ def _render(parser: argparse.ArgumentParser) -> None:
 
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="train, probes, window, start, play, sampling, "
-        "gradflow, several or learn; all but the last two if none",
+        "names", nargs="*", metavar="NAME", help="train, probes, window, start, play, canvas, "
+        "plots, sampling, gradflow, several or learn; all but the last two if none",
     )  # fmt: skip
     _json(parser)
     parser.add_argument("--seconds", metavar="S", help="time for each, about")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from seqstudio.bench import live, training
+from seqstudio.bench.drawing import bench_plots
 from seqstudio.bench.flow import bench_gradflow
 from seqstudio.bench.learning import bench_learn, jobs
 from seqstudio.bench.results import Row
@@ -136,3 +137,14 @@ def test_the_command_prints_one_object_a_benchmark(
     assert len(found["load"]) == 2
     assert main(["bench", "sampling"]) == 0
     assert "processor" not in capsys.readouterr().out
+
+
+def test_pauses_and_drawing_are_measured() -> None:
+    pytest.importorskip("PySide6")
+    found = live.ask("pause", "offscreen", template="hello-rnn", times=2, folder="")
+    assert len(found["latency"]) == 2
+    assert min(found["latency"]) > 0
+    assert found["step"] > 0
+    rows = list(bench_plots("offscreen", events=2))
+    assert [row.unit for row in rows] == ["ms", "ms"]
+    assert all(row.ours > 0 for row in rows)

@@ -8,6 +8,7 @@ from PySide6.QtGui import QColor, QPainter
 
 from seqstudio.studio.plots.frame import Frame, hairline, path_of, sharp, stroke_thin
 from seqstudio.studio.plots.items import Curve, resolve
+from seqstudio.studio.plots.mass import paint_mass
 from seqstudio.studio.plots.scale import tick_texts, ticks
 from seqstudio.studio.plots.series import FloatArray, Reduced
 from seqstudio.studio.theme import faded, mix, pen, theme
@@ -106,6 +107,11 @@ def paint_curve(painter: QPainter, frame: Frame, curve: Curve) -> None:
 def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour: QColor) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     x, low, high = frame.px(part.x), frame.py(part.low), frame.py(part.high)
+    travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
+    steep = len(x) > _SHORT and travel > _STEEP * frame.rect.width()
+    if steep and not part.exact and not curve.dash and np.isfinite(low).all():
+        paint_mass(painter, frame.rect, (x, high, low), curve.width, colour)
+        return
     if part.exact:
         line = path_of(x, low)
     elif curve.dash:
@@ -113,8 +119,6 @@ def _stroke(painter: QPainter, frame: Frame, part: Reduced, curve: Curve, colour
     else:
         line = path_of(*_zigzag(x, low, high))
     if len(x) > _SHORT:
-        travel = float(np.nansum(np.abs(np.diff(low))) + np.nansum(np.abs(low - high)))
-        steep = travel > _STEEP * frame.rect.width()
         stroke_thin(painter, line, colour, curve.width, curve.dash, steep=steep)
     else:
         painter.setPen(pen(colour, curve.width, curve.dash))

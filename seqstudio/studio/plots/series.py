@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+_KEPT = 8  # results of one painting: labels, line and range ask for the same
 
 
 class _Growing:
@@ -57,6 +58,7 @@ class Series:
     def __init__(self) -> None:
         self._x, self._y, self._faults = _Growing(), _Growing(), _Growing()
         self._levels: list[tuple[_Growing, _Growing]] = []
+        self._known: dict[tuple[float, float, int], Reduced] = {}  # of one painting
 
     def __len__(self) -> int:
         return self._x.size
@@ -79,6 +81,7 @@ class Series:
     def clear(self) -> None:
         """Forget all samples."""
         self._x, self._y, self._faults, self._levels = _Growing(), _Growing(), _Growing(), []
+        self._known.clear()
 
     def append(self, x: float, y: float) -> None:
         """Add one sample.
@@ -104,6 +107,7 @@ class Series:
         if more_x[0] < before or np.any(np.diff(more_x) < 0):
             msg = "x must ascend"
             raise ValueError(msg)
+        self._known.clear()
         self._x.extend(more_x)
         self._y.extend(more_y)
         self._faults.extend(more_x[~np.isfinite(more_y)])
@@ -134,6 +138,14 @@ class Series:
 
         No extreme is lost. At most about 4 × `columns` entries come back.
         """
+        key = (x0, x1, columns)
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = self._reduced(x0, x1, columns)
+        return self._known[key]
+
+    def _reduced(self, x0: float, x1: float, columns: int) -> Reduced:
         first = max(0, int(np.searchsorted(self.x, x0)) - 1)
         last = min(len(self), int(np.searchsorted(self.x, x1, side="right")) + 1)
         level = self._level_for(last - first, columns)
@@ -157,14 +169,9 @@ class Series:
         low, high = low[start:stop], high[start:stop]
         if stop * size < last:  # samples that do not fill a block yet
             tail = _finite(self.y[stop * size : last])
-            x = np.append(x, self.x[stop * size])
-            low = np.append(low, np.fmin.reduce(tail))
-            high = np.append(high, np.fmax.reduce(tail))
-            x, low, high = (
-                np.append(x, self.x[last - 1]),
-                np.append(low, tail[-1]),
-                np.append(high, tail[-1]),
-            )
+            x = np.concatenate([x, self.x[[stop * size, last - 1]]])
+            low = np.concatenate([low, [np.fmin.reduce(tail), tail[-1]]])
+            high = np.concatenate([high, [np.fmax.reduce(tail), tail[-1]]])
         return Reduced(x, low, high, exact=False)
 
     def extent(self, x0: float = -np.inf, x1: float = np.inf) -> tuple[float, float] | None:

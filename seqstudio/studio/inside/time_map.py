@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
@@ -25,6 +25,7 @@ from seqstudio.studio.inside.time_parts import (
 from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.horizon import ratio_text
+from seqstudio.studio.panels.quantity import has_room
 from seqstudio.studio.plots import HeatMap, ReadOut
 from seqstudio.studio.widgets import Segments, format_number
 from seqstudio.studio.widgets.token_lines import shown_text
@@ -80,7 +81,8 @@ class TimeMapPanel(LookPanel):
         for chart in (self.shares, self.total):
             chart.hovered.connect(self._time_hovered)
         self.total.picked.connect(self._time_hovered)
-        self.set_body(_body(self._stack, self.row, self.total))
+        self._side = _stacked(self.row, self.total)
+        self.set_body(_beside(self._stack, self._side))
 
     @override
     def question(self) -> TimeMapOf:
@@ -139,10 +141,13 @@ class TimeMapPanel(LookPanel):
         self.row.set_read_out(self._row_told if told else False)
 
     def _share_told(self, x: float) -> ReadOut:
-        t, k = round(x), self.reading.targets[self.loss]
-        if not 0 <= t <= k:
+        """Tell the share of the chosen loss at a time, that of the greatest while none is."""
+        t, reading = round(x), self.reading
+        if not 0 <= t < len(reading.tokens):
             return ReadOut("", ())
-        return share_words(self.shares.share_of(self.loss, t), self._name(k), t)
+        chosen = self._pointed if self._pointed is not None else self._kept
+        loss = self.shares.greatest(t) if chosen is None else self.loss
+        return share_words(self.shares.share_of(loss, t), reading.targets[loss], t)
 
     def _row_told(self, x: float) -> ReadOut:
         k, d = self.reading.targets[self.loss], round(x)
@@ -237,20 +242,32 @@ class TimeMapPanel(LookPanel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        self.row.setVisible(self.is_wide(WIDE))
-        self.total.setVisible(self.is_wide(WIDE) and self.height() >= TALL)
-        self._picture.setVisible(self.is_wide(380))
+        self._side.setVisible(self.is_wide(WIDE))
+        self.total.setVisible(self.height() >= TALL)
+        QTimer.singleShot(0, self, self._fit)
+
+    @Slot()
+    def _fit(self) -> None:
+        """Leave out the switch that the header has no room for."""
+        self._picture.setVisible(has_room(self, 360))
 
 
-def _body(left: QWidget, *right: QWidget) -> QWidget:
+def _beside(left: QWidget, right: QWidget) -> QWidget:
     """The map at left; at the right what one row says, and all of them together."""
     body = QWidget()
-    columns, rows = QHBoxLayout(body), QVBoxLayout()
-    for layout in (columns, rows):
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-    for each in right:
-        rows.addWidget(each, 1)
+    columns = QHBoxLayout(body)
+    columns.setContentsMargins(0, 0, 0, 0)
+    columns.setSpacing(0)
     columns.addWidget(left, 3)
-    columns.addLayout(rows, 2)
+    columns.addWidget(right, 2)
     return body
+
+
+def _stacked(*parts: QWidget) -> QWidget:
+    column = QWidget()
+    rows = QVBoxLayout(column)
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setSpacing(0)
+    for part in parts:
+        rows.addWidget(part, 1)
+    return column

@@ -117,6 +117,10 @@ class SharesChart(_ByTime):
         before = self._edges[loss - 1, t] if loss else 0.0
         return float(self._edges[loss, t] - before)
 
+    def greatest(self, t: int) -> int:
+        """Return the index of the loss with the greatest share at time t."""
+        return int(np.diff(self._edges[:, t], prepend=0.0).argmax())
+
     def _paint_bars(self, painter: QPainter, frame: Frame) -> None:
         steps, height = self._edges.shape[1], int(frame.rect.height())
         if not steps or height < 1:
@@ -167,6 +171,6 @@ def shares_of(log10_norm: Floats) -> Floats:
     return np.asarray(sizes / np.where(sums > 0, sums, 1.0), float)
 
 
-def share_words(share: float, loss: str, t: int) -> ReadOut:
-    """Return the read-out of one bar."""
-    return ReadOut(f"t {t}", ((None, f"share of the loss {loss}", format_number(share, ".3f")),))
+def share_words(share: float, k: int, t: int) -> ReadOut:
+    """Return the read-out of the bar of loss k at time t."""
+    return ReadOut(f"t {t}", ((None, f"share of loss {k}", format_number(share, ".3f")),))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QMarginsF, QPointF, QRectF, Qt, Slot
+from PySide6.QtCore import QMarginsF, QPointF, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
@@ -17,7 +17,7 @@ from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_words
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.horizon import ratio_text
-from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch
+from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch, has_room
 from seqstudio.studio.plots import ReadOut, map_image
 from seqstudio.studio.plots.frame import Frame, path_of
 from seqstudio.studio.plots.mappaint import paint_bar, paint_bar_ticks, paint_bar_title
@@ -90,8 +90,13 @@ class WaterfallPanel(Panel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        self._quantity.setVisible(self.is_wide(380))
-        self._axis.setVisible(self.is_wide(520))
+        QTimer.singleShot(0, self, self._fit)
+
+    @Slot()
+    def _fit(self) -> None:
+        """Leave out the switches that the header has no room for."""
+        self._quantity.setVisible(has_room(self, 320))
+        self._axis.setVisible(has_room(self, 440))
 
     # Drawing
 

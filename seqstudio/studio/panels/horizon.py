@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Slot
+from PySide6.QtCore import QPointF, QRectF, QTimer, Slot
 from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
@@ -18,7 +18,7 @@ from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_wall, paint_words
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.lines import RunLine, run_lines
-from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch
+from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch, has_room
 from seqstudio.studio.plots import Curve, ReadOut, paint_hatch, resolve
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.theme import pen, theme
@@ -89,6 +89,7 @@ class HorizonPanel(Panel):
         self._shown: list[_Shown] = []
         self._drawn_key: object = None
         self._window = 0
+        self._predicted = False
         self._hover: float | None = None
         self._quantity = QuantitySwitch()
         self._start = Segments(_STARTS, name="Relative to")
@@ -110,7 +111,14 @@ class HorizonPanel(Panel):
     @override
     def resizeEvent(self, event: QResizeEvent, /) -> None:
         super().resizeEvent(event)
-        self._quantity.setVisible(self.is_wide(380))
+        QTimer.singleShot(0, self, self._fit)
+
+    @Slot()
+    def _fit(self) -> None:
+        """Leave out the switches that the header has no room for, the least needed first."""
+        self._quantity.setVisible(has_room(self, 320))
+        self._start.setVisible(has_room(self, 480))
+        self._gates.setVisible(self._predicted and has_room(self, 560))
 
     # What is shown
 
@@ -173,8 +181,8 @@ class HorizonPanel(Panel):
             each for _, r in readings for each in r.horizons if each.quantity == self.quantity
         ]
         self._offer_starts(shown)
-        predicted = any(each.predicted is not None for each in shown)
-        self._gates.setVisible(predicted and self.is_wide(620))
+        self._predicted = any(each.predicted is not None for each in shown)
+        self._fit()
 
     def _offer_starts(self, shown: list[Horizon]) -> None:
         why = "Only the input has a shortcut at d = 0 to leave out"
@@ -184,7 +192,6 @@ class HorizonPanel(Panel):
         chosen = self._start.value()
         if (chosen == RAW and not raw) or (chosen == "1" and self.quantity != "dl/demb"):
             self._start.set_value("0")
-        self._start.setVisible(self.is_wide(520))
 
     def _draw_lines(self, readings: list[tuple[RunLine, GradientReading]]) -> None:
         self._chart.clear()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtWidgets import QWidget
 
+from seqstudio.studio.theme import theme
 from seqstudio.studio.widgets import Segments
+
+if TYPE_CHECKING:
+    from seqstudio.studio.panels.base import Panel
 
 SWITCHES = (("dl/dh", "dL/dh"), ("dl/dc", "dL/dc"), ("dl/demb", "Input"))
 PLACES = {"dl/dh": "the state h", "dl/dc": "the cell c", "dl/demb": "the input"}
@@ -36,3 +42,11 @@ class QuantitySwitch(Segments):
         own = own or there
         wanted = self._chosen or ("dl/dh" if "dl/dh" in own or not own else "dl/demb")
         self.set_value("dl/demb" if there and wanted not in there else wanted)
+
+
+def has_room(panel: Panel, px: int) -> bool:
+    """Tell whether the header of a panel is so wide, at the size of the text.
+
+    In a deck the names of the other panels take their part of the panel's width.
+    """
+    return panel.header.width() >= round(px * max(1.0, theme().scale))

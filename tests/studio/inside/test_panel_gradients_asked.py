@@ -196,7 +196,9 @@ def test_bars_are_shares_of_norms_that_fill_every_column(qtbot, viewing) -> None
     assert panel.shares.loss_at(11, 0.5) == 11, "only the last loss reaches the last state"
     assert panel.shares.loss_at(0, 0.01) == 0
     assert panel.shares.share_of(3, 0) == pytest.approx(shares[3, 0])
+    assert panel._share_told(5.0).rows[0][1] == "share of loss 5", "the greatest, unasked"
     panel.shares.loss_hovered.emit(4)
+    assert panel._share_told(2.0).rows[0][1] == "share of loss 4"
     assert len(panel.row.curve("row").series) == 5
 
 

@@ -83,7 +83,7 @@ class Triangle(Scatter):
 
     @override
     def told(self, index: int) -> str:
-        low, high = (format_number(float(v[index]), ".2f") for v in (self.x, self.y))
+        low, high = (format_number(float(v[index]), ".2f") for v in (self.xs, self.ys))
         return f"unit {index}: below {low}, above {high} of the time"
 
     @override

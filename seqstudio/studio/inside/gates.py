@@ -189,9 +189,9 @@ class GatesPanel(LookPanel):
         reading = self.reading
         if reading is None:
             return None
-        names = {trace.name: trace for trace in reading.traces}
+        names: dict[str, GateTrace] = {trace.name: trace for trace in reading.traces}
         gates = [trace for trace in reading.traces if trace.kind == "gate"]
-        usual = names.get(reading.keep) or (gates or reading.traces)[0]
+        usual: GateTrace = names.get(reading.keep) or (gates or reading.traces)[0]
         return names.get(self._wanted_trace) or usual
 
     @property
@@ -391,7 +391,7 @@ class GatesPanel(LookPanel):
             return {}
         found: dict[str, NDArray[Any]] = {"tokens": np.array(reading.tokens)}
         found |= {trace.name: trace.values for trace in reading.traces}
-        found |= {"share_below": self.ends.plot.x, "share_above": self.ends.plot.y}
+        found |= {"share_below": self.ends.plot.xs, "share_above": self.ends.plot.ys}
         if keep is not None:
             curve = keep_curve(keep.values)
             found |= {"tau": time_constants(keep.values), "log10_product_median": curve.median}

@@ -66,7 +66,7 @@ class PathPlot(Scatter):
 
     @override
     def told(self, index: int) -> str:
-        x, y = float(self.x[index]), float(self.y[index])
+        x, y = float(self.xs[index]), float(self.ys[index])
         return f"t {index} “{shown_text(self.tokens[index])}”: {x:.2f}, {y:.2f}"
 
     # Painting

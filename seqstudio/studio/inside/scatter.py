@@ -40,8 +40,8 @@ class Scatter(QWidget):
         self, x_title: str, y_title: str, *, square: bool = False, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.x: FloatArray = np.zeros(0)
-        self.y: FloatArray = np.zeros(0)
+        self.xs: FloatArray = np.zeros(0)
+        self.ys: FloatArray = np.zeros(0)
         self.chosen: int | None = None
         self._scales = Scale(0.0, 1.0), Scale(0.0, 1.0)
         self._titles = (x_title, y_title)
@@ -69,7 +69,7 @@ class Scatter(QWidget):
 
     def set_points(self, x: ArrayLike, y: ArrayLike) -> None:
         """Show other points, both of shape (n,)."""
-        self.x, self.y = np.asarray(x, float), np.asarray(y, float)
+        self.xs, self.ys = np.asarray(x, float), np.asarray(y, float)
         self.update()
 
     def set_scales(self, x: Scale, y: Scale) -> None:
@@ -79,7 +79,7 @@ class Scatter(QWidget):
 
     def set_chosen(self, index: int | None) -> None:
         """Ring one point, None for none."""
-        self.chosen = index if index is not None and 0 <= index < len(self.x) else None
+        self.chosen = index if index is not None and 0 <= index < len(self.xs) else None
         self.update()
 
     def set_titles(self, x_title: str, y_title: str) -> None:
@@ -89,7 +89,7 @@ class Scatter(QWidget):
 
     def places(self, frame: Frame) -> FloatArray:
         """Return where the points lie in pixels, (n, 2)."""
-        return np.stack([frame.px(self.x), frame.py(self.y)], 1)
+        return np.stack([frame.px(self.xs), frame.py(self.ys)], 1)
 
     # Layout
 
@@ -140,7 +140,7 @@ class Scatter(QWidget):
 
     def nearest(self, place: QPointF) -> int:
         """Return the point under the pointer, -1 for none."""
-        if not self.x.size:
+        if not self.xs.size:
             return -1
         off = self.places(self.frame()) - np.array([place.x(), place.y()])
         distance = np.nan_to_num(np.hypot(off[:, 0], off[:, 1]), nan=np.inf)

@@ -219,8 +219,9 @@ class SurgeryPanel(LookPanel):
     @Slot()
     def _ranked(self) -> None:
         looked = self._side.looked
-        if looked is not None and looked.reading.count:
-            self._ranking = looked.reading
+        reading = None if looked is None else looked.reading
+        if isinstance(reading, UnitRanking) and reading.count:
+            self._ranking = reading
         self._show_ranking()
 
     def _drop_ranking(self, of: str = "") -> None:

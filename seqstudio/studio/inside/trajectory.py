@@ -125,7 +125,7 @@ class TrajectoryPanel(LookPanel):
             state = "h" if "h" in kinds else reading.layers[-1].state
             return [key for key in layers if key[3] == state][-4:]
         if self._wanted in layers:
-            return [self._wanted]  # type: ignore[list-item]  # the text "" is no key
+            return [self._wanted]
         cursor = self.session.cursor
         here = [key for key in layers if key[:2] == (cursor.block, cursor.layer)]
         return [
@@ -214,7 +214,7 @@ class TrajectoryPanel(LookPanel):
 
     @Slot(object)
     def _state_chosen(self, value: object) -> None:
-        self._wanted = value if isinstance(value, (tuple, str)) else ""  # type: ignore[assignment]
+        self._wanted = value if isinstance(value, (tuple, str)) else ""
         if isinstance(value, tuple):
             self.session.move_cursor(block=value[0], layer=value[1])
         self._redraw()

@@ -64,18 +64,18 @@ def test_pointing_at_a_cell_moves_the_shared_cursor_and_all_views_follow(qtbot, 
     qtbot.mouseMove(panel.ends.plot, QPoint(round(dot[0]), round(dot[1])))
     shown = panel.ends.plot
     pointed = session.cursor.unit
-    assert (shown.x[pointed], shown.y[pointed]) == pytest.approx(
-        (shown.x[panel.map.units[7]], shown.y[panel.map.units[7]])
+    assert (shown.xs[pointed], shown.ys[pointed]) == pytest.approx(
+        (shown.xs[panel.map.units[7]], shown.ys[panel.map.units[7]])
     )
 
 
 def test_thresholds_count_again_at_once(opened) -> None:
     _, panel = opened("char-lstm")
     keep = panel.trace.values
-    np.testing.assert_array_equal(panel.ends.plot.x, saturation(keep, 0.1, 0.9)[0])
+    np.testing.assert_array_equal(panel.ends.plot.xs, saturation(keep, 0.1, 0.9)[0])
     panel.ends.high.set_value(0.7)
     panel.ends.high.value_changed.emit(0.7)
-    np.testing.assert_array_equal(panel.ends.plot.y, saturation(keep, 0.1, 0.7)[1])
+    np.testing.assert_array_equal(panel.ends.plot.ys, saturation(keep, 0.1, 0.7)[1])
 
 
 def test_each_gate_and_state_can_be_shown_on_its_scale(opened) -> None:

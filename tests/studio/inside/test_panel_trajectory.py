@@ -44,12 +44,12 @@ def test_the_path_is_that_of_h_in_its_two_largest_components(opened) -> None:
     (plot,) = plots(panel)
     h = next(each.values for each in panel.reading.layers if each.state == "h")
     axes = principal_axes(h)
-    np.testing.assert_allclose(np.stack([plot.x, plot.y], 1), axes.place(h), atol=1e-5)
+    np.testing.assert_allclose(np.stack([plot.xs, plot.ys], 1), axes.place(h), atol=1e-5)
     first = f"{axes.share[0]:.0%} of the variance"
     assert plot._titles[0].endswith(first)
     scales = plot.scales()
-    assert scales[0].low < plot.x.min()
-    assert plot.x.max() < scales[0].high
+    assert scales[0].low < plot.xs.min()
+    assert plot.xs.max() < scales[0].high
 
 
 def test_the_playhead_is_the_shared_cursor_both_ways(qtbot, opened) -> None:
@@ -76,11 +76,11 @@ def test_another_training_step_does_not_turn_the_picture_over(qtbot, opened) -> 
     qtbot.waitUntil(lambda: panel.looked.step > 0, timeout=30_000)
     panel.refresh()
     (plot,) = plots(panel)
-    before = np.stack([plot.x, plot.y], 1)
+    before = np.stack([plot.xs, plot.ys], 1)
     session.move_cursor(step=0)
     qtbot.waitUntil(lambda: panel.looked.step == 0, timeout=30_000)
     panel.refresh()
-    after = np.stack([plot.x, plot.y], 1)
+    after = np.stack([plot.xs, plot.ys], 1)
     turned = (after - after.mean(0)).T @ (before - before.mean(0))
     # After the best turn this product is symmetric with no negative eigenvalue.
     np.testing.assert_allclose(turned, turned.T, rtol=1e-3, atol=1e-3 * np.abs(turned).max())
@@ -105,7 +105,7 @@ def test_axes_of_the_whole_run_are_one_plane_for_all_recorded_steps(qtbot, opene
     panel.refresh()
     (plot,) = plots(panel)
     values = panel.reading.layers[0].values
-    np.testing.assert_allclose(np.stack([plot.x, plot.y], 1), want.place(values), atol=1e-5)
+    np.testing.assert_allclose(np.stack([plot.xs, plot.ys], 1), want.place(values), atol=1e-5)
     assert f"axes of {len(steps)} recorded steps" in panel.header.subtitle()
 
 

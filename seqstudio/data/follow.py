@@ -25,7 +25,7 @@ from seqstudio.data.features import Kind
 Values = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 Measure = Literal["correlation", "contrast", "ratio"]
-"""Pearson's r; 2 AUC - 1; the correlation ratio eta, for classes."""
+"""Pearson's r, for numbers; 2 AUC - 1, for 0 and 1; the correlation ratio eta, for classes."""
 
 SHUFFLES = 200
 LEVEL = 0.99
@@ -72,7 +72,10 @@ class Followed:
 
 def measure_of(kind: Kind) -> Measure:
     """Return the score for a kind of pattern."""
-    return "ratio" if kind == "class" else "correlation"
+    measures: dict[Kind, Measure] = {
+        "binary": "contrast", "graded": "correlation", "class": "ratio",
+    }  # fmt: skip
+    return measures[kind]
 
 
 class Units:
@@ -99,7 +102,8 @@ class Units:
         """Do what takes longest before `follow`, in slices of some milliseconds."""
         for part in (0, 1):
             places = self._known(pattern, part)
-            if measure == "contrast" and len(places) >= LEAST:
+            ready = (True, places.tobytes()) in self._ready
+            if measure == "contrast" and len(places) >= LEAST and not ready:
                 rows = np.empty((len(places), self.count), np.float32)
                 for start in range(0, self.count, _COLUMNS):
                     these = slice(start, start + _COLUMNS)
@@ -174,7 +178,7 @@ class Units:
         ranked = measure == "contrast"
         key = ranked, places.tobytes()
         if key not in self._ready:
-            while len(self._ready) > 3:
+            while len(self._ready) > 5:
                 self._ready.pop(next(iter(self._ready)))
             rows = self._x[places]
             self._ready[key] = centred_ranks(rows) if ranked else standardised(rows)
@@ -231,7 +235,7 @@ class _Scorer:
 
 
 class _Correlation(_Scorer):
-    """Pearson's r of every unit; for a pattern of 0 and 1 it is the point-biserial r."""
+    """Pearson's r of every unit."""
 
     def weights(self, patterns: Values) -> Values:
         result: Values = standardised(patterns.T.astype(np.float32)).T / self.rows.shape[0]
@@ -350,17 +354,6 @@ def _pieces(pattern: Values) -> int:
     above = pattern > pattern.mean()
     runs = 1 + int((above[1:] != above[:-1]).sum())
     return min(MOST_PIECES, max(1, runs // RUNS_A_PIECE), len(pattern))
-
-
-def area(x: Values, pattern: Values) -> float:
-    """Return the AUC: the chance that x (T,) is higher inside a pattern of 0 and 1 than outside.
-
-    Ties count half; places where the pattern is NaN are left out.
-    """
-    known = np.isfinite(pattern)
-    ranks = centred_ranks(np.asarray(x, np.float32)[known, None])[:, 0]
-    inside = pattern[known] > 0.5
-    return float(0.5 + (ranks[inside].mean() - ranks[~inside].mean()) / 2)
 
 
 def _varies(pattern: Values) -> bool:

@@ -63,7 +63,7 @@ def _attention() -> Graph:
 def _cells() -> Graph:
     sketch = Sketch()
     sketch.chain(
-        sketch.add("tokens"), ("embedding", {"width": 32}), ("lstm", {"hidden": 128}), "next_token"
+        sketch.add("tokens"), ("embedding", {"width": 32}), ("lstm", {"hidden": 96}), "next_token"
     )
     return sketch.graph
 
@@ -198,7 +198,7 @@ TEMPLATES = (
         family=_FAMILY,
         draw=_cells,
         data={"kind": "programs"},
-        training={"learning_rate": 6e-3, "batch": 24, "window": 100, "weight_decay": 0.0},
+        training={"learning_rate": 8e-3, "batch": 12, "window": 100, "weight_decay": 0.0},
         sampling={"prompt": '"', "length": 400, "temperature": 0.7},
     ),
     Template(

@@ -23,7 +23,6 @@ from seqstudio.data.follow import (
     LEAST,
     Followed,
     Units,
-    area,
     halves,
     measure_of,
     recurrence,
@@ -217,7 +216,7 @@ def _ranked(
     elif wish.pattern:
         found = [f for f in features_of(subject) if f.name == wish.pattern]
         for feature in found:
-            yield _by_pattern(feature, wish, activity, plain)
+            yield from _by_pattern(feature, wish, activity, plain)
     else:
         best = []
         for score in best_of_each(subject, activity):
@@ -237,30 +236,32 @@ def best_of_each(subject: Subject, activity: Activity) -> Iterator[PatternScore 
         yield None
         if not units.usable(pattern):
             continue
+        yield from units.prepare(pattern, measure_of(feature.kind))
         found = units.follow(pattern, measure_of(feature.kind))
         yield None
         linear = units.linear(pattern, feature.kind)
-        unit, score = found.best, float(found.score[found.best])
-        x = activity.x[units.parts[1], unit] * np.sign(score)
-        binary = feature.kind == "binary"
+        unit = found.best
         yield PatternScore(
-            feature.name, feature.title, unit, score, float(found.held[unit]), found.baseline,
-            found.p, area(x, pattern[units.parts[1]]) if binary else math.nan, linear,
-            feature.kind,
+            feature.name, feature.title, unit, float(found.score[unit]), float(found.held[unit]),
+            found.baseline, found.p, linear, feature.kind,
         )  # fmt: skip
 
 
-def _by_pattern(feature: Feature, wish: CellsOf, activity: Activity, plain: Cells) -> Cells:
+def _by_pattern(
+    feature: Feature, wish: CellsOf, activity: Activity, plain: Cells
+) -> Iterator[Cells | None]:
     pattern = pattern_of(feature, activity.sheet)
     units, measure = activity.halves(), measure_of(feature.kind)
     if not units.usable(pattern):
         empty = Ranking(feature.title, measure, (), math.nan, math.nan, False)
-        return replace(plain, ranking=empty, pattern=freeze(pattern))
+        yield replace(plain, ranking=empty, pattern=freeze(pattern))
+        return
+    yield from units.prepare(pattern, measure)
     found = units.follow(pattern, measure)
     listed = _listed(found)
     told = _with_units(plain, wish, activity, [each.unit for each in listed])
     ranking = Ranking(feature.title, measure, listed, found.baseline, found.p, found.checked)
-    return replace(told, ranking=ranking, pattern=freeze(pattern))
+    yield replace(told, ranking=ranking, pattern=freeze(pattern))
 
 
 def _by_brush(

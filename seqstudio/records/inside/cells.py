@@ -85,8 +85,6 @@ class PatternScore:
         held: Its score on the check part.
         baseline: 99 % quantile of that for shuffled patterns.
         p: Share of shuffled patterns that reach it.
-        auc: For a binary pattern the chance that the unit is higher (lower, where `score` is below
-            0) at a token inside than at one outside, on the check part; else NaN.
         linear: What all units together tell, by ridge, on the check part: R squared of a graded
             pattern, balanced accuracy of a binary one; NaN for classes.
         kind: "binary", "graded" or "class".
@@ -99,7 +97,6 @@ class PatternScore:
     held: float
     baseline: float
     p: float
-    auc: float
     linear: float
     kind: str
 

@@ -85,7 +85,7 @@ def how_words(reading: Cells) -> str:
     """Return what bar and tick are."""
     ranking = reading.ranking
     if ranking is None:
-        return "bar: |r| on held-out text; tick: 99 % of shuffled patterns"
+        return "bar: score on held-out text; tick: 99 % of shuffled patterns"
     name = MEASURES[ranking.measure]
     where = "on held-out text" if ranking.checked else "where it was found"
     return f"bar: {name} {where}; tick: 99 % of shuffled patterns"
@@ -117,9 +117,9 @@ def score_words(score: PatternScore) -> str:
         f"found with {with_sign(score.score)}, {score.held:.3f} on held-out text",
         f"99 % of shuffled patterns reach at most {score.baseline:.3f}; p = {score.p:.3f}",
     ]
-    if np.isfinite(score.auc):
+    if score.kind == "binary":
         which = "higher" if score.score > 0 else "lower"
-        lines.append(f"{which} inside than outside with a chance of {score.auc:.3f} (AUC)")
+        lines.append(f"{which} inside than outside with a chance of {(1 + score.held) / 2:.3f}")
     if np.isfinite(score.linear):
         name = "R²" if score.kind == "graded" else "balanced accuracy"
         lines.append(f"all units together (ridge): {name} {score.linear:.3f} on held-out text")

@@ -68,9 +68,9 @@ class CellsPanel(LookPanel):
         "the sign of the first half. The tick is what the same search reaches for patterns that "
         "have nothing to do with the text: the pattern turned round, cut into pieces and put "
         "together anew, 200 times; 99 % of the results lie below it.\n\n"
-        "A built-in pattern is scored by Pearson's r (for 0 and 1 the point-biserial r), a "
-        "pattern of classes by the correlation ratio, a brushed phrase by 2 AUC − 1: the chance "
-        "that the unit is higher inside the phrase than outside, from −1 to 1.\n\n"
+        "A pattern that is a number, such as a depth, is scored by Pearson's r. One that is so or "
+        "not, such as quotes or a brushed phrase, by 2 AUC − 1: the chance that the unit is "
+        "higher inside than outside, from −1 to 1. Classes by the correlation ratio η.\n\n"
         "A unit that follows a pattern carries it. That the model uses it is another claim: "
         "switch the unit off and look at the loss.",
         (

@@ -208,13 +208,13 @@ def test_units_that_were_found_come_along_with_their_values() -> None:
 
 def test_ranking_by_a_pattern_and_by_a_brush() -> None:
     project = small("char-lstm", layers=1)
-    reading, _ = last_reading(project, CellsOf(pattern="newline"))
+    reading, _ = last_reading(project, CellsOf(pattern="column"))
     ranking = reading.ranking
     assert ranking is not None
     assert ranking.checked
     x, _ = last_reading(project, CellsOf())
     half = reading.search
-    y = np.array([token == "\n" for token in reading.tokens], float)
+    y = reading.pattern
     best = ranking.units[0]
     values = x.values[list(x.units).index(best.unit)]
     assert best.score == pytest.approx(np.corrcoef(values[:half], y[:half])[0, 1], abs=1e-4)

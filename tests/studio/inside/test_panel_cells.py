@@ -91,7 +91,7 @@ def test_picking_a_line_and_keys_walk_the_units(qtbot, open_panel) -> None:
     panel.listed.setFocus()
     qtbot.keyClick(panel.listed, Qt.Key.Key_Down)
     qtbot.keyClick(panel.listed, Qt.Key.Key_Down)
-    assert session.cursor.unit == panel.listed.rows[1].unit
+    assert session.cursor.unit == panel.listed.rows[2].unit, "the first was marked"
     before = session.cursor.unit
     qtbot.keyClick(panel, Qt.Key.Key_U)
     assert session.cursor.unit == (before + 1) % panel.reading.total

@@ -420,16 +420,18 @@ def test_a_trained_reversal_looks_backwards() -> None:
         pass
     trainer.finish()
     subject = Subject(trainer.model.eval(), trainer.dataset, small, trainer.step, "")
-    found = []
+    found, spans = [], []
     with torch.no_grad():
         for number in range(40):
             (reading,) = attention_of(subject, AttentionOf(AttentionExample(number)))
             weights = reading.sites[0].weights[0].astype(float)[:-1]  # without the sign to end
             if len(weights) >= 4:
                 places = weights @ np.arange(weights.shape[1])
+                spans.append(np.ptp(places) / (weights.shape[1] - 1))
                 found.append(np.corrcoef(places, np.arange(len(places)))[0, 1])
     assert len(found) > 10
     assert np.mean(found) <= -0.95
+    assert np.mean(spans) > 0.4, "uniform weights can have any correlation"
 
 
 def test_places_of_a_picture_have_lines_and_columns() -> None:

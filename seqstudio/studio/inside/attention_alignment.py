@@ -42,8 +42,9 @@ class AlignmentPanel(AttentionLook):
         "wrote itself.\n\n"
         "Expected place and correlation: the mean place that a step looks at, and how it moves "
         "along with the steps. Copying gives a correlation near +1, writing backwards one near "
-        "−1. The place with the greatest weight alone is often one off: the state of an encoder "
-        "also describes its neighbours.",
+        "−1; how far it moves stands beside, since places that hardly move can run along by "
+        "chance. The place with the greatest weight alone is often one off: the state of an "
+        "encoder also describes its neighbours.",
         (
             r"\alpha_{t,i} = \mathrm{softmax}_i(v^{\top} \tanh(W q_t + U k_i))",
             r"\mathrm{ctx}_t = \sum_i \alpha_{t,i} k_i, \quad E_t = \sum_i \alpha_{t,i} i",
@@ -68,8 +69,6 @@ class AlignmentPanel(AttentionLook):
         )
         self._by_row = CheckField("Row maximum")
         self._by_row.setToolTip("Divide each row by its largest weight: the pattern, not the size")
-        self.header.add_switch(self._by_row)
-        self.header.add_switch(self._views)
         self._shown: AttentionMap | None = None
         self._viewed = self._long = False
         self._hover: tuple[int, int] | None = None
@@ -82,6 +81,12 @@ class AlignmentPanel(AttentionLook):
         content = QWidget()
         rows = QVBoxLayout(content)
         rows.setContentsMargins(0, 0, 0, 8)
+        views = QHBoxLayout()
+        views.setContentsMargins(12, 0, 12, 0)
+        views.addWidget(self._views)
+        views.addStretch(1)
+        views.addWidget(self._by_row)
+        rows.addLayout(views)
         rows.addWidget(self._stack, 1)
         line = QHBoxLayout()
         line.setContentsMargins(16, 0, 16, 0)
@@ -249,8 +254,10 @@ class AlignmentPanel(AttentionLook):
     def _tell_moves(self, shown: AttentionMap) -> None:
         own = shown.site.queries == shown.site.keys
         r = float("nan") if shown.grid[0] or own else self.correlation()
-        self._moves.setText("" if np.isnan(r) else f"expected place against step r = "
-                            f"{signed(r, '.2f')}")  # fmt: skip
+        places = self.weights()[: self._words_written()] @ np.arange(len(shown.keys))
+        span = f"over {np.ptp(places):.1f} of {len(shown.keys)} places"
+        told = f"expected place against step: r = {signed(r, '.2f')} {span}"
+        self._moves.setText("" if np.isnan(r) else told)
 
     @override
     def measured(self) -> list[tuple[str, str]]:

@@ -61,6 +61,8 @@ class Film(QWidget):
     def set_head(self, head: Playhead) -> None:
         """Show where the play is."""
         self._head = head
+        if self._played is not None:
+            self.setAccessibleDescription(f"{head.phase}, {self.told(head.t)}")
         self.update()
 
     def set_low(self, low: bool) -> None:

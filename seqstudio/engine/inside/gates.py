@@ -5,7 +5,7 @@ Shape legend: B rows, T time steps, N units, K loss positions, D distances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,7 +191,8 @@ def gates(subject: Subject, wish: GatesOf) -> Iterator[CellRun | None]:
         for name, (kind, value) in found.items()
     )
     keep = KEEP.get(arch, "")
-    decay = _decay(subject, layer, wish) if wish.decay and keep else None
+    yield None
+    decay = (yield from _decay(subject, layer, wish)) if wish.decay and keep else None
     tokens = _tokens(subject, excerpt, len(told[0].values))
     names = tuple(each.name for each in layers)
     yield CellRun(layer.name, names, tokens, told, keep, excerpt.skipped, excerpt.cut, decay)
@@ -224,14 +225,15 @@ def _tokens(subject: Subject, excerpt: Excerpt, steps: int) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------- decay
 
 
-def _decay(subject: Subject, layer: Layer, wish: GatesOf) -> Decay | None:
-    """Return how the gradient decays, None where it is not defined for the layer."""
+def _decay(subject: Subject, layer: Layer, wish: GatesOf) -> Generator[None, None, Decay | None]:
+    """Return how the gradient decays, None where it is not defined; yields between its parts."""
     model, name = subject.model, layer.name
     cells = last_cells(model)
     if cells.get(name.block) is not layer.module:
         return None
     excerpt = subject.excerpt(min(wish.steps, DECAY_STEPS))
     local = local_gradients(model, excerpt.inputs, excerpt.targets)[name.block]
+    yield None
     steps = local.e.shape[1]
     targets = [steps - 1]
     if not local.single:
@@ -282,19 +284,23 @@ def states(subject: Subject, wish: TextStatesOf) -> Iterator[TextStates | None]:
     with watching(layers) as watches:
         model(excerpt.inputs)
     yield None
-    told = [
+    every = [
         LayerStates(layer.name, state, _array(value))
         for layer, watch in zip(layers, watches, strict=True)
         for state, value in _states_of(layer, watch)
-        if value.dim() == 3 and value.shape[1] == len(excerpt.tokens)
+        if value.dim() == 3
     ]
+    tokens = excerpt.tokens
+    if every and all(len(each.values) != len(tokens) for each in every):  # patches of a picture
+        tokens = tuple(map(str, range(len(every[-1].values))))
+    told = [each for each in every if len(each.values) == len(tokens)]
     if not told:
         raise RunError(
             "This model has no states over the text",
             "none of its layers is recurrent or a transformer block",
             "Add an RNN, GRU, LSTM or transformer block",
         )
-    yield TextStates(excerpt.tokens, tuple(told), excerpt.skipped, excerpt.cut)
+    yield TextStates(tokens, tuple(told), excerpt.skipped, excerpt.cut)
 
 
 def _states_of(layer: Layer, watch: Watch) -> list[tuple[str, Tensor]]:

@@ -140,7 +140,8 @@ def run_in_slices(
     main = inputs.main
     steps = main.shape[1] if main.dim() < 4 else 1
     size = max(1, SLICE_FLOP // (2 * model.parameter_count() * len(inputs)))
-    if size >= steps or not model.stepwise or model.pattern not in BY_STEP or inputs.source:
+    whole = not model.stepwise or model.pattern not in BY_STEP or inputs.source is not None
+    if whole or size >= steps:
         outputs, _ = _pass(model, site, touch, inputs)
         yield None
         return outputs
@@ -182,25 +183,34 @@ def surgery(subject: Subject, wish: SurgeryOf) -> Iterator[Surgery | None]:
     if wish.to == "mean" and wish.units:
         mean = yield from mean_at(subject, site, batch)
     touch = touch_of(site, wish.units, wish.to, mean)
-    reading = _read(subject, excerpt, site, touch, wish)
+    plain, values = _pass(model, site, None, excerpt.inputs)
+    yield None
+    held = plain if touch is None else _pass(model, site, touch, excerpt.inputs)[0]
+    reading = _told(subject, excerpt, site, wish, (plain, held, values))
     reading = replace(reading, sites=tuple(each.name for each in found))
     yield reading
-    held = [Score(), Score()]
-    for score, hold in zip(held, (None, touch), strict=True):
+    scores = [Score(), Score()]
+    for score, hold in zip(scores, (None, touch), strict=True):
         yield from _scored(model, site, hold, batch, score)
-    reading = replace(reading, held_before=held[0].loss, held_after=held[1].loss,
-                      held_count=held[0].count)  # fmt: skip
+    before, after = scores
+    reading = replace(
+        reading, held_before=before.loss, held_after=after.loss, held_count=before.count
+    )
     yield reading
     if wish.written and _writes(subject):
         yield from _written(subject, excerpt, site, touch, wish, reading)
 
 
-def _read(
-    subject: Subject, excerpt: Excerpt, site: Site, touch: Touch | None, wish: SurgeryOf
+def _told(
+    subject: Subject,
+    excerpt: Excerpt,
+    site: Site,
+    wish: SurgeryOf,
+    found: tuple[Tensor, Tensor, Tensor],
 ) -> Surgery:
+    """Tell what was found about the text: outputs before and after, values of the place."""
+    plain, held, values = found
     model = subject.model
-    plain, values = _pass(model, site, None, excerpt.inputs)
-    held = _pass(model, site, touch, excerpt.inputs)[0] if touch is not None else plain
     symbols, choices, p_before, p_after = _choices(subject, plain, held)
     steps = len(excerpt.tokens)
     shown = values[0] if values.shape[1] == steps else values[0, :0]

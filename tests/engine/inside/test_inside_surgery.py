@@ -15,8 +15,10 @@ from seqstudio.engine.inside.surgery import (
     surgery,
     touch_of,
 )
+from seqstudio.records.inside.gates import GatesOf, TextStatesOf
 from seqstudio.records.inside.surgery import SurgeryOf, UnitRankingOf
-from tests.engine.inside.looking import last, small, subject
+from seqstudio.records.looking import Looked, LookFailed
+from tests.engine.inside.looking import answers, last, small, subject
 
 UNITS = (1, 4)
 
@@ -254,3 +256,47 @@ def test_a_unit_that_is_not_there_is_refused() -> None:
     one = subject(small("char-gru"))
     with pytest.raises(RunError, match="no unit 99"):
         last(surgery(one, SurgeryOf(units=(99,))))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "shapes-vit",
+        "reverse-attention",
+        "bert-mini",
+        "tagger-bilstm",
+        "adding-lstm",
+        "forecast-lstm",
+    ],
+)
+def test_models_of_every_kind_are_operated_on(template: str) -> None:
+    project = small(template, layers=1)
+    (*_, told) = answers(project, SurgeryOf(units=(1,), to="plus", steps=16, written=4), "")
+    assert isinstance(told, Looked)
+    found = told.reading
+    assert np.isfinite([found.held_before, found.held_after]).all()
+    assert found.held_before != found.held_after
+    assert found.wrote_after == ()
+    (*_, told) = answers(project, TextStatesOf(16), "")
+    assert all(len(each.values) == len(told.reading.tokens) for each in told.reading.layers)
+    (*_, told) = answers(project, UnitRankingOf(rows=1, steps=8), "")
+    assert np.isfinite(told.reading.increase).all()
+
+
+def test_a_text_of_two_characters_has_one_step() -> None:
+    project = small("char-lstm")
+    (*_, told) = answers(project, SurgeryOf(units=(1,), written=3), "ab")
+    assert told.reading.before.shape == (1,)
+    assert len(told.reading.wrote_after) == 3
+    (*_, told) = answers(project, GatesOf(decay=True), "ab")
+    assert told.reading.traces[0].values.shape == (1, 12)
+    (*_, told) = answers(project, TextStatesOf(), "a")
+    assert isinstance(told, LookFailed)
+    assert told.what == "The text is too short to look at"
+
+
+def test_a_long_text_is_cut_and_unknown_characters_are_told() -> None:
+    (*_, told) = answers(small("char-lstm"), SurgeryOf(written=0), "the \u4e2d cat " * 1000)
+    assert len(told.reading.tokens) == 128
+    assert told.reading.cut > 8000
+    assert told.reading.skipped == ("\u4e2d",)

@@ -143,3 +143,14 @@ def test_a_transformer_is_told_what_it_would_need(opened) -> None:
     assert len(session.project.graph.blocks) == blocks + 1
     session.document.undo()
     assert len(session.project.graph.blocks) == blocks
+
+
+def test_a_text_of_one_step_is_shown(qtbot, opened) -> None:
+    session, panel = opened("char-lstm")
+    session.set_probe_text("at")
+    qtbot.waitUntil(lambda: len(panel.reading.tokens) == 1, timeout=30_000)
+    panel.refresh()
+    assert panel.map.shape() == (24, 1)
+    panel.letters.committed.emit(True)
+    session.move_cursor(t=5, unit=3, block="lstm")
+    assert not panel.to_image(800, 500).isNull()

@@ -165,3 +165,13 @@ def test_common_start_of_two_texts() -> None:
     assert common_start("abcd", "abxd") == 2
     assert common_start("ab", "abc") == 2
     assert common_start("", "abc") == 0
+
+
+def test_a_text_of_one_step_is_shown(qtbot, opened) -> None:
+    session, panel = opened("char-lstm")
+    session.set_probe_text("at")
+    qtbot.waitUntil(lambda: len(panel.reading.tokens) == 1, timeout=30_000)
+    panel.refresh()
+    assert panel.reading.before.shape == (1,)
+    session.move_cursor(t=5, unit=3, block="lstm")
+    assert not panel.to_image(800, 500).isNull()

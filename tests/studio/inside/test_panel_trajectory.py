@@ -127,3 +127,14 @@ def test_kinds_of_characters_have_colours_of_their_own(opened) -> None:
     colours = dict(zip(plot.tokens, plot.colours(), strict=True))
     assert colours["a"] == colours["o"] != colours["t"]
     assert colours[" "] not in (colours["a"], colours["t"])
+
+
+def test_a_text_of_one_step_is_shown(qtbot, opened) -> None:
+    session, panel = opened("char-lstm")
+    session.set_probe_text("at")
+    qtbot.waitUntil(lambda: len(panel.reading.tokens) == 1, timeout=30_000)
+    panel.refresh()
+    (plot,) = plots(panel)
+    assert len(plot.xs) == 1
+    session.move_cursor(t=5, unit=3, block="lstm")
+    assert not panel.to_image(800, 500).isNull()

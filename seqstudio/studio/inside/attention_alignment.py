@@ -99,7 +99,7 @@ class AlignmentPanel(AttentionLook):
         self._views.value_changed.connect(self._view_chosen)
         self._by_row.committed.connect(self._switched)
         self._matrix.hovered.connect(self._hovered)
-        self._picture.hovered.connect(self._hovered)
+        self._picture.hovered.connect(self._place_hovered)
         self._matrix.picked.connect(self._cell_picked)
         self._lines.hovered.connect(self._line_hovered)
         self._lines.picked.connect(self._row_picked)
@@ -241,14 +241,12 @@ class AlignmentPanel(AttentionLook):
         if row >= len(names):
             return
         weights, who = self.weights()[row], f"{spelled(names[row])} at {row + 1}"
-        name = "place {}".format if shown.grid[0] else lambda k: spelled(shown.keys[k - 1])
         if key >= 0:
-            key += len(shown.keys) - shown.grid[0] * shown.grid[1] if shown.grid[0] else 0
-            self._told.setText(f"{who} takes {weights[key]:.3f} of {name(key + 1)}")
+            self._told.setText(f"{who} takes {weights[key]:.3f} of {key_name(shown, key)}")
             return
         self._tell_moves(shown)
         keys = strongest(weights, self.masked()[row], 3)
-        parts = (f"{weights[k]:.2f} from {name(k + 1)}" for k in keys)
+        parts = (f"{weights[k]:.2f} from {key_name(shown, k)}" for k in keys)
         self._told.setText(f"{who} takes {', '.join(parts)}")
 
     def _tell_moves(self, shown: AttentionMap) -> None:
@@ -303,6 +301,11 @@ class AlignmentPanel(AttentionLook):
         self._hover = (row, column) if row >= 0 else None
         self._tell_place()
 
+    @Slot(int, int)
+    def _place_hovered(self, row: int, place: int) -> None:
+        if self._shown is not None:
+            self._hovered(row, place + _ahead(self._shown))
+
     @Slot(int)
     def _line_hovered(self, row: int) -> None:
         self._hover = (row, -1) if row >= 0 else None
@@ -328,6 +331,19 @@ class WeightsPanel(AlignmentPanel):
     def usable(self, sites: Sequence[AttentionSite]) -> list[AttentionSite]:
         """Leave nothing out."""
         return list(sites)
+
+
+def key_name(shown: AttentionMap, key: int) -> str:
+    """Return a key in words; places of a picture count line by line from 1."""
+    if not shown.grid[0]:
+        return spelled(shown.keys[key])
+    place = key - _ahead(shown) + 1
+    return f"place {place}" if place > 0 else "the class token"
+
+
+def _ahead(shown: AttentionMap) -> int:
+    """Return how many keys stand in front of the places of a picture: a class token, or none."""
+    return len(shown.keys) - shown.grid[0] * shown.grid[1] if shown.grid[0] else 0
 
 
 def alignment(weights: NDArray[np.float64]) -> float:

@@ -277,7 +277,7 @@ def _spearman(first: Map, second: Map) -> float:
     ranks = [_ranks(values) for values in (first, second)]
     if min(rank.std() for rank in ranks) < 1e-12:
         return float("nan")
-    return float(np.corrcoef(np.stack(ranks))[0, 1])
+    return float(np.asarray(np.corrcoef(np.stack(ranks)))[0, 1])
 
 
 def _ranks(values: Map) -> Map:

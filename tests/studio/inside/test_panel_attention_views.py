@@ -13,7 +13,12 @@ from PySide6.QtWidgets import QPushButton
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
 from seqstudio.studio.inside.attention_ablation import HeadsOffPanel
-from seqstudio.studio.inside.attention_alignment import AlignmentPanel, WeightsPanel, alignment
+from seqstudio.studio.inside.attention_alignment import (
+    AlignmentPanel,
+    WeightsPanel,
+    alignment,
+    key_name,
+)
 from seqstudio.studio.inside.attention_bars import WeightBars
 from seqstudio.studio.inside.attention_desk import desk_of
 from seqstudio.studio.inside.attention_edit import WeightEditPanel
@@ -92,6 +97,17 @@ def test_a_picture_is_looked_at_word_by_word(qtbot, session_of) -> None:
     assert f"from place {strongest + 1}" in panel._told.text()
     lit = QPointF(picture.large_rect().left() + 1, picture.large_rect().top() + 1)
     assert picture._place_at(lit) == (3, 0)
+
+
+def test_a_class_token_is_no_place_of_the_picture(qtbot, session_of) -> None:
+    panel = shown(qtbot, WeightsPanel(session_of("shapes-vit")))
+    first = panel.reading.sites[0]
+    assert key_name(first, 0) == "the class token"
+    assert key_name(first, 16) == "place 16"
+    panel._place_hovered(0, 4)
+    assert panel._told.text() == (
+        f"“class” at 1 takes {float(first.weights[0, 0, 5]):.3f} of place 5"
+    )
 
 
 def test_a_model_that_attends_to_itself_alone_has_no_alignment(qtbot, session_of) -> None:

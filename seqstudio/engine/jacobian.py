@@ -9,6 +9,7 @@ Shape legend: T time steps, S numbers of the state (N units, 2 N for an LSTM), K
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,19 @@ from seqstudio.engine.cell_steps import CellWeights, LayerRun, cell_of
 
 _BLOCK = 8  # vectors of the power iteration: it converges by the ninth singular value
 _ROUNDS = 400
+
+
+class StateMaps(Protocol):
+    """Jacobians of all steps as products; vectors are rows (K, S)."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    def push(self, t: int, v: Tensor) -> Tensor: ...
+    def pull(self, t: int, u: Tensor) -> Tensor: ...
+    def matrix(self, t: int) -> Tensor: ...
+    def start(self, count: int) -> Tensor: ...
 
 
 class Jacobians:
@@ -60,15 +74,20 @@ class Jacobians:
         """Return J_t (S, S)."""
         return self.push(t, torch.eye(self.size).to(self._like)).T
 
-    def start(self, count: int, seed: int = 0) -> Tensor:
-        """Return orthonormal columns (S, K), drawn at random without touching anyone's numbers."""
-        own = torch.Generator().manual_seed(seed)
-        drawn = torch.randn(self.size, min(count, self.size), generator=own, dtype=torch.float64)
-        q: Tensor = torch.linalg.qr(drawn.to(self._like))[0]
-        return q
+    def start(self, count: int) -> Tensor:
+        """Return orthonormal columns (S, K), drawn at random."""
+        return start_of(self.size, count).to(self._like)
 
 
-def stretches(jacobians: Jacobians, count: int) -> Iterator[Tensor]:
+def start_of(size: int, count: int, seed: int = 0) -> Tensor:
+    """Return at most `count` orthonormal columns (S, K), without touching anyone's numbers."""
+    own = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(size, min(count, size), generator=own, dtype=torch.float64)
+    q: Tensor = torch.linalg.qr(drawn)[0]
+    return q
+
+
+def stretches(jacobians: StateMaps, count: int) -> Iterator[Tensor]:
     """Yield log |R_ii| (K,) of every step, with Q R = J_t Q; their means are the exponents.
 
     The greatest comes first once Q has turned towards the directions that grow most.
@@ -80,7 +99,7 @@ def stretches(jacobians: Jacobians, count: int) -> Iterator[Tensor]:
 
 
 def greatest_stretch(
-    jacobians: Jacobians, first: int, last: int, enough: float = 1e-12
+    jacobians: StateMaps, first: int, last: int, enough: float = 1e-12
 ) -> Iterator[Tensor]:
     """Yield estimates of the largest singular value of J_last ... J_first, better and better.
 

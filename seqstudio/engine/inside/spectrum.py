@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from seqstudio.core.errors import RunError
-from seqstudio.engine.gradflow import CellWeights, LayerRun, fit_horizon, itemised_map
+from seqstudio.engine.circuit import Cell
+from seqstudio.engine.gradflow import CellWeights, LayerRun, fit_horizon, norm64
+from seqstudio.engine.inside.drawn import DrawnJacobians, drawn_cells, gate_matrices
 from seqstudio.engine.inside.subject import Answer, Excerpt, Subject
-from seqstudio.engine.jacobian import Jacobians, greatest_stretch, stretches
+from seqstudio.engine.jacobian import Jacobians, StateMaps, greatest_stretch, stretches
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probes import recurrent_cells
 from seqstudio.records.inside.spectrum import Eigenvalues, Spectrum, SpectrumOf
@@ -37,24 +39,31 @@ def spectrum(subject: Subject, wish: SpectrumOf) -> Iterator[Spectrum | None]:
     Raises:
         RunError: The model has no such layer.
     """
-    cells = recurrent_cells(subject.model)
-    key = _chosen(subject.model, tuple(cells), wish)
+    fused, drawn = recurrent_cells(subject.model), drawn_cells(subject.model)
+    there = (*fused, *drawn)
+    key = _chosen(subject.model, there, wish)
     excerpt = subject.excerpt(wish.steps)
-    seen = _watched(subject.model, cells[key], excerpt)
-    weights = CellWeights.from_module(cells[key], device="cpu")
-    jacobians = Jacobians(weights, seen.run)
+    if key in fused:
+        layer = _fused(subject.model, fused[key], excerpt)
+    else:
+        layer = _drawn(subject.model, drawn[key], excerpt)
+    jacobians = layer.jacobians
     last = jacobians.steps - 1
     at = last if wish.at < 0 else min(wish.at, last)
-    matrices = yield from _matrices(weights, jacobians, at if wish.jacobian else -1)
-    local, exponents, settling = yield from _exponents(jacobians, wish.exponents)
+    own = dict(layer.matrices)
+    if wish.jacobian or not own:
+        own["J"] = jacobians.matrix(at)
+    matrices = yield from _matrices(own)
+    pause = SLICE if key in fused else 1
+    local, exponents, settling = yield from _exponents(jacobians, wish.exponents, pause)
     first = max(0, at - WINDOW + 1)
     growth = yield from _growth(jacobians, first, at)
-    curve = _curve(weights, seen)
+    curve = yield from _curve(jacobians, layer.e_last)
     slope, reach = fit_horizon(curve, floor=-math.inf)
     names = excerpt.tokens if len(excerpt.tokens) > last else tuple(map(str, range(last + 1)))
     yield Spectrum(
-        *key, weights.kind.split("_")[0], tuple(cells), names[: last + 1], at, matrices,
-        exponents, local, settling, at - first + 1, growth, freeze(curve.numpy()), slope, reach,
+        *key, layer.arch, there, names[: last + 1], at, matrices, exponents, local, settling,
+        at - first + 1, growth, freeze(curve.numpy()), slope, reach,
     )  # fmt: skip
 
 
@@ -65,7 +74,7 @@ def _chosen(
     if not there:
         carries = any(node.memory == "state" for node in model.nodes)
         why = "its blocks carry no state from one step to the next"
-        own = "its cell was drawn, or has peepholes, so no single matrix carries its state"
+        own = "its gates have peepholes; opened as blocks, the same layer has a spectrum"
         raise RunError(
             "This model has no recurrent matrix",
             own if carries else why,
@@ -76,6 +85,39 @@ def _chosen(
 
 
 # --------------------------------------------------------------------------- states of one text
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """What the numbers come from.
+
+    Attributes:
+        arch: The colour.
+        matrices: Square recurrent matrices by name.
+        jacobians: Along the text.
+        e_last: (1, S) what the last loss sends to the last state.
+    """
+
+    arch: str
+    matrices: dict[str, Tensor]
+    jacobians: StateMaps
+    e_last: Tensor
+
+
+def _fused(model: GraphModel, cell: nn.RNNBase, excerpt: Excerpt) -> _Layer:
+    seen = _watched(model, cell, excerpt)
+    weights = CellWeights.from_module(cell, device="cpu")
+    arch = weights.kind.split("_")[0]
+    names = GATES[arch]
+    matrices = dict(zip(names, weights.w_hh.chunk(len(names)), strict=True))
+    jacobians = Jacobians(weights, seen.run)
+    rest = seen.e_last.new_zeros(1, jacobians.size - weights.hidden_size)  # no loss reads c itself
+    return _Layer(arch, matrices, jacobians, torch.cat([seen.e_last, rest], -1))
+
+
+def _drawn(model: GraphModel, cell: Cell, excerpt: Excerpt) -> _Layer:
+    jacobians = DrawnJacobians(model, cell, excerpt)
+    return _Layer("custom1", gate_matrices(cell), jacobians, jacobians.e_last)
 
 
 @dataclass(frozen=True)
@@ -114,35 +156,31 @@ def _row(x: Tensor, y: Tensor, start: Any) -> LayerRun:
     return LayerRun(x[:1], y[:1], h, c)
 
 
-def _curve(weights: CellWeights, seen: _Seen) -> Tensor:
-    """Return log10 of the gradient of the last loss by distance; (0,) where none arrives."""
-    e = torch.zeros_like(seen.run.h)
-    e[:, -1] = seen.e_last
-    if not bool(e.any()):
-        return torch.zeros(0, dtype=torch.float64)
-    items = itemised_map(weights, seen.run, e, targets=[e.shape[1] - 1])
-    sizes = items.log10_h[0, 0]
-    if items.log10_c is not None:  # the state is (h, c): its norm is that of both
-        sizes = torch.logaddexp(2 * sizes * _LN10, 2 * items.log10_c[0, 0] * _LN10) / (2 * _LN10)
-    sizes = sizes.flip(0)
-    return sizes - sizes[0]
+def _curve(jacobians: StateMaps, e_last: Tensor) -> Generator[None, None, Tensor]:
+    """Return log10 of the gradient of the last loss by distance, of the whole state; (T,).
 
-
-_LN10 = math.log(10.0)
+    The scale is carried apart, so nothing underflows; the curve ends where nothing is left.
+    """
+    u, scale, sizes = e_last, 0.0, []
+    for t in range(jacobians.steps - 1, -1, -1):
+        size = float(norm64(u)[0])
+        if size == 0.0:
+            break
+        scale += math.log10(size)
+        sizes.append(scale)
+        u = jacobians.pull(t, u / size)
+        if t % SLICE == 0:
+            yield
+    curve = torch.tensor(sizes, dtype=torch.float64)
+    return curve - curve[:1]
 
 
 # ------------------------------------------------------------------------------------- numbers
 
 
-def _matrices(
-    weights: CellWeights, jacobians: Jacobians, at: int
-) -> Generator[None, None, tuple[Eigenvalues, ...]]:
-    names = GATES[weights.kind.split("_")[0]]
-    parts = list(zip(names, weights.w_hh.chunk(len(names)), strict=True))
-    if at >= 0:
-        parts.append(("J", jacobians.matrix(at)))
+def _matrices(parts: dict[str, Tensor]) -> Generator[None, None, tuple[Eigenvalues, ...]]:
     found = []
-    for name, matrix in parts:
+    for name, matrix in parts.items():
         values, sigma = yield from _decomposition(matrix)
         real, imag = (freeze(part.double().numpy()) for part in (values.real, values.imag))
         found.append(Eigenvalues(name, real, imag, float(values.abs().max()), sigma))
@@ -168,12 +206,12 @@ def _decomposition(matrix: Tensor) -> Generator[None, None, tuple[Tensor, float]
 
 
 def _exponents(
-    jacobians: Jacobians, count: int
+    jacobians: StateMaps, count: int, pause: int
 ) -> Generator[None, None, tuple[Floats, Floats, int]]:
     logs = []
     for step, stretch in enumerate(stretches(jacobians, count)):
         logs.append(stretch)
-        if step % SLICE == 0:
+        if step % pause == 0:
             yield
     each = torch.stack(logs).double()
     settling = min(len(each) // 4, MOST_SETTLING)
@@ -181,7 +219,7 @@ def _exponents(
     return freeze(each[:, 0].numpy()), freeze(exponents.numpy()), settling
 
 
-def _growth(jacobians: Jacobians, first: int, last: int) -> Generator[None, None, float]:
+def _growth(jacobians: StateMaps, first: int, last: int) -> Generator[None, None, float]:
     size = torch.zeros(())
     for estimate in greatest_stretch(jacobians, first, last, enough=1e-6):
         size = estimate

@@ -150,10 +150,10 @@ class SpectrumPanel(LookPanel):
 
     def _fill(self, reading: Spectrum) -> None:
         names = [each.name for each in reading.matrices if each.name != JACOBIAN]
-        options = [(name, _NAMES[name]) for name in (*names, JACOBIAN)]
+        options = [(name, _NAMES.get(name, name)) for name in (*names, JACOBIAN)]
         self._choice.set_options(options)
         if self._matrix not in {*names, JACOBIAN}:
-            self._matrix = names[0]
+            self._matrix = (*names, JACOBIAN)[0]
         self._choice.set_value(self._matrix)
         self._layers.set_options([(key, self._layer_name(*key)) for key in reading.layers])
         self._layers.set_value((reading.block, reading.layer))

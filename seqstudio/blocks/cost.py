@@ -38,17 +38,20 @@ class Memory:
         gradients: One for each of them.
         optimizer: What the optimizer remembers of each.
         activations: What one batch leaves behind for the way back.
+        passing: What the way back through the hungriest block needs for a moment.
     """
 
     weights: int
     gradients: int
     optimizer: int
     activations: int
+    passing: int = 0
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.weights + self.gradients + self.optimizer + self.activations
+        lasting = self.weights + self.gradients + self.optimizer
+        return lasting + self.activations + self.passing
 
 
 @dataclass(frozen=True)
@@ -59,26 +62,32 @@ class Cost:
         parameters: Numbers that are learned.
         macs: Multiply-adds of the way forward for one row: one sequence of a batch.
         kept: Numbers that one row leaves behind for the way back.
+        passing: Numbers that the way back of one row needs for a moment, in the hungriest block.
     """
 
     parameters: int = 0
     macs: int = 0
     kept: int = 0
+    passing: int = 0
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
-            self.parameters + other.parameters, self.macs + other.macs, self.kept + other.kept
+            self.parameters + other.parameters,
+            self.macs + other.macs,
+            self.kept + other.kept,
+            max(self.passing, other.passing),
         )
 
     def repeated(self, times: int) -> Cost:
         """Return the cost of using the same weights so many times."""
-        return Cost(self.parameters, self.macs * times, self.kept * times)
+        return Cost(self.parameters, self.macs * times, self.kept * times, self.passing)
 
     def memory(self, training: TrainingSettings) -> Memory:
         """Return what training takes with these settings."""
         weights = BYTES * self.parameters
         remembered = weights * KEPT_BY_OPTIMIZER.get(training.optimizer, 0)
-        return Memory(weights, weights, remembered, BYTES * self.kept * training.batch)
+        rows = BYTES * training.batch
+        return Memory(weights, weights, remembered, rows * self.kept, rows * self.passing)
 
 
 def costs(graph: Graph, report: Report) -> dict[str, Cost]:
@@ -115,7 +124,9 @@ def _cost(block: Block, report: Report) -> Cost:
     given = sum(numbers(shape, context.facts) for shape in outs if shape and _is_new(shape, block))
     inner = _INSIDE.get(block.kind)
     kept = given + (inner(context) if inner else 0)
-    return Cost(report.counts.get(block.id, 0), macs, kept)
+    wide = _PASSING.get(block.kind, 0)
+    passing = wide * _one_layer(context) if wide else 0
+    return Cost(report.counts.get(block.id, 0), macs, kept, passing)
 
 
 def _inside(block: Block, graph: Graph, report: Report, context: Context) -> Cost:
@@ -157,6 +168,18 @@ def _recurrent(inside: int) -> Callable[[Context], int]:
         return units * (inside * layers + layers - 1)
 
     return kept
+
+
+_PASSING: Mapping[str, int] = {"rnn": 3, "gru": 6, "lstm": 6}
+"""Numbers a unit and step of one layer: gradients of gates, states and inputs on the way back."""
+
+
+def _one_layer(context: Context) -> int:
+    """Return the units of all steps of one layer; step by step they are never there at once."""
+    if context.facts.padded or context.params.get("peepholes"):
+        return 0
+    directions = 2 if context.on("bidirectional") else 1
+    return directions * context.integer("hidden") * steps(context.ins["in"], context.facts)
 
 
 def _lstm(context: Context) -> int:

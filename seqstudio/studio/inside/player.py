@@ -102,7 +102,6 @@ class BpttPanel(LookPanel):
         scroll.viewport().setAutoFillBackground(False)
         self.stage.setAutoFillBackground(False)
         self._beside = QWidget(body)
-        self._beside.setFixedWidth(CODE_WIDTH)
         side = QVBoxLayout(self._beside)
         side.setContentsMargins(0, 4, 12, 12)
         side.setSpacing(8)
@@ -175,6 +174,8 @@ class BpttPanel(LookPanel):
 
     @override
     def forget(self) -> None:
+        if self._settled is not None and self._settled == self._key(self._wish()):
+            return  # the same run, or one more beside it: the play goes on
         super().forget()
         self._settled = self._asked = None
         self._seen = (None, None)
@@ -379,6 +380,7 @@ class BpttPanel(LookPanel):
     @Slot()
     def restyle(self) -> None:
         """Take the colours of the theme in force."""
+        self._beside.setFixedWidth(round(CODE_WIDTH * max(1.0, theme().scale)))
         self._colours.restyle()
         self.code.restyle()
 

@@ -256,6 +256,7 @@ def test_training_does_not_disturb_the_play_until_refreshed(qtbot, session, pane
     first, asked_at = panel.looked, session.history.step
     qtbot.waitUntil(lambda: session.history.step > asked_at + 20, timeout=30_000)
     panel.controls.step_on()
+    session.run_changed.emit()  # such as a run that is drawn beside
     assert panel.looked is first
     qtbot.waitUntil(panel.controls.fresh.isVisible, timeout=10_000)
     panel.controls.fresh.click()

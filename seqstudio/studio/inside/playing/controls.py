@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.inside.playing.playhead import Phase, Playhead
+from seqstudio.studio.theme import follow_theme, theme
 from seqstudio.studio.widgets import Button, ComboField, ElidedLabel, IconButton, Segments
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 USUAL = 2.0
+SPEED_WIDTH = 108
 PHASES = (("forward", "Forward"), ("backward", "Backward"))
 
 
@@ -50,6 +52,7 @@ class Controls(QWidget):
         self._timer.timeout.connect(self._tick)
         self._lay_out()
         self._connect()
+        follow_theme(self)
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self)
@@ -58,7 +61,6 @@ class Controls(QWidget):
         for button in (self.first, self.back, self.play, self.on, self.last):
             row.addWidget(button)
         self.speed.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self.speed.setFixedWidth(108)
         for widget in (self.speed, self.phase):
             row.addSpacing(6)
             row.addWidget(widget)
@@ -75,6 +77,11 @@ class Controls(QWidget):
         self.phase.value_changed.connect(self._phase_chosen)
         self.speed.value_changed.connect(self._speed_chosen)
         self.fresh.clicked.connect(self.fresh_wanted)
+
+    @Slot()
+    def restyle(self) -> None:
+        """Give the speed the width that its words take in the theme in force."""
+        self.speed.setFixedWidth(round(SPEED_WIDTH * max(1.0, theme().scale)))
 
     @property
     def playing(self) -> bool:

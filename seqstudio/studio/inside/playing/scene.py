@@ -247,7 +247,7 @@ def _output(played: Played, t: int) -> Line:
     outcome = played.outcomes[t]
     silent = not outcome.target and not outcome.likely
     note = "no loss stands at this step" if silent else ""
-    return Line("out", "answer and loss", (), outcome, note=note)
+    return Line("out", "answer, loss", (), outcome, note=note)
 
 
 # ------------------------------------------------------------------------------ backward
@@ -277,7 +277,7 @@ def _arrives(played: Played, t: int) -> Line:
     if t == 0:
         left = float(np.linalg.norm(played.before))
         note = f"the gradient stops here, ‖∂L/∂h₀‖ {format_number(left)}"
-    return Line("dh", "arrives at the state", tuple(terms), note=note)
+    return Line("dh", "arrives at h", tuple(terms), note=note)
 
 
 def _plain_back(played: Played, t: int) -> tuple[Line, ...]:
@@ -286,7 +286,7 @@ def _plain_back(played: Played, t: int) -> tuple[Line, ...]:
     relu = played.kind == "rnn_relu"
     slope = (h > 0).astype(float) if relu else 1 - h * h
     return (
-        Line("dz", "through the squashing", (
+        Line("dz", "through ReLU" if relu else "through tanh", (
             Term("∂L/∂h_t", total, limit=limit),
             Term("1[h_t > 0]" if relu else "1 − h_t^2", slope, "⊙", look="gate"),
             Term("δ_t", dz, "=", limit=limit),
@@ -304,7 +304,7 @@ def _lstm_back(played: Played, t: int) -> tuple[Line, ...]:
     limit, cells = _largest(dh, dc, played.back_c[t]), _largest(played.c)
     last = t + 1 >= played.steps
     by_f = "from the last cell" if last else "f_{t+1} ⊙ ∂L/∂c_{t+1}"
-    dc_line = Line("dc", "arrives at the cell", (
+    dc_line = Line("dc", "arrives at c", (
         Term(by_f, played.back_c[t], limit=limit),
         Term("∂L/∂h_t", dh, "+", limit=limit),
         Term("o_t (1 − tanh^2 c_t)", o * (1 - tanh_c**2), "⊙", look="gate"),

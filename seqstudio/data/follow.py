@@ -153,9 +153,13 @@ class Units:
         a = a[:: 1 + len(a) // MOST_LINEAR]
         mean, spread, inverse = self._gram(a)
         y = pattern[a].astype(np.float64)
-        onto = ((self._x[a] - mean) / spread).T @ (y - y.mean())
-        guess = (self._x[b] - mean) / spread @ (inverse @ onto) + y.mean()
-        return _balanced(guess, pattern[b]) if kind == "binary" else _r2(guess, pattern[b])
+        z = (self._x[a] - mean) / spread
+        weights = inverse @ (z.T @ (y - y.mean()))
+        guess = (self._x[b] - mean) / spread @ weights + y.mean()
+        if kind == "graded":
+            return _r2(guess, pattern[b])
+        learnt, inside = z @ weights + y.mean(), y > 0.5
+        return _balanced(guess, pattern[b], (learnt[inside].mean() + learnt[~inside].mean()) / 2)
 
     def _gram(self, places: NDArray[np.int64]) -> tuple[Values, Values, Values]:
         """Return mean, spread and the inverse of the ridge's normal matrix; kept for next time."""
@@ -364,10 +368,11 @@ def _r2(guess: Values, truth: Values) -> float:
     return float(1 - ((guess - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
 
 
-def _balanced(guess: Values, truth: Values) -> float:
-    """Return the mean share of right answers of both classes, threshold one half."""
+def _balanced(guess: Values, truth: Values, threshold: float) -> float:
+    """Return the mean share of right answers of both classes."""
     inside = truth > 0.5
-    return float(((guess[inside] > 0.5).mean() + (guess[~inside] <= 0.5).mean()) / 2)
+    right = (guess > threshold) == inside
+    return float((right[inside].mean() + right[~inside].mean()) / 2)
 
 
 # ----------------------------------------------------------------------------- brushing

@@ -55,8 +55,8 @@ class _Writer:
         self._rng = np.random.default_rng(seed)
 
     def page(self) -> str:
-        """Return a paragraph of talk and two functions."""
-        return f"{self.paragraph()}\n\n{self.function()}\n\n{self.function()}\n\n"
+        """Return a paragraph of talk and a function."""
+        return f"{self.paragraph()}\n\n{self.function()}\n\n"
 
     # Talk
 

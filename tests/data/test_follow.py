@@ -124,6 +124,9 @@ def test_linear_probe_reads_what_no_unit_says_alone() -> None:
     assert 0.35 < units.linear(y, "binary") < 0.65, "noise knows nothing"
     x[:, 5] += 4 * y
     assert Units(x, *parts()).linear(y, "binary") > 0.9
+    rare = (np.arange(STEPS) % 23 == 0).astype(float)
+    x[:, 6] += 4 * rare
+    assert Units(x, *parts()).linear(rare, "binary") > 0.85, "few of them are told too"
 
 
 def test_shuffles_keep_the_pattern_as_it_is() -> None:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seqstudio.core.errors import RunError
+from seqstudio.core.errors import DataError, RunError
 from seqstudio.data.features import FEATURES, MUSIC, Feature, joined
 from seqstudio.data.follow import (
     LEAST,
@@ -99,7 +99,7 @@ def _answers(subject: Subject, wish: CellsOf) -> Iterator[Cells | None]:
 
     Raises:
         RunError: The model has no units over time.
-        DataError: It knows no character of the text.
+        DataError: It knows no character of the text, or there is no such pattern.
     """
     sites = unit_sites(subject.model)
     if not sites:
@@ -214,9 +214,7 @@ def _ranked(
     if wish.first >= 0:
         yield from _by_brush(subject, wish, activity, plain)
     elif wish.pattern:
-        found = [f for f in features_of(subject) if f.name == wish.pattern]
-        for feature in found:
-            yield from _by_pattern(feature, wish, activity, plain)
+        yield from _by_pattern(_named(subject, wish.pattern), wish, activity, plain)
     else:
         best = []
         for score in best_of_each(subject, activity):
@@ -226,6 +224,17 @@ def _ranked(
         best.sort(key=lambda score: -score.held)
         units = [score.unit for score in best]
         yield replace(_with_units(plain, wish, activity, units), best=tuple(best))
+
+
+def _named(subject: Subject, name: str) -> Feature:
+    known = {feature.name: feature for feature in features_of(subject)}
+    if name not in known:
+        raise DataError(
+            f"There is no pattern {name!r} for these data",
+            "",
+            f"Choose one of: {', '.join(known)}" if known else "Leave the pattern out",
+        )
+    return known[name]
 
 
 def best_of_each(subject: Subject, activity: Activity) -> Iterator[PatternScore | None]:

@@ -233,6 +233,12 @@ def test_ranking_by_a_pattern_and_by_a_brush() -> None:
     assert (once.ranking.count, once.ranking.checked) == (2, True)
 
 
+def test_an_unknown_pattern_is_refused_with_the_known_ones() -> None:
+    found, _ = asked(small("char-lstm"), CellsOf(pattern="quotes"))
+    assert isinstance(found[-1], LookFailed)
+    assert "quote, comment" in found[-1].hint
+
+
 def test_a_phrase_that_stands_once_is_told_and_not_checked() -> None:
     text = CODE + "zebra" + CODE[:30]
     at = text.index("zebra")

@@ -45,17 +45,31 @@ def pool(values_RC: Values, masked_RC: Mask, most_rows: int, most_columns: int) 
     columns = max(1, -(-count_c // max(1, most_columns)))
     if rows == columns == 1:
         return Pooled(values_RC, masked_RC)
-    hides = bool(masked_RC.any())
-    free_RC = np.where(masked_RC, np.nan, values_RC) if hides else values_RC
-    views = _views(free_RC, rows, columns, np.nan)
+    signed = bool((values_RC < 0).any()) and bool((values_RC > 0).any())
+    small = (-(-count_r // rows), -(-count_c // columns))
+    largest, hidden = np.empty(small), np.zeros(small, bool)
+    # Some rows at a time, see `coloured`.
+    stride = max(1, _PIECE // max(1, rows * count_c))
+    for start in range(0, small[0], stride):
+        part, cells = slice(start, start + stride), slice(start * rows, (start + stride) * rows)
+        largest[part], hidden[part] = _pooled(
+            values_RC[cells], masked_RC[cells], (rows, columns), signed
+        )
+    return Pooled(largest, hidden, rows, columns)
+
+
+def _pooled(
+    values: Values, masked: Mask, block: tuple[int, int], signed: bool
+) -> tuple[Values, Mask | bool]:
+    hides = bool(masked.any())
+    free = np.where(masked, np.nan, values) if hides else values
+    views = _views(free, *block, np.nan)
     largest: Values = reduce(np.fmax, views)
-    if bool((free_RC < 0).any()) and bool((free_RC > 0).any()):
+    if signed:
         low = reduce(np.fmin, views)
         largest = np.where(np.abs(low) > np.abs(largest), low, largest)
-    if not hides:
-        return Pooled(largest, np.zeros(largest.shape, bool), rows, columns)
-    hidden: Mask = reduce(np.logical_and, _views(masked_RC, rows, columns, True))
-    return Pooled(largest, hidden, rows, columns)
+    hidden = reduce(np.logical_and, _views(masked, *block, True)) if hides else False
+    return largest, hidden
 
 
 def _views(array: Any, rows: int, columns: int, fill: float | bool) -> list[Any]:

@@ -86,6 +86,7 @@ class HealthTap:
 
     def _keep(self, block: str, stepped: bool) -> Callable[[nn.Module, Any, Any], None]:
         def keep(module: nn.Module, args: Any, output: Any) -> None:
+            began = time.perf_counter()  # a drawn cell calls this at every time step
             if type(module) in KINDS and stepped:
                 if module not in self._stepped:
                     self._seen.append((block, module, output.detach()))
@@ -95,6 +96,7 @@ class HealthTap:
             elif isinstance(module, nn.RNNBase):
                 number = sum(1 for key in self._cells if key[0] == block)
                 self._cells[block, number] = (module, args, output[0].detach())
+            self._cost_s += time.perf_counter() - began
 
         return keep
 

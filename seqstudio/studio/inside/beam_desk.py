@@ -157,7 +157,8 @@ class BeamDesk(QWidget):
             return
         words = _joined(words_to(tree, node))
         total = float(tree.total[node])
-        self._chosen.setText(f"“{words}”  ln p = {total:.2f}, p = {np.exp(total):.2e}")
+        told = f"ln p = {format_number(total, '.2f')}, p = {format_number(np.exp(total), 'sci')}"
+        self._chosen.setText(f"“{words}”  {told}")
 
     @Slot(int)
     def _picked(self, node: int) -> None:

@@ -21,6 +21,7 @@ from typing_extensions import override
 from seqstudio.records.inside.predictions import BeamTree
 from seqstudio.studio.inside.embedding_map import symbol_name
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
+from seqstudio.studio.widgets import format_number
 
 _TOP, _LEFT, _RIGHT = 22.0, 16.0, 72.0
 _ROW = 21.0
@@ -177,7 +178,7 @@ class BeamView(QWidget):
     def _tip(self, node: int) -> str:
         assert self.tree is not None
         log_p, total = float(self.tree.log_p[node]), float(self.tree.total[node])
-        return f"p = {np.exp(log_p):.3f}, ln p from the start = {total:.2f}"
+        return f"p = {np.exp(log_p):.3f}, ln p from here on = {format_number(total, '.2f')}"
 
     @override
     def leaveEvent(self, event: QEvent, /) -> None:
@@ -284,7 +285,7 @@ class BeamView(QWidget):
         for end in self.tree.ends:
             place = self.place(end)
             room = QRectF(place.x() + 16, place.y() - 8, _RIGHT, 16)
-            told = f"{float(self.tree.total[end]):.2f}"
+            told = format_number(float(self.tree.total[end]), ".2f")
             painter.drawText(
                 room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told
             )

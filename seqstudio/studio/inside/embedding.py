@@ -85,6 +85,7 @@ class EmbeddingPanel(LookPanel):
         self._past = SideLook(session, "Embedding trail", self)
         self._connect()
         self.set_body(self._body)
+        follow_theme(self)
 
     def _connect(self) -> None:
         self._way.value_changed.connect(self._asked_otherwise)
@@ -102,6 +103,10 @@ class EmbeddingPanel(LookPanel):
     @override
     def question(self) -> EmbeddingOf:
         return EmbeddingOf(self._table, self._way.value())
+
+    @override
+    def text(self) -> str:
+        return ""  # whatever is typed, the vectors are the same
 
     @override
     def show_reading(self, reading: EmbeddingTable) -> None:

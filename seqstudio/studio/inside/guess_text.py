@@ -31,7 +31,8 @@ from seqstudio.studio.widgets.token_lines import columns_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-GUTTER, _INSET, _GAP = 72, 10, 12
+_INSET, _GAP = 10, 12
+_GUTTER_MOST = 128.0
 _MOST_COLUMNS = 9
 _STRONGEST = 0.6
 
@@ -79,6 +80,7 @@ class GuessText(QAbstractScrollArea):
         self._starts: Ints = np.zeros(1, np.int64)
         self._columns = 1
         self._columns_wide = 1
+        self._left = float(_INSET)
         self._cell = self._token_high = self._row_high = 1.0
         self._inks = _Inks()
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -135,15 +137,19 @@ class GuessText(QAbstractScrollArea):
         self._row_high = inks.small.height() + 1
         least = 4 * inks.small_advance if self.content.numbers else 0.0
         self._cell = max(inks.mono.horizontalAdvance("0") * self._columns_wide + 4, least + 6)
+        self._left = self._gutter()
         room = self.viewport().width() - self._left - _INSET
         self._columns = max(1, int(room / self._cell))
         self._starts = line_starts(self.content.tokens, self._columns)
         self._set_scroll()
         self.viewport().update()
 
-    @property
-    def _left(self) -> float:
-        return GUTTER if self.content.rows or self.content.numbers else _INSET
+    def _gutter(self) -> float:
+        """Return the room that the names of the rows take."""
+        names = [*self.content.rows, *(name for name, _ in self.content.numbers)]
+        metrics = QFontMetricsF(theme().font("axis"))
+        widest = max(map(metrics.horizontalAdvance, names), default=0.0)
+        return min(widest + 16.0, _GUTTER_MOST) if names else _INSET
 
     def _set_scroll(self) -> None:
         bar = self.verticalScrollBar()
@@ -261,8 +267,10 @@ class GuessText(QAbstractScrollArea):
         y = top + self._token_high
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for name in names:
-            shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideLeft, GUTTER - 12)
-            painter.drawText(QRectF(0, y, GUTTER - 8, self._row_high), right, shown)
+            shown = painter.fontMetrics().elidedText(
+                name, Qt.TextElideMode.ElideLeft, int(self._left - 10)
+            )
+            painter.drawText(QRectF(0, y, self._left - 8, self._row_high), right, shown)
             y += self._row_high
 
     def _paint_tokens(self, painter: QPainter, tokens: range, left: float, top: float) -> None:

@@ -154,7 +154,7 @@ class LookPanel(Panel):
             return
         project = session.run_project or session.project
         aim = session.looks.aim(question, run=self.run, text=self.text(), project=project)
-        if aim == self._aim:
+        if aim == self._aim and not self._overtaken(aim):
             return
         known = session.looks.known(aim)
         if known is not None:
@@ -165,6 +165,13 @@ class LookPanel(Panel):
             return
         self._aim = aim
         self._request = session.looks.ask(self._view(), aim, project)
+
+    def _overtaken(self, aim: Aim) -> bool:
+        """Tell whether newer weights answered for an older step: it was the newest when asked."""
+        waiting = self._request and not self.session.looks.overdue(self._request)
+        past = self.session.cursor.step is not None and aim.step < self.session.history.step
+        newer = self.looked is not None and self.looked.step > aim.step
+        return bool(past and newer and not waiting)
 
     def _view(self) -> str:
         return f"{self.title} {id(self)}"

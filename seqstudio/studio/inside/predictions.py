@@ -150,6 +150,16 @@ class PredictionsPanel(LookPanel):
             self.beam.want(t, self._steps, self.run, self.text(), self.side.choosing)
 
     @override
+    def _invite(self) -> None:
+        super()._invite()
+        if self.refused is not None and self.session.project.sampling.probe_text:
+            self.empty_action("Look at the held-out text", self._read_held_out, icon="text")
+
+    @Slot()
+    def _read_held_out(self) -> None:
+        self._text_chosen("")
+
+    @override
     def forget(self) -> None:
         super().forget()
         self.beam.forget()

@@ -117,7 +117,7 @@ def test_the_beam_tree_grows_from_the_cursor_and_a_branch_can_be_read(qtbot, pan
     other = tree.ends[-1]
     QTest.mouseClick(panel.beam.view, LEFT, pos=panel.beam.view.place(other).toPoint())
     assert panel.beam.view.chosen == other
-    assert f"ln p = {tree.total[other]:.2f}" in panel.beam._chosen.text()
+    assert f"ln p = \u2212{-tree.total[other]:.2f}" in panel.beam._chosen.text()
     QTest.keyClick(panel.beam.view, Qt.Key.Key_Left)
     assert panel.beam.view.chosen == tree.parent[other]
 
@@ -132,6 +132,18 @@ def test_typed_text_is_an_edit_of_the_project_and_its_unknown_characters_are_nam
     assert "\u4e2d" in panel._remark.text()
     panel.session.document.undo()
     assert panel.session.project.sampling.probe_text == ""
+
+
+def test_a_text_that_cannot_be_read_can_be_left_from_where_it_is_refused(qtbot, panel) -> None:
+    panel._probe.chosen.emit("t")
+    qtbot.waitUntil(lambda: panel.refused is not None, timeout=90_000)
+    panel.refresh()
+    assert panel.is_empty
+    panel._read_held_out()
+    qtbot.waitUntil(lambda: panel.refused is None and panel.looked.done, timeout=90_000)
+    panel.refresh()
+    assert not panel.is_empty
+    assert len(panel.reading.tokens) > 100
 
 
 def test_numbers_are_those_in_view(panel) -> None:

@@ -20,7 +20,7 @@ from seqstudio.records.inside.attention import (
 )
 from seqstudio.studio.inside.attention_look import AttentionLook, signed, spelled
 from seqstudio.studio.inside.attention_picture import PictureAttention
-from seqstudio.studio.panels.attending import strongest
+from seqstudio.studio.panels.attending import LEAST_WEIGHT, strongest
 from seqstudio.studio.panels.attention_lines import MOST_TOKENS, AttentionLines
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.plots import HeatMap
@@ -28,6 +28,8 @@ from seqstudio.studio.widgets import CheckField, ElidedLabel, Label, Segments
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
+
+_DECADES = (-4.0, 0.0)
 
 
 class AlignmentPanel(AttentionLook):
@@ -68,6 +70,8 @@ class AlignmentPanel(AttentionLook):
             [("matrix", "Matrix"), ("lines", "Lines"), ("picture", "Picture")], name="View"
         )
         self._by_row = CheckField("Row maximum")
+        self._log = CheckField("Log")
+        self._log.setToolTip("Colours of the matrix by powers of ten: small weights come in sight")
         self._by_row.setToolTip("Divide each row by its largest weight: the pattern, not the size")
         self._shown: AttentionMap | None = None
         self._viewed = self._long = False
@@ -85,6 +89,7 @@ class AlignmentPanel(AttentionLook):
         views.setContentsMargins(12, 0, 12, 0)
         views.addWidget(self._views)
         views.addStretch(1)
+        views.addWidget(self._log)
         views.addWidget(self._by_row)
         rows.addLayout(views)
         rows.addWidget(self._stack, 1)
@@ -98,6 +103,7 @@ class AlignmentPanel(AttentionLook):
     def _connect(self) -> None:
         self._views.value_changed.connect(self._view_chosen)
         self._by_row.committed.connect(self._switched)
+        self._log.committed.connect(self._switched)
         self._matrix.hovered.connect(self._hovered)
         self._picture.hovered.connect(self._place_hovered)
         self._matrix.picked.connect(self._cell_picked)
@@ -175,7 +181,11 @@ class AlignmentPanel(AttentionLook):
         if self._by_row.isChecked():
             scaled = weights / np.maximum(weights.max(1, keepdims=True), 1e-12)
         masked = self.masked()
-        self._matrix.set_data(scaled, (0.0, 1.0), masked=masked)
+        if self._log.isChecked():
+            logs = np.log10(np.maximum(scaled, LEAST_WEIGHT))
+            self._matrix.set_data(logs, _DECADES, masked=masked, powers=True)
+        else:
+            self._matrix.set_data(scaled, (0.0, 1.0), masked=masked)
         own = shown.site.queries == shown.site.keys
         across = "key across" if own else "source across"
         self._matrix.set_titles(

@@ -120,6 +120,8 @@ class FlowPanel(AttentionLook):
         else:
             heat.set_data(values, (0.0, 1.0), masked=masked)
         heat.set_labels(reading.tokens, reading.tokens)
+        bar = "of the largest" if by_row else heat.accessibleDescription()
+        heat.set_titles("token", "step", bar)
 
     def maps(self) -> dict[str, Map]:
         """Return the three maps (T, T); gradients are NaN where they are not measured (yet)."""
@@ -255,6 +257,7 @@ def _map(quantity: str, bar: str, name: str) -> HeatMap:
         y_title="step", bar_title=bar, square=True, name=name,
     )  # fmt: skip
     shown.set_origin(1, 1)
+    shown.setAccessibleDescription(bar)
     return shown
 
 

@@ -189,6 +189,8 @@ def test_the_map_of_a_long_text_is_whole_for_the_head_in_view(qtbot, session_of)
     assert panel._matrix.shape() == (512, 512)
     np.testing.assert_allclose(panel.weights().sum(1), 1, atol=1e-5)
     assert panel._matrix._masked[3, 4]
+    panel._log.click()
+    assert panel._matrix.value(5, 2) == pytest.approx(np.log10(panel.weights()[5, 2]))
     assert not panel._views._buttons["lines"].isEnabled()
 
 

@@ -231,6 +231,10 @@ class TimeConstants(QWidget):
             painter.drawRect(QRectF(left + 0.5, top, right - left - 1, frame.rect.bottom() - top))
 
     def _paint_marks(self, painter: QPainter, frame: Frame) -> None:
+        if self._chosen is not None:
+            x = float(frame.px(min(max(self._chosen, STEPS_RANGE[0]), STEPS_RANGE[1])))
+            painter.setPen(pen(theme().color("cursor"), theme().stroke("cursor")))
+            painter.drawLine(QPointF(x, frame.rect.top()), QPointF(x, frame.rect.bottom()))
         if self._steps:
             x = float(frame.px(float(self._steps)))
             painter.setPen(pen(theme().color("textMid"), 1.25, theme().dash("floor")))
@@ -239,10 +243,6 @@ class TimeConstants(QWidget):
             width = painter.fontMetrics().horizontalAdvance(words)
             left = x + 6 if x + width + 8 < frame.rect.right() else x - width - 8
             paint_words(painter, QPointF(left, frame.rect.top() + 12), words)
-        if self._chosen is not None:
-            x = float(frame.px(min(max(self._chosen, STEPS_RANGE[0]), STEPS_RANGE[1])))
-            painter.setPen(pen(theme().color("cursor"), theme().stroke("cursor")))
-            painter.drawLine(QPointF(x, frame.rect.top()), QPointF(x, frame.rect.bottom()))
 
     # Pointer
 

@@ -382,7 +382,8 @@ class GatesPanel(LookPanel):
         steps = len(reading.tokens)
         size = f"{reading.layer.units} units × {steps} steps"
         left = reading_words(reading.skipped, reading.cut, steps)
-        return " · ".join(part for part in (name, trace.title, size, left) if part)
+        keeps = f"median τ {_median_tau(self.keep)}" if self.keep is not None else ""
+        return " · ".join(part for part in (name, trace.title, size, keeps, left) if part)
 
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:

@@ -124,13 +124,15 @@ class TrajectoryPanel(LookPanel):
             kinds = {key[3] for key in layers}
             state = "h" if "h" in kinds else reading.layers[-1].state
             return [key for key in layers if key[3] == state][-4:]
-        if self._wanted in layers:
-            return [self._wanted]
         cursor = self.session.cursor
         here = [key for key in layers if key[:2] == (cursor.block, cursor.layer)]
-        return [
-            (here or [key for key in layers if key[3] != "c"] or list(layers))[-1 * (not here)]
-        ]
+        wanted = self._wanted if isinstance(self._wanted, tuple) else None
+        if wanted in layers and (not here or wanted[:2] == here[0][:2]):
+            return [wanted]
+        same = [key for key in here if wanted is not None and key[3] == wanted[3]]
+        if here:
+            return [(same or here)[0]]
+        return [([key for key in layers if key[3] != "c"] or list(layers))[-1]]
 
     @override
     def show_reading(self, reading: TextStates) -> None:
@@ -206,6 +208,8 @@ class TrajectoryPanel(LookPanel):
 
     @override
     def show_cursor(self) -> None:
+        if self.reading is not None and self._keys(self.reading) != list(self._plots):
+            self.show_reading(self.reading)  # the cursor went to another layer
         for plot in self._plots.values():
             steps = len(plot.tokens)
             plot.set_chosen(min(self.session.cursor.t, steps - 1) if steps else None)

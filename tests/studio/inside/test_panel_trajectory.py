@@ -119,6 +119,17 @@ def test_layers_stand_side_by_side_and_a_transformer_has_paths_too(opened) -> No
     assert panel.numbers()["tokens"].shape == (len(panel.reading.tokens),)
 
 
+def test_the_layer_of_the_cursor_is_shown_in_the_state_that_was_chosen(opened) -> None:
+    session, panel = opened("char-lstm")
+    block = panel.reading.layers[0].layer.block
+    assert [plot.name for plot in plots(panel)] == ["LSTM, h"]
+    panel.states.committed.emit((block, 0, False, "c"))
+    assert [plot.name for plot in plots(panel)] == ["LSTM, c"]
+    session.move_cursor(block="embedding", layer=0)
+    assert [plot.name for plot in plots(panel)] == ["LSTM, c"]
+    assert session.cursor.block == "embedding"
+
+
 def test_kinds_of_characters_have_colours_of_their_own(opened) -> None:
     _, panel = opened("char-gru")
     (plot,) = plots(panel)

@@ -59,7 +59,7 @@ class Activity:
         sheet: The text.
         x: (T, N) float32, NaN where it is not read yet.
         read: Tokens that were read.
-        limit: Fixed end of the scale.
+        limit: Fixed end of the scale, 0 where the numbers have no bound.
         signed: Whether the numbers have a sign.
         window: Tokens that a unit can see at once, 0 where the state is carried on.
         units: The same, prepared for rankings with the two halves of the text.
@@ -166,8 +166,6 @@ def read(subject: Subject, site: Site, state: str, steps: int) -> Iterator[Activ
             activity.x[token : token + end - start] = value[row, start:end].float().numpy()
             activity.read += end - start
         yield activity
-    if not limit:
-        activity.limit = steps_up(activity.x)
 
 
 def _check_steps(site: Site, value: Tensor, main: Tensor) -> None:
@@ -177,12 +175,6 @@ def _check_steps(site: Site, value: Tensor, main: Tensor) -> None:
             f"it gives {' × '.join(map(str, value.shape))} numbers",
             "Choose another layer",
         )
-
-
-def steps_up(x: Values) -> float:
-    """Return a round end of a scale: the power of two above all but the largest 1 %."""
-    high = float(np.nanquantile(np.abs(x), 0.99)) if x.size else 0.0
-    return 2.0 ** math.ceil(math.log2(high)) if math.isfinite(high) and high > 0 else 1.0
 
 
 # ------------------------------------------------------------------------------- ranking
@@ -346,7 +338,7 @@ def _told(sites: Sequence[Site], at: int, state: str, wish: CellsOf, activity: A
         rows=sheet.rows,
         units=freeze(np.array(units, np.int64)),
         values=freeze(activity.x[:, units].T),
-        limit=activity.limit or steps_up(activity.x),
+        limit=activity.limit,
         signed=activity.signed,
         pattern=freeze(np.zeros(0, np.float32)),
         search=int(search.sum()),

@@ -30,7 +30,7 @@ from seqstudio.engine.layers.transformers import DecoderBlock, TransformerBlock
 from seqstudio.engine.model import GraphModel
 from seqstudio.records.inside.cells import UnitPlace
 
-_GATED = {"LSTM": ("c", "h", "i", "f", "g", "o"), "GRU": ("h", "z", "r", "n")}
+_GATED = {"LSTM": ("c", "tanh c", "h", "i", "f", "g", "o"), "GRU": ("h", "z", "r", "n")}
 
 
 class Tap(ABC):
@@ -91,14 +91,16 @@ class FusedTap(Tap):
         assert self._seen is not None
         x, start, y = self._seen
         self._seen = None
-        value = y if state == "h" else _hidden(self.cell, state, x, start, y)
+        name = state.removeprefix("tanh ")
+        value = y if state == "h" else _hidden(self.cell, name, x, start, y)
+        value = value.tanh() if name != state else value
         return from_end(value, lengths) if self.backwards else value
 
     @override
     def scale(self, state: str) -> tuple[float, bool]:
         if state == "c" or (state == "h" and self.cell.mode == "RNN_RELU"):
             return 0.0, True
-        return 1.0, state in {"h", "g", "n"}
+        return 1.0, state in {"tanh c", "h", "g", "n"}
 
 
 def _hidden(cell: Any, state: str, x: Tensor, start: Any, y: Tensor) -> Tensor:

@@ -139,7 +139,7 @@ class Cells:
         rows: First token of every example, (0,) for a running text.
         units: (U,) the units whose values are here.
         values: (U, T) float32, NaN where it is not read yet.
-        limit: Fixed end of the scale, -limit to limit, or 0 to limit.
+        limit: Fixed end of the scale, -limit to limit or 0 to limit; 0 where there is no bound.
         signed: Whether the numbers have a sign.
         pattern: (T,) the pattern of a ranking, NaN where it is not defined; empty without.
         search: Tokens of the search part: it begins at 0, or ends at the end.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,8 @@ from seqstudio.studio.inside.unit_list import UnitRow
 from seqstudio.studio.widgets import format_number
 
 STATES = {
-    "c": "Cell state c", "h": "Hidden state h", "i": "Input gate i", "f": "Forget gate f",
+    "c": "Cell state c", "tanh c": "tanh of c", "h": "Hidden state h",
+    "i": "Input gate i", "f": "Forget gate f",
     "g": "Candidate g", "o": "Output gate o", "r": "Reset gate r", "z": "Keep gate z",
     "n": "Candidate n", "resid": "Residual stream", "mlp": "MLP neurons", "out": "Output",
 }  # fmt: skip
@@ -21,9 +25,10 @@ MEASURES = {"correlation": "r", "contrast": "2 AUC − 1", "ratio": "η"}
 
 def best_row(reading: Cells, score: PatternScore) -> UnitRow:
     """Return the line of a pattern's best unit."""
+    values = shown_values(reading, score.unit)
     return UnitRow(
         score.unit, score.title, score.held, score.baseline, score_words(score),
-        shown_values(reading, score.unit), levels(reading), score.name,
+        values, levels(reading, values), score.name,
     )  # fmt: skip
 
 
@@ -42,7 +47,7 @@ def ranked_row(reading: Cells, place: int, brush: tuple[int, int] | None) -> Uni
     values = shown_values(reading, each.unit)
     near = slice(0, 0) if not len(values) else around(brush, len(values))
     return UnitRow(
-        each.unit, title, value, ranking.baseline, told, values[near], levels(reading),
+        each.unit, title, value, ranking.baseline, told, values[near], levels(reading, values),
         missing="by chance?",
     )  # fmt: skip
 
@@ -60,14 +65,20 @@ def shown_values(reading: Cells, unit: int) -> NDArray[np.float64]:
     found = np.flatnonzero(reading.units == unit)
     if not len(found):
         return np.zeros(0)
-    values = np.asarray(reading.values[found[0]], np.float64)
-    return np.tanh(values) if reading.state == "c" else values
+    return np.asarray(reading.values[found[0]], np.float64)
 
 
-def levels(reading: Cells) -> tuple[float, float]:
-    """Return the fixed ends of the scale."""
-    limit = 1.0 if reading.state == "c" else reading.limit
+def levels(reading: Cells, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of the scale: fixed, or a power of two for a unit without a bound."""
+    limit = reading.limit or round_end(values)
     return (-limit if reading.signed else 0.0), limit
+
+
+def round_end(values: NDArray[np.float64]) -> float:
+    """Return the power of two above all but the largest 1 % of some numbers; 1 for zeros."""
+    known = np.abs(values[np.isfinite(values)])
+    high = float(np.quantile(known, 0.99)) if len(known) else 0.0
+    return 2.0 ** math.ceil(math.log2(high)) if high > 0 else 1.0
 
 
 def _direction(ranking: Ranking, score: float) -> str:
@@ -91,12 +102,12 @@ def how_words(reading: Cells) -> str:
     return f"bar: {name} {where}; tick: 99 % of shuffled patterns"
 
 
-def ranking_words(reading: Cells, phrase: str) -> str:
+def ranking_words(reading: Cells, phrase: str, patterns: Sequence[tuple[str, str]]) -> str:
     """Return what there is to say about the whole list, "" for nothing."""
     ranking = reading.ranking
     if ranking is None:
         few = "Too short to compare units: 16 tokens are the least"
-        return "" if reading.best or len(reading.tokens) >= 16 else few
+        return absent_words(reading, patterns) if len(reading.tokens) >= 16 else few
     if not ranking.units:
         if ranking.count:
             return f"{phrase} is the whole text: nothing lies outside it to compare with"
@@ -108,6 +119,16 @@ def ranking_words(reading: Cells, phrase: str) -> str:
         return f"{phrase} stands here only once, so nothing could be checked elsewhere.{like}"
     other = "once" if not ranking.checked else "on either side of the cut"
     return f"{phrase} stands {ranking.count} times, {other}; p = {ranking.p:.3f}.{like}"
+
+
+def absent_words(reading: Cells, patterns: Sequence[tuple[str, str]]) -> str:
+    """Return which of the patterns, (name, title) each, could not be looked for in this text."""
+    seen = {score.name for score in reading.best}
+    absent = [title for name, title in patterns if name not in seen]
+    if not absent:
+        return ""
+    more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+    return f"Not in both halves of this text: {', '.join(absent[:3])}{more}"
 
 
 def score_words(score: PatternScore) -> str:

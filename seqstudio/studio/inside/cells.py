@@ -61,8 +61,8 @@ class CellsPanel(LookPanel):
     icon: ClassVar[str] = "cell"
     explanation: ClassVar[Explanation] = Explanation(
         "Each character stands on the colour of one unit after the model has read it. Hidden "
-        "states go from −1 to 1, gates from 0 to 1; a cell state c is coloured by tanh c. Other "
-        "numbers have a fixed end, a power of two.\n\n"
+        "states go from −1 to 1, gates from 0 to 1. Numbers without a bound, such as a cell "
+        "state c, end at a power of two, above all but the largest 1 % of the unit.\n\n"
         "Units are found on the first half of the text, where all of them are tried, and checked "
         "on the second half, which had no say in the choice. The bar is the score there, with "
         "the sign of the first half. The tick is what the same search reaches for patterns that "
@@ -240,14 +240,18 @@ class CellsPanel(LookPanel):
         self._show_patterns()
 
     def _show_patterns(self) -> None:
-        dataset = self.session.dataset
-        options: list[tuple[object, str]] = [(EVERY, "every pattern")]
-        if dataset is not None and dataset.vocabulary is not None:
-            features = MUSIC if self.session.project.data.kind == "abc" else FEATURES
-            options += [(feature.name, feature.title) for feature in features]
+        options: list[tuple[object, str]] = [(EVERY, "every pattern"), *self._patterns()]
         if self._brush is not None:
             options.append((BRUSH, self._phrase()))
         offer(self._ask, options, self._pattern)
+
+    def _patterns(self) -> list[tuple[str, str]]:
+        """Return name and title of the patterns that have a meaning in these data."""
+        dataset = self.session.dataset
+        if dataset is None or dataset.vocabulary is None:
+            return []
+        features = MUSIC if self.session.project.data.kind == "abc" else FEATURES
+        return [(feature.name, feature.title) for feature in features]
 
     def _phrase(self) -> str:
         first, last = self._brush or (0, -1)
@@ -264,8 +268,8 @@ class CellsPanel(LookPanel):
         self._units.set_rows(rows)
         self._how.setText(how_words(reading))
         done = self.looked is None or self.looked.done
-        told = ranking_words(reading, self._phrase()) if done else "Units are being compared…"
-        self._told.setText(told)
+        told = ranking_words(reading, self._phrase(), self._patterns())
+        self._told.setText(told if done else "Units are being compared…")
         self._told.setVisible(bool(self._told.text()))
 
     @override
@@ -275,7 +279,7 @@ class CellsPanel(LookPanel):
             return
         unit = self.unit
         values = shown_values(reading, unit)
-        limit = levels(reading)[1]
+        limit = levels(reading, values)[1]
         self._strip.set_values(values if len(values) else None, limit, signed=reading.signed)
         self._strip.set_quantity(self._quantity(reading, unit))
         self._strip.set_cursor(self.session.cursor.t, reveal=False)
@@ -286,7 +290,7 @@ class CellsPanel(LookPanel):
         self._show_value(values)
 
     def _quantity(self, reading: Cells, unit: int) -> str:
-        name = "tanh c" if reading.state == "c" else STATES.get(reading.state, reading.state)
+        name = STATES.get(reading.state, reading.state)
         if unit not in reading.units:
             return f"unit {unit} is on its way…"
         return f"{name}, unit {unit} of {reading.total}"

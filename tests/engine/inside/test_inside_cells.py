@@ -110,6 +110,8 @@ def test_every_state_of_a_streamed_text_equals_the_formulas(template: str) -> No
     subject = subject_of(looker)
     want = by_steps(subject, CODE)
     (site,) = unit_sites(subject.model)
+    if "c" in want:
+        want["tanh c"] = np.tanh(want["c"])
     assert set(site.tap.states) == set(want)
     for state, values in want.items():
         with torch.no_grad():

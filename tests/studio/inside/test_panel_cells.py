@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
+from seqstudio.studio.inside.cell_words import levels
 from seqstudio.studio.inside.cells import CellsPanel
 from seqstudio.studio.inside.unit_list import UnitList, UnitRow, thinned
 from seqstudio.studio.session import Session
@@ -70,12 +71,17 @@ def test_text_is_coloured_by_the_unit_of_the_cursor(qtbot, open_panel) -> None:
     reading, session = panel.reading, panel.session
     assert "".join(reading.tokens) in CODE * 3
     assert panel.listed.rows
+    assert "Not in both halves of this text: " in panel._told.text()
     assert panel.unit == panel.listed.rows[0].unit, "the best of the list before anybody points"
     session.move_cursor(unit=5)
-    want = np.tanh(reading.values[list(reading.units).index(5)])
+    want = np.array(reading.values[list(reading.units).index(5)], float)
     shown = panel.strip._cells._value_N
     np.testing.assert_allclose(shown, want, atol=1e-6)
-    top, value = int(np.argmax(want)), float(want.max())
+    limit = levels(reading, want)[1]
+    assert np.log2(limit) == round(np.log2(limit))
+    assert (np.abs(want) <= limit).mean() >= 0.99
+    top = int(np.argmin(np.abs(want - 0.5 * limit)))
+    value = float(want[top]) / limit
     colour = theme().lookup("text")[round((value + 1) * 127.5)]
     panel.strip.reveal(top)
     picture = panel.strip.grab().toImage()

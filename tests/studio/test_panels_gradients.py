@@ -205,6 +205,21 @@ def test_the_training_clock_shows_the_reading_of_then(viewing, shown):
     assert panel._chart.curves()[0].detail == "÷10 every 2.0"
 
 
+def test_before_the_first_measurement_it_is_told_and_one_can_go_there(viewing, shown):
+    session = with_readings(viewing("char-rnn"), looked(straight(-0.5), step=10),
+                            at_step(measured_layer([1] * 5, [1] * 5)))  # fmt: skip
+    for made, first in ((HorizonPanel, 10), (ThroughTimePanel, 42)):
+        panel = shown(made(session))
+        session.move_cursor(step=3)
+        assert panel.is_empty
+        (button,) = [
+            each for each in panel.findChildren(QPushButton) if each.text() == "Go to the first"
+        ]
+        button.click()
+        assert session.cursor.step == first
+        assert not panel.is_empty
+
+
 def test_read_out_gives_ratio_and_number_of_pairs(viewing, shown):
     session = with_readings(viewing("char-rnn"), looked(straight(-0.5)))
     panel = shown(HorizonPanel(session))

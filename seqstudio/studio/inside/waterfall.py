@@ -21,6 +21,7 @@ from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch, has_room
 from seqstudio.studio.plots import ReadOut, map_image
 from seqstudio.studio.plots.frame import Frame, path_of
 from seqstudio.studio.plots.mappaint import paint_bar, paint_bar_ticks, paint_bar_title
+from seqstudio.studio.plots.scale import Scale, grown
 from seqstudio.studio.theme import pen, theme
 from seqstudio.studio.widgets import Segments
 
@@ -111,6 +112,7 @@ class WaterfallPanel(Panel):
             self._drawn_key = key
             self._gather()
             self._draw_map()
+        self._reach_now()
         self._place_cursor()
         self._invite()
 
@@ -132,12 +134,22 @@ class WaterfallPanel(Panel):
         self.chart.depths = []
         self._set_axes()
         self.chart.show_map(self._steps, self._map)
-        if len(self._steps) < 2:
+        if len(self._steps) >= 2:
+            places = self._places(self._steps)
+            lines = ((_NAMES[depth], first_below(self._map, depth)) for depth in DEPTHS)
+            self.chart.depths = [(name, places, reached) for name, reached in lines]
+
+    def _reach_now(self) -> None:
+        """Let the newest measurement hold until the step that training has reached."""
+        if not len(self._steps):
             return
-        places = self._places(self._steps)
-        self.chart.depths = [
-            (_NAMES[depth], places, first_below(self._map, depth)) for depth in DEPTHS
-        ]
+        now = float(max(self._steps[-1], self.session.history.step))
+        self.chart.until = now
+        home = self.chart.home_x()
+        if now > home.high:
+            training = self.session.state == "running"
+            high = grown(home, home.low, now).high if training else now
+            self.chart.set_range(x=(home.low, high), x_log=home.log)
 
     def _places(self, steps: Ints) -> Floats:
         """Return where training steps stand: a logarithmic axis begins at 1."""
@@ -145,7 +157,9 @@ class WaterfallPanel(Panel):
         return np.maximum(places, 1.0) if self._axis.value() == "log" else places
 
     def _set_axes(self) -> None:
-        last = float(self._steps[-1]) if len(self._steps) else 100.0
+        last = (
+            float(max(self._steps[-1], self.session.history.step)) if len(self._steps) else 100.0
+        )
         log = self._axis.value() == "log"
         place = PLACES[self._quantity.value()]
         self.chart.set_titles("training step", f"distance d back from the loss to {place}")
@@ -232,6 +246,7 @@ class _Falls(Chart):
     Attributes:
         row: Distance under the pointer, None outside.
         depths: Lines on the map: name, training steps (R,), distances (R,).
+        until: Training step up to which the newest measurement holds.
     """
 
     def __init__(self) -> None:
@@ -240,9 +255,14 @@ class _Falls(Chart):
         self._values: Floats = np.zeros((0, 0))
         self.row: int | None = None
         self.depths: list[tuple[str, Floats, Floats]] = []
+        self.until = 0.0
         self.set_growing(x=False, y=False)
         self.under.append(self._paint_map)
         self.over += [self._paint_depths, self._paint_bar]
+
+    def home_x(self) -> Scale:
+        """Return the fixed range of training steps."""
+        return self._home["x"]
 
     def show_map(self, steps: Ints, values: Floats) -> None:
         """Show values (D, R), a column for every step (R,)."""
@@ -272,7 +292,7 @@ class _Falls(Chart):
         y = np.array([frame.y.value(1 - (i + 0.5) / height) for i in range(height)])
         columns = np.searchsorted(self._steps, x, side="right") - 1
         rows = np.floor(y).astype(int)
-        there = ((columns >= 0) & (x <= self._steps[-1]))[None] & (
+        there = ((columns >= 0) & (x <= self.until))[None] & (
             (rows >= 0) & (rows < len(self._values))
         )[:, None]
         picked = self._values[np.clip(rows, 0, len(self._values) - 1)][:, columns]
@@ -288,8 +308,8 @@ class _Falls(Chart):
         for name, steps, reached in self.depths:
             if not np.isfinite(reached).any():
                 continue
-            x = np.repeat(frame.px(steps), 2)[1:]
-            path = path_of(x, np.repeat(frame.py(reached), 2)[:-1])
+            ends = np.append(steps, max(self.until, float(steps[-1])))
+            path = path_of(np.repeat(frame.px(ends), 2)[1:-1], np.repeat(frame.py(reached), 2))
             painter.save()
             painter.setClipRect(frame.rect)
             for colour, width in ((casing, 3.5), (line, 1.25)):
@@ -297,7 +317,7 @@ class _Falls(Chart):
                 painter.drawPath(path)
             painter.restore()
             last = int(np.flatnonzero(np.isfinite(reached))[-1])
-            end = float(frame.px(steps[min(last + 1, len(steps) - 1)]))
+            end = float(frame.px(ends[last + 1]))
             self._paint_name(painter, frame, name, QPointF(end, float(frame.py(reached[last]))))
 
     def _paint_name(self, painter: QPainter, frame: Frame, name: str, end: QPointF) -> None:

@@ -18,6 +18,7 @@ from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_wall, paint_words
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.lines import RunLine, run_lines
+from seqstudio.studio.panels.past import offer_first
 from seqstudio.studio.panels.quantity import PLACES, QuantitySwitch, has_room
 from seqstudio.studio.plots import Curve, ReadOut, paint_hatch, resolve
 from seqstudio.studio.plots.frame import Frame
@@ -263,6 +264,8 @@ class HorizonPanel(Panel):
     def _invite(self, readings: list[tuple[RunLine, GradientReading]]) -> None:
         if readings:
             self.show_body()
+        elif offer_first(self, self.session.history.horizons.steps()):
+            return
         elif len(self.session.history.curves):
             how = "It follows within seconds while the run trains with its probes."
             self.show_empty("gradient", "The gradient was not measured yet", how)

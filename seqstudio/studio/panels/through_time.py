@@ -19,6 +19,7 @@ from seqstudio.studio.panels.adding import offer_lstm
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.chart import Chart, paint_disc, paint_wall
 from seqstudio.studio.panels.explanation import Explanation
+from seqstudio.studio.panels.past import offer_first
 from seqstudio.studio.plots import Curve, ReadOut, paint_hatch
 from seqstudio.studio.plots.frame import Frame
 from seqstudio.studio.plots.scale import grown
@@ -220,6 +221,8 @@ class ThroughTimePanel(Panel):
             how = "It needs an RNN, GRU or LSTM block. The gradient horizon works without one."
             self.show_empty("gradient", "This model carries no state through time", how)
             offer_lstm(self)
+        elif offer_first(self, self.session.history.gradients.steps()):
+            return
         elif len(self.session.history.curves):
             how = "It follows with the next measured training step."
             self.show_empty("gradient", "The gradient was not measured yet", how)

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from seqstudio.records.inside.predictions import BeamOf, BeamTree
 from seqstudio.studio.inside.beam_view import BeamView, words_to
-from seqstudio.studio.inside.embedding_map import symbol_name
+from seqstudio.studio.inside.embedding_map import joined
 from seqstudio.studio.inside.guess_side import Choosing
 from seqstudio.studio.inside.rank_bars import RankBars
 from seqstudio.studio.inside.side_look import SideLook
@@ -126,7 +126,7 @@ class BeamDesk(QWidget):
 
     def _show(self, tree: BeamTree) -> None:
         self.view.set_tree(tree)
-        before = "".join(map(symbol_name, tree.context[-_SHOWN:]))
+        before = joined(tree.context[-_SHOWN:])
         self._told.setText(f"after {tree.at}: …{before} · numbers at the ends: ln p")
         self._show_lines(tree, 0 if tree.ends else -1)
         self._tell_branch(self.view.chosen)
@@ -144,7 +144,7 @@ class BeamDesk(QWidget):
         ]  # fmt: skip
         self._nodes = [node for *_, node in found]
         rows = [
-            (f"{name:<8} {_joined(words)}", float(np.exp(total / max(1, len(words)))))
+            (f"{name:<8} {joined(words)}", float(np.exp(total / max(1, len(words)))))
             for name, words, total, _ in found
         ]
         texts = [f"ln p = {format_number(total, '.2f')}" for _, _, total, _ in found]
@@ -155,7 +155,7 @@ class BeamDesk(QWidget):
         if tree is None or node < 0:
             self._chosen.setText("")
             return
-        words = _joined(words_to(tree, node))
+        words = joined(words_to(tree, node))
         total = float(tree.total[node])
         told = f"ln p = {format_number(total, '.2f')}, p = {format_number(np.exp(total), 'sci')}"
         self._chosen.setText(f"“{words}”  {told}")
@@ -186,9 +186,3 @@ class BeamDesk(QWidget):
     @override
     def paintEvent(self, event: QPaintEvent, /) -> None:
         QPainter(self).fillRect(self.rect(), theme().color("surface0"))
-
-
-def _joined(words: tuple[str, ...]) -> str:
-    """Return tokens as a text: words with spaces between them."""
-    between = " " if any(len(word) > 1 for word in words) else ""
-    return between.join(map(symbol_name, words))

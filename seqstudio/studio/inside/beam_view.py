@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.records.inside.predictions import BeamTree
-from seqstudio.studio.inside.embedding_map import symbol_name
+from seqstudio.studio.inside.embedding_map import joined, symbol_name
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
 
@@ -79,6 +79,15 @@ def words_to(tree: BeamTree, node: int) -> tuple[str, ...]:
     return tuple(tree.symbols[int(tree.token[each])] for each in path_to(tree, node))[::-1]
 
 
+def _node_widths(tree: BeamTree | None) -> NDArray[np.float64]:
+    """Return how wide every node is drawn."""
+    if tree is None:
+        return np.zeros(0)
+    metrics = QFontMetricsF(theme().font("mono"))
+    names = (symbol_name(tree.symbols[int(token)]) for token in tree.token)
+    return np.array([max(20.0, metrics.horizontalAdvance(name) + 8) for name in names])
+
+
 class BeamView(QWidget):
     """The tree; bright branches survived, pale ones were dropped.
 
@@ -92,6 +101,7 @@ class BeamView(QWidget):
         super().__init__(parent)
         self.tree: BeamTree | None = None
         self._layout: BeamTreeLayout | None = None
+        self._widths = np.zeros(0)
         self.chosen = self._hover = -1
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -103,6 +113,7 @@ class BeamView(QWidget):
         """Show another tree; its best branch is chosen."""
         self.tree = tree
         self._layout = None if tree is None else BeamTreeLayout(tree)
+        self._widths = _node_widths(tree)
         self.chosen = tree.ends[0] if tree is not None and tree.ends else -1
         self._hover = -1
         self.updateGeometry()
@@ -116,12 +127,10 @@ class BeamView(QWidget):
     @override
     def minimumSizeHint(self) -> QSize:
         rows = self._layout.rows if self._layout else 1
-        deep = (
-            int(self.tree.depth.max()) + 1 if self.tree is not None and len(self.tree.depth) else 1
-        )
-        return QSize(
-            round(_LEFT + _RIGHT + self._before() + deep * 34), round(2 * _TOP + rows * _ROW)
-        )
+        deep = int(self.tree.depth.max(initial=0)) + 1 if self.tree is not None else 1
+        pitch = float(self._widths.max(initial=20.0)) + 14.0
+        width = _LEFT + _RIGHT + self._before() + deep * pitch
+        return QSize(round(width), round(2 * _TOP + rows * _ROW))
 
     @override
     def sizeHint(self) -> QSize:
@@ -161,7 +170,7 @@ class BeamView(QWidget):
             return -1
         for node in range(len(self.tree.parent)):
             away = self.place(node) - place
-            if abs(away.x()) < 15 and abs(away.y()) < 11:
+            if abs(away.x()) < self._widths[node] / 2 + 4 and abs(away.y()) < 11:
                 return node
         return -1
 
@@ -237,8 +246,10 @@ class BeamView(QWidget):
         assert self.tree is not None
         assert self._layout is not None
         parent, end = int(self.tree.parent[node]), self.place(node)
-        start = self._root() if parent < 0 else self.place(parent) + QPointF(10, 0)
-        end = end - QPointF(10, 0)
+        start = self._root()
+        if parent >= 0:
+            start = self.place(parent) + QPointF(self._widths[parent] / 2, 0)
+        end = end - QPointF(self._widths[node] / 2, 0)
         bend = (end.x() - start.x()) / 2
         path = QPainterPath(start)
         path.cubicTo(start + QPointF(bend, 0), end - QPointF(bend, 0), end)
@@ -254,7 +265,7 @@ class BeamView(QWidget):
         assert self.tree is not None
         painter.setFont(theme().font("mono"))
         painter.setPen(theme().color("textMid"))
-        text = "".join(map(symbol_name, self.tree.context))
+        text = joined(self.tree.context)
         room = QRectF(_LEFT - 6, self.height() / 2 - 12, self._before(), 24)
         shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideLeft,
                                                  int(room.width() - 6))  # fmt: skip
@@ -266,7 +277,7 @@ class BeamView(QWidget):
         place = self.place(node)
         name = symbol_name(self.tree.symbols[int(self.tree.token[node])])
         painter.setFont(theme().font("mono"))
-        width = max(20.0, QFontMetricsF(theme().font("mono")).horizontalAdvance(name) + 8)
+        width = self._widths[node]
         rect = QRectF(place.x() - width / 2, place.y() - 9, width, 18)
         alive = bool(self._layout.alive[node])
         fill = "accentSoft" if marked else "surface3" if alive else "surface1"
@@ -284,7 +295,7 @@ class BeamView(QWidget):
         painter.setPen(theme().color("textMid"))
         for end in self.tree.ends:
             place = self.place(end)
-            room = QRectF(place.x() + 16, place.y() - 8, _RIGHT, 16)
+            room = QRectF(place.x() + self._widths[end] / 2 + 6, place.y() - 8, _RIGHT, 16)
             told = format_number(float(self.tree.total[end]), ".2f")
             painter.drawText(
                 room, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, told

@@ -403,7 +403,8 @@ def _by_frequency(
 ) -> tuple[tuple[QColor, ...], tuple[tuple[str, QColor], ...]]:
     table = theme().lookup("probability")
     share = np.log1p(counts) / max(1e-9, float(np.log1p(counts.max(initial=0))))
-    colours = tuple(QColor(*(int(c) for c in table[round(255 * s)])) for s in share)
+    low = 48  # below, a dot is lost on the dark ground
+    colours = tuple(QColor(*(int(c) for c in table[round(low + (255 - low) * s)])) for s in share)
     most = f"{counts.max(initial=0):,} in the text"
-    ends = [QColor(*(int(c) for c in table[place])) for place in (255, 0)]
+    ends = [QColor(*(int(c) for c in table[place])) for place in (255, low)]
     return colours, ((most, ends[0]), ("never (logarithmic)", ends[1]))

@@ -64,6 +64,12 @@ def symbol_name(symbol: str) -> str:
     return "␣" if symbol == " " else shown_text(symbol)
 
 
+def joined(words: Sequence[str]) -> str:
+    """Return tokens as a text: characters side by side, words with spaces between them."""
+    between = " " if any(len(word) > 1 for word in words) else ""
+    return between.join(map(symbol_name, words))
+
+
 class EmbeddingMap(QWidget):
     """Dots with names; the wheel zooms, a drag pans, a double click shows all.
 
@@ -250,15 +256,15 @@ class EmbeddingMap(QWidget):
                 return
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             at = self.pixels(self.data.places)
-            self._paint_axes(painter)
+            names = NamePlaces(self.width(), self.height())
+            self._paint_axes(painter, names)
             self._paint_trail(painter, at)
             self._paint_near(painter, at)
             self._paint_dots(painter, at)
-            names = NamePlaces(self.width(), self.height())
             self._paint_legend(painter, names)
             self._paint_names(painter, at, names)
 
-    def _paint_axes(self, painter: QPainter) -> None:
+    def _paint_axes(self, painter: QPainter, names: NamePlaces) -> None:
         if not any(self.data.axes):
             return
         origin = self.pixels(np.zeros((1, 2)))[0]
@@ -268,13 +274,18 @@ class EmbeddingMap(QWidget):
         painter.setFont(theme().font("axis"))
         painter.setPen(theme().color("textLow"))
         line = theme().line_height("axis")
-        right = Qt.AlignmentFlag.AlignRight
-        below = QRectF(0, min(max(origin[1] + 3, 0), self.height() - line - 2), self.width() - 12,
-                       line)  # fmt: skip
-        painter.drawText(below, right, self.data.axes[0])
-        beside = min(max(origin[0] + 6, 6), self.width() - 200)
-        painter.drawText(QRectF(beside, 6, 200, line), Qt.AlignmentFlag.AlignLeft,
-                         self.data.axes[1])  # fmt: skip
+        metrics = QFontMetricsF(theme().font("axis"))
+        first, second = self.data.axes
+        width = metrics.horizontalAdvance(first) + 2
+        y = min(max(origin[1] + 3, 0), self.height() - line - 2)
+        x = min(max(origin[0] + 6, 6), self.width() - 200)
+        places = (
+            (first, QRectF(self.width() - 12 - width, y, width, line)),
+            (second, QRectF(x, 6, metrics.horizontalAdvance(second) + 2, line)),
+        )
+        for text, room in places:
+            painter.drawText(room, Qt.AlignmentFlag.AlignLeft, text)
+            names.block(room)
 
     def _paint_trail(self, painter: QPainter, at: Places) -> None:
         if not self.data.trail:

@@ -62,7 +62,7 @@ class EmbeddingSide(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = _Ground()
-        rows = QVBoxLayout(inside)
+        rows = self._rows = QVBoxLayout(inside)
         rows.setContentsMargins(12, 10, 12, 10)
         rows.setSpacing(6)
         rows.addLayout(self._choices())
@@ -114,6 +114,7 @@ class EmbeddingSide(QScrollArea):
             self.table.set_options([(name.key, name.title) for name in reading.tables])
         self.table.set_value(reading.table.key)
         self.colour.set_options([(way, WAYS[way]) for way in ways] or [("", "all alike")])
+        self.colour.setEnabled(len(ways) > 1)
         if before is None or before.symbols != reading.symbols:
             self._give_example(reading.symbols)
         self._solve()
@@ -137,6 +138,7 @@ class EmbeddingSide(QScrollArea):
             vectors = reading.vectors
             self._near = nearest(vectors, vectors[symbol], (symbol,), NEIGHBOURS)
         self.near.set_rows(self._named(self._near))
+        self._rows.activate()  # a picture is taken before the event loop would do it
         return tuple(self._near)
 
     def _count_of(self, symbol: int) -> str:
@@ -180,6 +182,7 @@ class EmbeddingSide(QScrollArea):
             self._answers = analogy(reading.vectors, a, b, c, ANSWERS)
         self.answers.set_rows(self._named(self._answers))
         self._remark.setText(self._remark_on(unknown))
+        self._rows.activate()
 
     def _remark_on(self, unknown: list[str]) -> str:
         assert self._reading is not None

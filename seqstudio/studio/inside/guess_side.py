@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from seqstudio.data.choosing import Probabilities, next_probabilities
 from seqstudio.records.inside.predictions import Lens, Predictions
-from seqstudio.studio.inside.embedding_map import symbol_name
+from seqstudio.studio.inside.embedding_map import joined, symbol_name
 from seqstudio.studio.inside.rank_bars import RankBars
 from seqstudio.studio.theme import faded, follow_theme, painting, theme
 from seqstudio.studio.widgets import ElidedLabel, Label, SliderField
@@ -117,7 +117,7 @@ class GuessSide(QScrollArea):
     def set_reading(self, reading: Predictions, t: int) -> None:
         """Show the distribution after step `t` of a text."""
         self._reading, self._t = reading, min(max(0, t), len(reading.tokens) - 1)
-        before = "".join(map(symbol_name, reading.tokens[max(0, t + 1 - BEFORE) : t + 1]))
+        before = joined(reading.tokens[max(0, t + 1 - BEFORE) : t + 1])
         word = "after" if reading.follows else "at"
         self._heading.setText(f"{word} {self._t}: …{before}")
         self._show_bars()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from typing_extensions import override
 
+from seqstudio.records.readings import Floats
 from seqstudio.studio.inside.playing.ink import paint_symbol, symbol_width, visible
 from seqstudio.studio.inside.playing.scene import Line
 from seqstudio.studio.inside.playing.tiles import Tile
 from seqstudio.studio.plots.maps import coloured
-from seqstudio.studio.theme import follow_theme, painting, pen, theme
+from seqstudio.studio.theme import contrast, follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import format_number
 
 INSET, GAP = 16, 12
@@ -21,6 +23,7 @@ SIGN = 32  # room for the sign before a tile
 TITLE, WITH_TITLES = 100, 620  # room for titles, and the width from which they have it
 TILE, LARGEST_TILE = 14, 40
 MATRIX, LARGEST_MATRIX = 84, 220
+_NARROWEST = "−0.1"
 _KEY = (
     "orange above 0, blue below; gates and slopes from blue (0) to yellow (1); ‖norm‖; "
     "point at a number for its value and scale"
@@ -211,7 +214,9 @@ class Stage(QWidget):
         values, hidden = tile.cells()
         levels = (0.0, 1.0) if tile.term.look == "gate" else (-tile.term.limit, tile.term.limit)
         table = theme().lookup("gate" if tile.term.look == "gate" else "signed")
-        painter.drawImage(tile.rect, coloured(values, hidden, levels, table))
+        image = coloured(values, hidden, levels, table)
+        painter.drawImage(tile.rect, image)
+        self._paint_numbers(painter, tile, values, image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         result = tile.term.sign == "="
         edge = theme().role(self._tone()) if result else theme().color("lineStrong")
@@ -219,6 +224,29 @@ class Stage(QWidget):
         painter.setPen(pen(edge, 1.0))
         painter.drawRect(tile.rect)
         self._outline_unit(painter, tile)
+
+    def _paint_numbers(self, painter: QPainter, tile: Tile, values: Floats, image: QImage) -> None:
+        """Print the numbers into cells that are large enough to read them."""
+        painter.setFont(theme().font("monoSmall"))
+        metrics = painter.fontMetrics()
+        width, height = tile.rect.width() / tile.columns, tile.rect.height() / tile.rows
+        if (
+            width < metrics.horizontalAdvance(_NARROWEST)
+            or height < metrics.height()
+            or tile.reduced
+        ):
+            return
+        light, dark = (
+            theme().map_cursor()[0],
+            theme().color("canvas" if theme().is_dark else "textHi"),
+        )
+        for row, column in np.argwhere(np.isfinite(values)).tolist():
+            ground = image.pixelColor(column, row)
+            best = light if contrast(light, ground) >= contrast(dark, ground) else dark
+            painter.setPen(best)
+            left, top = tile.rect.left() + column * width, tile.rect.top() + row * height
+            text = _fitting(float(values[row, column]), metrics, width - 2)
+            painter.drawText(QRectF(left, top, width, height), Qt.AlignmentFlag.AlignCenter, text)
 
     def _outline_unit(self, painter: QPainter, tile: Tile) -> None:
         if self._unit is None:
@@ -353,6 +381,15 @@ class Stage(QWidget):
 
 def _is_matrix(line: Line) -> bool:
     return any(term.axis == "matrix" for term in line.terms)
+
+
+def _fitting(value: float, metrics: QFontMetrics, room: float) -> str:
+    """Return a number with at most three digits, "" where there is no room for one."""
+    for digits in (3, 2, 1):
+        text = format_number(float(f"{value:.{digits}g}"))
+        if metrics.horizontalAdvance(text) <= room:
+            return text
+    return ""
 
 
 def percent(share: float) -> str:

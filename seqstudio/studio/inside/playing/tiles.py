@@ -54,6 +54,11 @@ class Tile:
         """Whether it shows a matrix."""
         return self.term.values.ndim == 2
 
+    @property
+    def reduced(self) -> bool:
+        """Whether a cell stands for several numbers."""
+        return self._patch != (1, 1)
+
     def cells(self) -> tuple[Floats, NDArray[np.bool_]]:
         """Return the numbers as (rows, columns), and which cells hold none."""
         values = self.term.values
@@ -130,5 +135,4 @@ class Tile:
         which = f"{self.gates[min(gate, len(self.gates) - 1)]}, " if self.gates else ""
         value = format_number(float(self.term.values[row, column]))
         words = f"row {which}unit {unit}, column {column * across}: {value}"
-        reduced = (down, across) != (1, 1)
-        return f"{words}\nthe largest of {down} × {across} numbers" if reduced else words
+        return f"{words}\nthe largest of {down} × {across} numbers" if self.reduced else words

@@ -124,9 +124,11 @@ def _answers(subject: Subject, wish: CellsOf) -> Iterator[Cells | None]:
         kept[key] = activity
         while len(kept) > MOST_KEPT:
             kept.popitem(last=False)
+        yield _told(sites, at, state, wish, activity)
     plain = _told(sites, at, state, wish, activity)
-    yield plain
-    if len(activity.x) >= 2 * LEAST:
+    if len(activity.x) < 2 * LEAST:
+        yield plain
+    else:
         yield from _ranked(subject, wish, activity, plain)
 
 

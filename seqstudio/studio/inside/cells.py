@@ -87,7 +87,7 @@ class CellsPanel(LookPanel):
         self._brush: tuple[int, int] | None = None
         self._brushed_now: tuple[int, int] | None = None
         self._state = self._pattern = ""
-        self._hover = -1
+        self._hover, self._page = -1, 0
         self._layer = ComboField(name="Layer")
         self._which = ComboField(name="Numbers")
         self._text = TextChoice(session)
@@ -165,10 +165,11 @@ class CellsPanel(LookPanel):
 
     @override
     def question(self) -> CellsOf:
-        cursor = self.session.cursor
-        page = 0 if cursor.unit is None else cursor.unit // PAGE
+        cursor, reading = self.session.cursor, self.reading
+        if cursor.unit is not None and (reading is None or cursor.unit not in reading.units):
+            self._page = cursor.unit // PAGE
         first, last = self._brush or (-1, -1)
-        asked = CellsOf(self._text.steps, cursor.block, cursor.layer, self._state, page)
+        asked = CellsOf(self._text.steps, cursor.block, cursor.layer, self._state, self._page)
         if self._pattern == BRUSH:
             return replace(asked, first=first, last=last)
         return replace(asked, pattern=self._pattern)
@@ -259,15 +260,16 @@ class CellsPanel(LookPanel):
         return f"“{shown if len(shown) <= _PHRASE else shown[: _PHRASE - 1] + '…'}”"
 
     def _show_list(self, reading: Cells) -> None:
+        done = self.looked is None or self.looked.done
         if reading.ranking is not None:
             brush = self._brush if self._pattern == BRUSH else None
             places = range(len(reading.ranking.units))
             rows = [ranked_row(reading, n, brush) for n in places]
         else:
             rows = [best_row(reading, score) for score in reading.best]
-        self._units.set_rows(rows)
+        if rows or done:  # while units are compared anew, those that were found stay
+            self._units.set_rows(rows)
         self._how.setText(how_words(reading))
-        done = self.looked is None or self.looked.done
         told = ranking_words(reading, self._phrase(), self._patterns())
         self._told.setText(told if done else "Units are being compared…")
         self._told.setVisible(bool(self._told.text()))

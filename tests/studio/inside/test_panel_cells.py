@@ -105,6 +105,22 @@ def test_picking_a_line_and_keys_walk_the_units(qtbot, open_panel) -> None:
     assert session.cursor.unit == before
 
 
+def test_picking_asks_nothing_and_a_unit_far_off_asks_for_its_page(qtbot, open_panel) -> None:
+    panel = open_panel("brackets-lstm")
+    asked, send = [], panel.session.send_look
+    panel.session.send_look = lambda wish: (asked.append(wish), send(wish))
+    panel.listed._pick(0)
+    panel.refresh()
+    assert asked == []
+    rows = panel.listed.rows
+    far = next(unit for unit in range(panel.reading.total) if unit not in panel.reading.units)
+    panel.session.move_cursor(unit=far)
+    assert panel.strip._key.name == f"unit {far} is on its way…"
+    qtbot.waitUntil(lambda: far in panel.reading.units, timeout=20_000)
+    assert [row.unit for row in panel.listed.rows] == [row.unit for row in rows]
+    assert len(asked) == 1
+
+
 def test_hover_moves_the_shared_time_and_tells_the_number(qtbot, open_panel) -> None:
     panel = open_panel()
     panel.strip.hovered.emit(17)

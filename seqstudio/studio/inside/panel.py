@@ -54,6 +54,7 @@ class LookPanel(Panel):
         self._request = 0
         self._drawn: object = None
         self._pinned = False
+        self._stale = False  # the answer in hand is about another run
         session.looks.answered.connect(self._answered)
         session.facts_changed.connect(self.invalidate)
         session.project_changed.connect(self._project_changed)
@@ -78,7 +79,7 @@ class LookPanel(Panel):
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:
         """Return everything that the reading holds."""
-        return {} if self.looked is None else numbers_of(self.looked.reading)
+        return {} if self.looked is None or self._stale else numbers_of(self.looked.reading)
 
     @override
     def look_at_run(self, run: str) -> None:
@@ -110,7 +111,7 @@ class LookPanel(Panel):
     @override
     def draw(self) -> None:
         self._want(patient=True)
-        if self.looked is None:
+        if self.looked is None or self._stale:
             self._invite()
             return
         if self._drawn is not self.looked:
@@ -124,11 +125,12 @@ class LookPanel(Panel):
 
     @override
     def tell(self) -> None:
-        parts = [self.words(self.reading) if self.looked else "", self._source()]
+        told = self.looked is not None and not self._stale
+        parts = [self.words(self.reading) if told else "", self._source()]
         self.header.set_subtitle(" · ".join(part for part in parts if part))
 
     def _source(self) -> str:
-        if self.looked is None or self.refused is not None:
+        if self.looked is None or self._stale or self.refused is not None:
             return ""
         return f"{self.run}, {self.looked.weights}" if self.run else self.looked.weights
 
@@ -158,7 +160,7 @@ class LookPanel(Panel):
             return
         known = session.looks.known(aim)
         if known is not None:
-            self._aim, self.looked, self.refused = aim, known, None
+            self._aim, self.looked, self.refused, self._stale = aim, known, None, False
             return
         waiting = self._request and not session.looks.overdue(self._request)
         if patient and self._same_but_step(aim) and (waiting or session.looks.rests()):
@@ -190,7 +192,7 @@ class LookPanel(Panel):
     @Slot(object)
     def _answered(self, answer: object) -> None:
         if isinstance(answer, Looked) and answer.request == self._request:
-            self.looked, self.refused = answer, None
+            self.looked, self.refused, self._stale = answer, None, False
         elif isinstance(answer, LookFailed) and answer.request == self._request:
             self.refused = answer
         else:
@@ -203,5 +205,7 @@ class LookPanel(Panel):
 
     @override
     def forget(self) -> None:
-        self.looked = self.refused = self._aim = self._drawn = None
+        # What is painted under the cover still asks for the numbers it was painted from.
+        self._stale = self.looked is not None
+        self.refused = self._aim = self._drawn = None
         self._request = 0

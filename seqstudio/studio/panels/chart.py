@@ -130,9 +130,11 @@ def paint_ticks_of(
 
 
 def paint_disc(painter: QPainter, centre: QPointF, paint: object, radius: float = 4.0) -> None:
-    """Paint a filled disc with an edge of the well's colour."""
+    """Paint a filled disc with an edge of the well's colour; none at a place that is not one."""
     from PySide6.QtGui import QColor
 
+    if not (math.isfinite(centre.x()) and math.isfinite(centre.y())):
+        return  # a gradient of exactly 0 lies nowhere on a logarithmic axis
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(pen(theme().color("surface0"), 1.5))
     painter.setBrush(paint if isinstance(paint, QColor) else Qt.BrushStyle.NoBrush)

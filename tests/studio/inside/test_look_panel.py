@@ -58,3 +58,21 @@ def test_an_answer_about_the_past_is_not_asked_twice(qtbot, session) -> None:
     qtbot.waitUntil(lambda: panel.looked.step == 0, timeout=30_000)
     assert len(asked) <= 1, "step 0 was known"
     assert isinstance(panel.looked, Looked)
+
+
+def test_another_run_covers_what_was_shown_until_it_answers(qtbot, session, capfd) -> None:
+    panel = TimeMapPanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(800, 400)
+    panel.show()
+    qtbot.waitUntil(lambda: panel.looked is not None, timeout=30_000)
+    send, session.send_look = session.send_look, lambda wish: None
+    session.looks.known = lambda aim: None
+    session.run_changed.emit()
+    assert panel.is_empty
+    assert panel.numbers() == {}
+    panel.repaint()
+    qtbot.wait(50)
+    assert "Error calling Python override" not in capfd.readouterr().err
+    session.send_look = send
+    panel.ask_again()

@@ -159,6 +159,7 @@ class CellsPanel(LookPanel):
         self._strip.clicked.connect(self._clicked)
         self._strip.brushed.connect(self._brushed)
         self._units.picked.connect(self._row_picked)
+        self._units.opened.connect(self._row_opened)
         self._unit.value_changed.connect(self._unit_typed)
 
     # What is asked
@@ -403,6 +404,12 @@ class CellsPanel(LookPanel):
     @Slot(int)
     def _row_picked(self, line: int) -> None:
         self.session.move_cursor(unit=self._units.rows[line].unit)
+
+    @Slot(int)
+    def _row_opened(self, line: int) -> None:
+        """Rank all units by the pattern of a line."""
+        if self._units.rows[line].key:
+            self._pattern_chosen(self._units.rows[line].key)
 
     @Slot(object)
     def _unit_typed(self, unit: object) -> None:

@@ -45,7 +45,7 @@ class UnitRow:
         told: All numbers in words, for the tool tip.
         values: What the unit does over the text; empty for no strip.
         levels: Ends of the scale of the strip.
-        key: What the line stands for, handed on when it is picked.
+        key: What the line stands for, such as the name of a pattern.
         missing: What is said where the bar does not clear the tick.
     """
 
@@ -70,9 +70,11 @@ class UnitList(QAbstractScrollArea):
 
     Signals:
         picked(int): line that was clicked, or reached with the arrow keys.
+        opened(int): line that was clicked twice, or on which Enter was pressed.
     """
 
     picked = Signal(int)
+    opened = Signal(int)
 
     def __init__(self, *, name: str = "Units", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -165,6 +167,12 @@ class UnitList(QAbstractScrollArea):
         self._pick(self._line_at(event.position()))
 
     @override
+    def mouseDoubleClickEvent(self, event: QMouseEvent, /) -> None:
+        line = self._line_at(event.position())
+        if line != _NONE:
+            self.opened.emit(line)
+
+    @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
         event.accept()
 
@@ -191,6 +199,9 @@ class UnitList(QAbstractScrollArea):
             Qt.Key.Key_PageDown: page, Qt.Key.Key_Home: -last - 1, Qt.Key.Key_End: last + 1,
         }  # fmt: skip
         move = moves.get(Qt.Key(event.key()))
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._chosen != _NONE:
+            self.opened.emit(self._chosen)
+            return
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         if move is None or last < 0 or not plain:
             super().keyPressEvent(event)

@@ -152,10 +152,12 @@ def test_a_brush_ranks_units_and_a_click_takes_it_away(qtbot, open_panel) -> Non
 
 def test_a_pattern_from_the_list_ranks_all_units(qtbot, open_panel) -> None:
     panel = open_panel()
-    panel._ask.set_value("quote")
-    panel._ask.committed.emit("quote")
+    keys = [row.key for row in panel.listed.rows]
+    panel.listed._pick(keys.index("quote"))
+    qtbot.keyClick(panel.listed, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: panel.reading.ranking is not None, timeout=20_000)
     assert panel.reading.ranking.title == "inside quotes"
+    assert panel._ask.value() == "quote"
     assert "held-out" in panel._how.text()
     numbers = panel.numbers()
     assert set(numbers) >= {"unit", "c", "pattern", "ranked_unit", "ranked_held_out"}

@@ -79,7 +79,7 @@ class LookPanel(Panel):
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:
         """Return everything that the reading holds."""
-        return {} if self.looked is None or self._stale else numbers_of(self.looked.reading)
+        return {} if self.looked is None else numbers_of(self.looked.reading)
 
     @override
     def look_at_run(self, run: str) -> None:

@@ -76,7 +76,7 @@ def _npz(panel: Panel) -> bytes:
 
 def _numbers(panel: Panel) -> dict[str, NDArray[Any]]:
     panel.refresh()
-    numbers = panel.numbers()
+    numbers = {} if panel.is_empty else panel.numbers()
     if not numbers:
         raise DataError(
             f"{panel.title} has no numbers to save",

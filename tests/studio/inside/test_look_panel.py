@@ -60,7 +60,9 @@ def test_an_answer_about_the_past_is_not_asked_twice(qtbot, session) -> None:
     assert isinstance(panel.looked, Looked)
 
 
-def test_another_run_covers_what_was_shown_until_it_answers(qtbot, session, capfd) -> None:
+def test_another_run_covers_what_was_shown_until_it_answers(
+    qtbot, session, capfd, tmp_path
+) -> None:
     panel = TimeMapPanel(session)
     qtbot.addWidget(panel)
     panel.resize(800, 400)
@@ -70,7 +72,10 @@ def test_another_run_covers_what_was_shown_until_it_answers(qtbot, session, capf
     session.looks.known = lambda aim: None
     session.run_changed.emit()
     assert panel.is_empty
-    assert panel.numbers() == {}
+    told = []
+    session.notice.connect(told.append)
+    panel.save_as(str(tmp_path / "map.csv"))
+    assert told[0].what == "T × T map has no numbers to save"
     panel.repaint()
     qtbot.wait(50)
     assert "Error calling Python override" not in capfd.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,3 +146,29 @@ def score_words(score: PatternScore) -> str:
         name = "R²" if score.kind == "graded" else "balanced accuracy"
         lines.append(f"all units together (ridge): {name} {score.linear:.3f} on held-out text")
     return "\n".join(lines)
+
+
+def numbers_of(reading: Cells) -> dict[str, NDArray[Any]]:
+    """Return what is in view by name, for CSV and NPZ."""
+    found: dict[str, NDArray[Any]] = {"unit": reading.units, reading.state: reading.values}
+    if len(reading.pattern):
+        found["pattern"] = reading.pattern
+    ranked = reading.ranking.units if reading.ranking is not None else reading.best
+    found["ranked_unit"] = np.array([each.unit for each in ranked], np.int64)
+    found["ranked_score"] = np.array([each.score for each in ranked])
+    found["ranked_held_out"] = np.array([each.held for each in ranked])
+    return found
+
+
+def behind(reading: Cells) -> list[tuple[str, str]]:
+    """Return what stands behind the numbers, (name, value) each."""
+    told = [
+        ("layer", reading.places[reading.place].title),
+        ("numbers", STATES.get(reading.state, reading.state)),
+        ("tokens", f"{len(reading.tokens):,}"),
+        ("units found on", f"{reading.search:,} tokens"),
+        ("checked on", f"{len(reading.tokens) - reading.search:,} tokens"),
+    ]
+    if reading.window:
+        told.append(("window", f"{reading.window:,} tokens, overlapping by half"))
+    return told

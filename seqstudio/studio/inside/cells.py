@@ -17,9 +17,11 @@ from seqstudio.records.inside.cells import PAGE, Cells, CellsOf
 from seqstudio.studio.inside.cell_texts import TextChoice, offer
 from seqstudio.studio.inside.cell_words import (
     STATES,
+    behind,
     best_row,
     how_words,
     levels,
+    numbers_of,
     ranked_row,
     ranking_words,
     shown_values,
@@ -316,33 +318,11 @@ class CellsPanel(LookPanel):
 
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:
-        reading: Cells | None = self.reading
-        if reading is None:
-            return {}
-        found = {"unit": np.array(reading.units), f"{reading.state}": np.array(reading.values)}
-        if len(reading.pattern):
-            found["pattern"] = np.array(reading.pattern)
-        if reading.ranking is not None:
-            found["ranked_unit"] = np.array([each.unit for each in reading.ranking.units])
-            found["ranked_score"] = np.array([each.score for each in reading.ranking.units])
-            found["ranked_held_out"] = np.array([each.held for each in reading.ranking.units])
-        return found
+        return {} if self.reading is None else numbers_of(self.reading)
 
     @override
     def measured(self) -> list[tuple[str, str]]:
-        reading: Cells | None = self.reading
-        if reading is None:
-            return []
-        told = [
-            ("layer", reading.places[reading.place].title),
-            ("numbers", STATES.get(reading.state, reading.state)),
-            ("tokens", f"{len(reading.tokens):,}"),
-            ("units found on", f"{reading.search:,} tokens"),
-            ("checked on", f"{len(reading.tokens) - reading.search:,} tokens"),
-        ]
-        if reading.window:
-            told.append(("window", f"{reading.window:,} tokens, overlapping by half"))
-        return told
+        return [] if self.reading is None else behind(self.reading)
 
     @override
     def forget(self) -> None:

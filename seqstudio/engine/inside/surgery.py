@@ -128,11 +128,22 @@ def _pass(
 
 
 def run_in_slices(
-    model: GraphModel, site: Site, touch: Touch | None, inputs: Inputs
+    model: GraphModel,
+    site: Site,
+    touch: Touch | None,
+    inputs: Inputs,
+    seen: list[Tensor] | None = None,
 ) -> Generator[None, None, Tensor]:
     """Run the model, a few steps at a time where its state can be carried; yields between them.
 
     How many depends on the model alone, so that two runs differ by what is held and no rounding.
+
+    Args:
+        model: What runs.
+        site: The place that is watched.
+        touch: What is held there.
+        inputs: Rows without padding.
+        seen: Gets what the place had, (B, t, features) of each slice.
 
     Returns:
         What its head gives.
@@ -142,14 +153,18 @@ def run_in_slices(
     size = max(1, SLICE_FLOP // (2 * model.parameter_count() * len(inputs)))
     whole = not model.stepwise or model.pattern not in BY_STEP or inputs.source is not None
     if whole or size >= steps:
-        outputs, _ = _pass(model, site, touch, inputs)
+        outputs, values = _pass(model, site, touch, inputs)
+        if seen is not None:
+            seen.append(values)
         yield None
         return outputs
     state, parts = model.writing_state(), []
     for start in range(0, steps, size):
-        with operated(site, touch):
+        with operated(site, touch) as found:
             outputs, state = model(Inputs(main[:, start : start + size]), state)
         parts.append(outputs)
+        if seen is not None:
+            seen.append(watched(found))
         yield None
     return torch.cat(parts, 1)
 
@@ -183,10 +198,11 @@ def surgery(subject: Subject, wish: SurgeryOf) -> Iterator[Surgery | None]:
     if wish.to == "mean" and wish.units:
         mean = yield from mean_at(subject, site, batch)
     touch = touch_of(site, wish.units, wish.to, mean)
-    plain, values = _pass(model, site, None, excerpt.inputs)
-    yield None
-    held = plain if touch is None else _pass(model, site, touch, excerpt.inputs)[0]
-    reading = _told(subject, excerpt, site, wish, (plain, held, values))
+    seen: list[Tensor] = []
+    held = plain = yield from run_in_slices(model, site, None, excerpt.inputs, seen)
+    if touch is not None:
+        held = yield from run_in_slices(model, site, touch, excerpt.inputs)
+    reading = _told(subject, excerpt, site, wish, (plain, held, torch.cat(seen, 1)))
     reading = replace(reading, sites=tuple(each.name for each in found))
     yield reading
     scores = [Score(), Score()]

@@ -60,10 +60,6 @@ class PathPlot(Scatter):
         ends = [Scale(float(a), float(b)) for a, b in zip(low - room, high + room, strict=True)]
         self.set_scales(ends[0], ends[1])
 
-    def scales(self) -> tuple[Scale, Scale]:
-        """Return both ranges."""
-        return self._scales
-
     @override
     def told(self, index: int) -> str:
         x, y = float(self.xs[index]), float(self.ys[index])

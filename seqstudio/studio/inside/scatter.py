@@ -10,23 +10,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
 from seqstudio.studio.plots import Scale
 from seqstudio.studio.plots.frame import Frame
+from seqstudio.studio.plots.gestures import KEYBOARD_REASONS
 from seqstudio.studio.plots.paint import paint_grid, paint_ticks, paint_titles
 from seqstudio.studio.plots.series import FloatArray
 from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 
 _NEAR = 10.0
+_ZOOM = 0.8
 _LEAST = 24.0
 DOT = 2.75
 
 
 class Scatter(QWidget):
     """Points (n,) with axes in words; points at NaN are left out.
+
+    The wheel zooms, a drag beside the points moves, a double click shows all; left and right go
+    from point to point.
 
     Signals:
         hovered(int): point under the pointer, -1 when it leaves.
@@ -47,7 +60,11 @@ class Scatter(QWidget):
         self._titles = (x_title, y_title)
         self._square = square
         self._hover = -1
+        self._zoomed: tuple[Scale, Scale] | None = None
+        self._grip: QPointF | None = None
+        self._ring = False
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(f"{y_title} against {x_title}")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         follow_theme(self)
@@ -73,9 +90,14 @@ class Scatter(QWidget):
         self.update()
 
     def set_scales(self, x: Scale, y: Scale) -> None:
-        """Set both ranges."""
+        """Set both ranges, to which a double click returns."""
         self._scales = x, y
         self.update()
+
+    @property
+    def view(self) -> tuple[Scale, Scale]:
+        """Both ranges that are seen."""
+        return self._zoomed or self._scales
 
     def set_chosen(self, index: int | None) -> None:
         """Ring one point, None for none."""
@@ -117,7 +139,7 @@ class Scatter(QWidget):
             side = min(inner.width(), inner.height())
             inner.setWidth(side)
             inner.setHeight(side)
-        return Frame(inner, *self._scales)
+        return Frame(inner, *self.view)
 
     # Painting
 
@@ -135,6 +157,10 @@ class Scatter(QWidget):
                 paint_ring(painter, QPointF(x, y))
             paint_ticks(painter, frame, theme().raw_metric("plot", "tickGap"), None)
             paint_titles(painter, frame, *self._titles, self.width())
+            if self._ring:
+                painter.setPen(pen(theme().color("focus"), theme().stroke("focus")))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
 
     # Pointer
 
@@ -149,7 +175,55 @@ class Scatter(QWidget):
 
     @override
     def mouseMoveEvent(self, event: QMouseEvent, /) -> None:
+        if self._grip is not None:
+            self._drag(event.position() - self._grip)
+            self._grip = event.position()
+            return
         self._point_at(self.nearest(event.position()))
+
+    def _drag(self, by: QPointF) -> None:
+        rect, (x, y) = self.frame().rect, self.view
+        self._zoomed = x.moved(-by.x() / rect.width()), y.moved(by.y() / rect.height())
+        self.update()
+
+    @override
+    def wheelEvent(self, event: QWheelEvent, /) -> None:
+        rect, place = self.frame().rect, event.position()
+        factor = _ZOOM if event.angleDelta().y() > 0 else 1 / _ZOOM
+        across = (place.x() - rect.left()) / rect.width()
+        upwards = (rect.bottom() - place.y()) / rect.height()
+        x, y = self.view
+        self._zoomed = x.zoomed(across, factor), y.zoomed(upwards, factor)
+        self.update()
+
+    @override
+    def mouseDoubleClickEvent(self, event: QMouseEvent, /) -> None:
+        self._zoomed = None
+        self.update()
+
+    @override
+    def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
+        self._grip = None
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        moves = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        move = moves.get(Qt.Key(event.key()))
+        if move is None or not self.xs.size:
+            super().keyPressEvent(event)
+            return
+        here = -1 if self.chosen is None else self.chosen
+        self.picked.emit(min(len(self.xs) - 1, max(0, here + move)))
+
+    @override
+    def focusInEvent(self, event: QFocusEvent, /) -> None:
+        self._ring = event.reason() in KEYBOARD_REASONS
+        self.update()
+
+    @override
+    def focusOutEvent(self, event: QFocusEvent, /) -> None:
+        self._ring = False
+        self.update()
 
     @override
     def leaveEvent(self, event: QEvent, /) -> None:
@@ -163,9 +237,13 @@ class Scatter(QWidget):
 
     @override
     def mousePressEvent(self, event: QMouseEvent, /) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
         index = self.nearest(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and index >= 0:
+        if index >= 0:
             self.picked.emit(index)
+        else:
+            self._grip = event.position()
 
 
 def paint_dots(painter: QPainter, places: FloatArray, colour: QColor, radius: float = DOT) -> None:

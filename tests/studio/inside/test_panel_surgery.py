@@ -114,6 +114,9 @@ def test_the_ranking_is_ordered_and_a_click_holds_its_unit(qtbot, opened) -> Non
     qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(40, rows.pitch() // 2))
     assert panel.units.value() == str(order[0])
     qtbot.waitUntil(lambda: panel.reading.units == (order[0],), timeout=30_000)
+    panel.refresh()
+    qtbot.keyClick(rows, Qt.Key.Key_Down)
+    assert panel.units.value() == str(order[1])
 
 
 def test_a_ranking_can_be_stopped(qtbot, opened) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 
 from seqstudio.data.projecting import principal_axes
 from seqstudio.document.document import Document
@@ -47,7 +48,7 @@ def test_the_path_is_that_of_h_in_its_two_largest_components(opened) -> None:
     np.testing.assert_allclose(np.stack([plot.xs, plot.ys], 1), axes.place(h), atol=1e-5)
     first = f"{axes.share[0]:.0%} of the variance"
     assert plot._titles[0].endswith(first)
-    scales = plot.scales()
+    scales = plot.view
     assert scales[0].low < plot.xs.min()
     assert plot.xs.max() < scales[0].high
 
@@ -65,6 +66,29 @@ def test_the_playhead_is_the_shared_cursor_both_ways(qtbot, opened) -> None:
     qtbot.waitUntil(lambda: session.cursor.t == pointed + 2, timeout=10_000)
     panel.play.click()
     assert not panel._play.isActive()
+
+
+def test_the_plane_can_be_zoomed_and_walked_with_keys(qtbot, opened) -> None:
+    session, panel = opened("char-gru")
+    (plot,) = plots(panel)
+    whole = plot.view
+    middle = plot.frame().rect.center()
+    about = plot.frame().x_at(middle.x())
+    turn = QWheelEvent(middle, plot.mapToGlobal(middle), QPoint(), QPoint(0, 120),
+                       Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+                       Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+    plot.wheelEvent(turn)
+    assert plot.view[0].high - plot.view[0].low == pytest.approx(
+        0.8 * (whole[0].high - whole[0].low)
+    )
+    assert plot.frame().x_at(middle.x()) == pytest.approx(about)
+    qtbot.mouseDClick(plot, Qt.MouseButton.LeftButton, pos=plot.frame().rect.topLeft().toPoint())
+    assert plot.view == whole
+    session.move_cursor(t=4)
+    qtbot.keyClick(plot, Qt.Key.Key_Right)
+    assert session.cursor.t == 5
+    qtbot.keyClick(plot, Qt.Key.Key_Left)
+    assert session.cursor.t == 4
 
 
 def test_another_training_step_does_not_turn_the_picture_over(qtbot, opened) -> None:

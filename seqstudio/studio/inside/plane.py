@@ -43,7 +43,7 @@ class Plane(QWidget):
         self._values = np.asarray(real, float) + 1j * np.asarray(imag, float)
         self._paint, self._name = paint, name
         largest = float(np.abs(self._values).max(initial=0.0))
-        half = next((HALF * f for f in _WIDER if HALF * f >= largest), HALF * _WIDER[-1])
+        half = next((HALF * f for f in _WIDER if HALF * f >= 1.04 * largest), HALF * _WIDER[-1])
         self._half = max(self._half, half)
         self._hover = None
         self.update()

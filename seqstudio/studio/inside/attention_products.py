@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _TITLES = (("scores", "q·k"), ("scale", "÷ √d"), ("mask", "Mask"), ("softmax", "Softmax"),
            ("values", "· V"))  # fmt: skip
 _TERMS = 3
+_WIDE = 540  # pixels that table and vectors need
 
 
 class ProductsPanel(AttentionLook):
@@ -82,12 +84,12 @@ class ProductsPanel(AttentionLook):
         for widget in (self._back, self._steps, self._on):
             line.addWidget(widget)
         line.addStretch(1)
-        line.addWidget(self._scaled)
-        line.addWidget(self._placed)
         rows.addLayout(line)
         words = QHBoxLayout()
         words.setContentsMargins(16, 0, 16, 0)
-        words.addWidget(self._sum)
+        words.addWidget(self._sum, 1)
+        words.addWidget(self._scaled)
+        words.addWidget(self._placed)
         rows.addLayout(words)
         middle = QHBoxLayout()
         middle.setSpacing(0)
@@ -116,6 +118,12 @@ class ProductsPanel(AttentionLook):
             each.picked.connect(self._cell_picked)
 
     # What is shown
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        """Leave the vectors out where there is room for the table alone."""
+        self._vectors.setVisible(self.is_wide(_WIDE))
+        super().resizeEvent(event)
 
     @override
     def usable(self, sites: Sequence[AttentionSite]) -> list[AttentionSite]:

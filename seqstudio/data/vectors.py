@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BLOCK = 1 << 18  # pairs that are worked on between two interruptions
+_HARD_BLOCK = 1 << 15  # where every pair takes many operations
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def quality_of(vectors_VC: ArrayLike, places_V2: ArrayLike) -> Generator[None, N
     n = len(high)
     k = neighbours_meant(n)
     penalty = kept = 0.0
-    for rows in _blocks(n):
+    for rows in _blocks(n, _HARD_BLOCK):
         order = _order(high, rows)
         rank = np.empty_like(order)
         np.put_along_axis(rank, order, np.arange(n)[None], 1)
@@ -152,8 +153,8 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
     return result
 
 
-def _blocks(n: int) -> list[slice]:
-    size = max(1, _BLOCK // max(1, n))
+def _blocks(n: int, pairs: int = _BLOCK) -> list[slice]:
+    size = max(1, pairs // max(1, n))
     return [slice(start, min(n, start + size)) for start in range(0, n, size)]
 
 
@@ -187,14 +188,17 @@ def neighbour_map(
     x = np.asarray(vectors_VC, np.float64)
     n = len(x)
     p = np.zeros((n, n))
-    for rows in _blocks(n):
+    for rows in _blocks(n, _HARD_BLOCK):
         p[rows] = similarities(x, rows, perplexity)
         yield None
-    p = (p + p.T) / (2.0 * n)
+    both = np.empty_like(p)
+    for rows in _blocks(n):
+        both[rows] = (p[rows] + p[:, rows].T) / (2.0 * n)
+        yield None
     descent = _Descent(_start(x, seed))
     for step in range(steps):
         early = step < min(_EXAGGERATED, steps // 3)
-        yield from descent.step(p, _EXAGGERATION if early else 1.0, 0.5 if early else 0.8)
+        yield from descent.step(both, _EXAGGERATION if early else 1.0, 0.5 if early else 0.8)
         yield (step + 1) / steps, descent.y.copy()
 
 

@@ -27,7 +27,7 @@ def time_map(subject: Subject, wish: TimeMapOf) -> Iterator[TimeMap | None]:
     if block not in cells:
         raise RunError(
             "This model has no T × T map",
-            "no recurrent layer lies under its head, with only pointwise blocks between",
+            "no recurrent layer lies right under its head, or that layer was drawn from blocks",
             "Look at the gradient horizon: it is defined for every model",
         )
     excerpt = subject.excerpt(wish.steps)

@@ -142,7 +142,7 @@ class LookPanel(Panel):
         elif session.facts is None:
             self.show_empty("clock", "The data are being read", "", cover=True)
         elif told is not None:
-            how = ". ".join(part for part in (told.why, told.hint) if part)
+            how = ". ".join(part[:1].upper() + part[1:] for part in (told.why, told.hint) if part)
             self.show_empty(self.icon, told.what, how, cover=True)
         else:
             self.show_empty("clock", "One look is on its way…", "", cover=True)

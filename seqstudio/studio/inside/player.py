@@ -178,7 +178,7 @@ class BpttPanel(LookPanel):
             return  # the same run, or one more beside it: the play goes on
         super().forget()
         self._settled = self._asked = None
-        self._seen = (None, None)
+        self._seen = (self.looked, self.refused)  # what stands under the cover is no answer
         self.controls.pause()
 
     # Drawing

@@ -136,7 +136,8 @@ class GatesPanel(LookPanel):
             self._place = at_cursor(self.session, self.reading.layers, self._place)
         elif self.session.cursor.block:
             self._place = (self.session.cursor.block, self.session.cursor.layer, False)
-        self._with_decay = self.tiles.sees(self.memory)
+        # A picture of a panel that nobody sees is laid out after this.
+        self._with_decay = self.tiles.sees(self.memory) or not self.isVisible()
         return GatesOf(STEPS, *self._place, decay=self._with_decay)
 
     @Slot(object)
@@ -342,7 +343,7 @@ class GatesPanel(LookPanel):
 
     def _show_memory(self, reading: CellRun, unit: int | None) -> None:
         keep = self.keep
-        if keep is None or not self.tiles.sees(self.memory):
+        if keep is None:
             self.memory.clear()
             return
         if self._curve is None or self._curve[0] is not keep:

@@ -154,3 +154,14 @@ def test_a_text_of_one_step_is_shown(qtbot, opened) -> None:
     panel.letters.committed.emit(True)
     session.move_cursor(t=5, unit=3, block="lstm")
     assert not panel.to_image(800, 500).isNull()
+
+
+def test_a_picture_of_an_unseen_panel_has_all_of_it(qtbot, opened) -> None:
+    session, shown = opened("char-lstm")
+    shown.hide()
+    panel = GatesPanel(session)
+    qtbot.addWidget(panel)
+    panel.refresh()
+    qtbot.waitUntil(lambda: panel.looked is not None, timeout=30_000)
+    assert not panel.to_image(1100, 760).isNull()
+    assert {curve.key for curve in panel.memory.curves()} >= {"median", "carousel alone"}

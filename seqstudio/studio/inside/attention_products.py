@@ -71,7 +71,8 @@ class ProductsPanel(AttentionLook):
         self._vectors.set_origin(1, 1)
         self._maps = tuple(_small_map(name) for name in ("as learnt", "changed"))
         self._captions = tuple(Label("", "small", tone) for tone in ("textMid", "textHi"))
-        self._chosen = -1
+        self._chosen = 0
+        self._row: tuple[str, int, int] = ("", -1, -1)
         self._lay_out()
         self._connect()
 
@@ -144,8 +145,9 @@ class ProductsPanel(AttentionLook):
         self._placed.setEnabled(reading.places)
         net = reading.site.kind in {"additive", "hard"}
         self._table.set_data(reading.plain, reading.other, reading.keys, net=net)
-        if not 0 <= self._chosen < len(reading.keys):
-            self._chosen = int(reading.plain.weights.argmax())
+        row = (reading.site.key, reading.head, reading.query)
+        if row != self._row or self._chosen >= len(reading.keys):
+            self._row, self._chosen = row, int(reading.plain.weights.argmax())
         self._show_pair(reading)
         self._show_key()
 

@@ -127,7 +127,7 @@ class BeamDesk(QWidget):
     def _show(self, tree: BeamTree) -> None:
         self.view.set_tree(tree)
         before = joined(tree.context[-_SHOWN:])
-        self._told.setText(f"after {tree.at}: …{before} · numbers at the ends: ln p")
+        self._told.setText(f"after {tree.at + 1:,}: …{before} · numbers at the ends: ln p")
         self._show_lines(tree, 0 if tree.ends else -1)
         self._tell_branch(self.view.chosen)
 

@@ -119,7 +119,7 @@ class GuessSide(QScrollArea):
         self._reading, self._t = reading, min(max(0, t), len(reading.tokens) - 1)
         before = joined(reading.tokens[max(0, t + 1 - BEFORE) : t + 1])
         word = "after" if reading.follows else "at"
-        self._heading.setText(f"{word} {self._t}: …{before}")
+        self._heading.setText(f"{word} {self._t + 1:,}: …{before}")
         self._show_bars()
         self._show_lens(reading)
         self._rows.activate()

@@ -77,6 +77,7 @@ class SurgeryPanel(LookPanel):
         self._site: Key = ("", 0, False, "")
         self._followed: tuple[int, ...] = ()
         self._ranking: UnitRanking | None = None
+        self._ranked_at = ""
         self._side = SideLook(session, "Surgery ranking", self)
         self._side.changed.connect(self._ranked)
         self._rest = QTimer(self, interval=REST_MS, singleShot=True)
@@ -219,9 +220,8 @@ class SurgeryPanel(LookPanel):
     @Slot()
     def _ranked(self) -> None:
         looked = self._side.looked
-        reading = None if looked is None else looked.reading
-        if isinstance(reading, UnitRanking) and reading.count:
-            self._ranking = reading
+        if looked is not None and isinstance(looked.reading, UnitRanking) and looked.reading.count:
+            self._ranking, self._ranked_at = looked.reading, looked.weights
         self._show_ranking()
 
     def _drop_ranking(self, of: str = "") -> None:
@@ -238,7 +238,7 @@ class SurgeryPanel(LookPanel):
         words = f"{held} held at {VALUES[self.held_at()]}"
         if self._side.refused is not None:
             words = self._side.refused.what
-        self.rank_tile.set_ranking(self._ranking, self._side.waiting, words)
+        self.rank_tile.set_ranking(self._ranking, self._side.waiting, words, self._ranked_at)
         self.rank_tile.list.set_chosen(self.held())
 
     # Drawing

@@ -172,6 +172,7 @@ class WritingTile(_Tile):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.plain, self.held = TokenStrip(name="Written without"), TokenStrip(name="Written with")
         self._heads = [Label("", "small", "textMid", parent=self) for _ in range(2)]
+        self._about: tuple[object, ...] = ()
         self._sides = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._sides.setContentsMargins(0, 8, 0, 0)
         self._sides.setSpacing(0)
@@ -189,7 +190,11 @@ class WritingTile(_Tile):
         self._sides.setDirection(ways.LeftToRight if across else ways.TopToBottom)
 
     def set_reading(self, reading: Surgery, held: str) -> None:
-        """Show both texts behind the end of the prompt."""
+        """Show both texts behind the end of the prompt; those before stay until they are there."""
+        about = (reading.site, reading.units, reading.to)
+        if not reading.wrote_before and about == self._about:
+            return
+        self._about = about
         prompt = reading.prompt[-PROMPT_SHOWN:]
         same = common_start(reading.wrote_before, reading.wrote_after)
         texts = (reading.wrote_before, reading.wrote_after)
@@ -245,8 +250,10 @@ class RankTile(_Tile):
         rows.addWidget(self.list, 1)
         self.progress.hide()
 
-    def set_ranking(self, ranking: UnitRanking | None, busy: bool, held: str) -> None:
-        """Show what is known of a ranking."""
+    def set_ranking(
+        self, ranking: UnitRanking | None, busy: bool, held: str, weights: str
+    ) -> None:
+        """Show what is known of a ranking, and of which weights it is."""
         self.button.setText("Stop" if busy else "Rank the units")
         known = np.zeros(0) if ranking is None else np.isfinite(ranking.increase)
         self.progress.setVisible(busy)
@@ -259,7 +266,7 @@ class RankTile(_Tile):
             return
         done = f"{int(known.sum())} of {known.size}" if not known.all() else f"all {known.size}"
         over = f"loss above {ranking.base:.3f} nats, {ranking.count} held-out predictions"
-        self.words.setText(f"{done} {held}: {over}")
+        self.words.setText(f"{done} {held}: {over}, {weights}")
         self.list.set_values(ranking.increase)
 
 

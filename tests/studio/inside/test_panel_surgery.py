@@ -107,6 +107,7 @@ def test_the_ranking_is_ordered_and_a_click_holds_its_unit(qtbot, opened) -> Non
     qtbot.waitUntil(lambda: not panel._side.waiting, timeout=30_000)
     ranking = panel._ranking
     assert np.isfinite(ranking.increase).all()
+    assert panel.rank_tile.words.text().endswith("untrained weights, seed 0")
     order = panel.rank_tile.list.order
     assert list(ranking.increase[list(order)]) == sorted(ranking.increase, reverse=True)
     assert panel.rank_tile.button.text() == "Rank the units"

@@ -33,7 +33,8 @@ def next_probabilities(
         order = np.argsort(-p, kind="stable")
         ordered = p[order]
         p[order[ordered.cumsum() - ordered >= top_p]] = 0.0
-    return p / p.sum()
+    kept: Probabilities = p / p.sum()
+    return kept
 
 
 def choose(p: Probabilities, chance: float) -> int:

@@ -41,7 +41,7 @@ class Command:
 
 INSPECTED = (
     "gradients", "attention", "gates", "cells", "spectrum", "embedding", "time-map", "predictions",
-    "bptt", "rollout", "heads", "units",
+    "bptt", "weights", "products", "rollout", "heads", "units",
 )  # fmt: skip
 
 

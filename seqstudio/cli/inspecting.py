@@ -19,7 +19,7 @@ from seqstudio.document.project import project_text
 from seqstudio.engine.inside import ANSWERS
 from seqstudio.engine.inside.looker import Looker
 from seqstudio.engine.inside.subject import Subject
-from seqstudio.records.inside.attention import HeadAblationOf, RolloutOf
+from seqstudio.records.inside.attention import AttentionOf, HeadAblationOf, ProductsOf, RolloutOf
 from seqstudio.records.inside.cells import CellsOf
 from seqstudio.records.inside.embedding import EmbeddingOf
 from seqstudio.records.inside.gates import GatesOf
@@ -42,6 +42,8 @@ LOOKS: dict[str, type] = {
     "time-map": TimeMapOf,
     "predictions": PredictionsOf,
     "bptt": PlayOf,
+    "weights": AttentionOf,
+    "products": ProductsOf,
     "rollout": RolloutOf,
     "heads": HeadAblationOf,
     "units": UnitRankingOf,
@@ -52,7 +54,7 @@ MEASURED: dict[str, Callable[[Trained, str], Gradients | Attention]] = {
     "gradients": gradients_of,
     "attention": attention_of,
 }
-DRAWN = frozenset(LOOKS) - {"rollout", "heads", "units"}
+DRAWN = frozenset(LOOKS) - {"heads", "units"}
 
 
 def inspect(arguments: Namespace) -> int:

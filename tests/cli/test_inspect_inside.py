@@ -15,7 +15,7 @@ from seqstudio.records.inside.spectrum import SpectrumOf
 from seqstudio.records.looking import LookAt
 from seqstudio.records.tables import numbers_of
 
-ATTENDING = {"rollout", "heads"}
+ATTENDING = {"weights", "products", "rollout", "heads"}
 
 
 @pytest.mark.parametrize("what", sorted(set(LOOKS) - ATTENDING))

@@ -254,7 +254,7 @@ class _Wide(QWidget):
 def _map(quantity: str, bar: str, name: str) -> HeatMap:
     shown = HeatMap(
         "gradient" if quantity == "gradient" else "attention", x_title="token",
-        y_title="step", bar_title=bar, square=True, name=name,
+        y_title="step", bar_title=bar, square=True, largest=40.0, name=name,
     )  # fmt: skip
     shown.set_origin(1, 1)
     shown.setAccessibleDescription(bar)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar
 from seqstudio.blocks.cost import bytes_in_words
 from seqstudio.blocks.editing import switch_cells
 from seqstudio.studio.canvas.hands.keyboard import ACTIONS as CANVAS_ACTIONS
-from seqstudio.studio.inside.player import BpttPanel
+from seqstudio.studio.inside.playing.panel import BpttPanel
 from seqstudio.studio.keys import Action, follow_keys, keymap
 from seqstudio.studio.keys.local import LOCAL_ACTIONS
 from seqstudio.studio.run_in_view import ACTIVE

@@ -8,8 +8,8 @@ from PySide6.QtCore import QByteArray
 
 from seqstudio.document.project import project_text
 from seqstudio.studio.deck import Deck
+from seqstudio.studio.inside.gradients.spectrum import SpectrumPanel
 from seqstudio.studio.inside.page import InsidePage
-from seqstudio.studio.inside.spectrum import SpectrumPanel
 from seqstudio.studio.panels.horizon import HorizonPanel
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from seqstudio.document.document import Document
 from seqstudio.records.looking import Looked
-from seqstudio.studio.inside.time_map import TimeMapPanel
+from seqstudio.studio.inside.gradients.time_map import TimeMapPanel
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

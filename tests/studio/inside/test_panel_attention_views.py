@@ -12,19 +12,19 @@ from PySide6.QtWidgets import QPushButton
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.attention_ablation import HeadsOffPanel
-from seqstudio.studio.inside.attention_alignment import (
+from seqstudio.studio.inside.attention.ablation import HeadsOffPanel
+from seqstudio.studio.inside.attention.alignment import (
     AlignmentPanel,
     WeightsPanel,
     alignment,
     key_name,
 )
-from seqstudio.studio.inside.attention_bars import WeightBars
-from seqstudio.studio.inside.attention_desk import desk_of
-from seqstudio.studio.inside.attention_edit import WeightEditPanel
-from seqstudio.studio.inside.attention_flow import FlowPanel, agreement
-from seqstudio.studio.inside.attention_products import ProductsPanel
-from seqstudio.studio.inside.attention_query import OneQueryPanel
+from seqstudio.studio.inside.attention.bars import WeightBars
+from seqstudio.studio.inside.attention.desk import desk_of
+from seqstudio.studio.inside.attention.edit import WeightEditPanel
+from seqstudio.studio.inside.attention.flow import FlowPanel, agreement
+from seqstudio.studio.inside.attention.products import ProductsPanel
+from seqstudio.studio.inside.attention.query import OneQueryPanel
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

@@ -9,9 +9,9 @@ from PySide6.QtGui import QGuiApplication
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.cell_words import levels
-from seqstudio.studio.inside.cells import CellsPanel
-from seqstudio.studio.inside.unit_list import UnitList, UnitRow, thinned
+from seqstudio.studio.inside.cells.panel import CellsPanel
+from seqstudio.studio.inside.cells.unit_list import UnitList, UnitRow, thinned
+from seqstudio.studio.inside.cells.words import levels
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import theme
 from tests.studio.conftest import small_project

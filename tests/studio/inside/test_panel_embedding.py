@@ -11,8 +11,8 @@ from seqstudio.blocks.templates import make
 from seqstudio.data.symbols import grouping, letter_class, note_letter, ways_for
 from seqstudio.data.vectors import nearest, squared_distances
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.embedding import EmbeddingPanel, trail_steps
-from seqstudio.studio.inside.embedding_map import symbol_name
+from seqstudio.studio.inside.embedding.map import symbol_name
+from seqstudio.studio.inside.embedding.panel import EmbeddingPanel, trail_steps
 from seqstudio.studio.inside.name_places import NamePlaces
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project

@@ -12,7 +12,7 @@ from seqstudio.document.edits import SetSetting
 from seqstudio.document.project import Project
 from seqstudio.records.messages import SetProbeText
 from seqstudio.runtime.vitals import VITALS
-from seqstudio.studio.inside.findings import FindingsPanel
+from seqstudio.studio.inside.health.findings import FindingsPanel
 from seqstudio.studio.session import Session
 
 LONG = 60_000

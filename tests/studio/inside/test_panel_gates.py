@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, Qt
 
 from seqstudio.data.gating import saturation, time_constants
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.gates import ENDS, MEMORY, GatesPanel
+from seqstudio.studio.inside.gates.panel import ENDS, MEMORY, GatesPanel
 from seqstudio.studio.session import Session
 from seqstudio.studio.widgets import Button
 from tests.studio.conftest import small_project

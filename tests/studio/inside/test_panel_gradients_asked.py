@@ -13,10 +13,10 @@ from seqstudio.document.document import Document
 from seqstudio.records.inside.gradients import TimeMap
 from seqstudio.records.inside.spectrum import Eigenvalues, Spectrum
 from seqstudio.records.looking import Looked
-from seqstudio.studio.inside.plane import HALF, told
-from seqstudio.studio.inside.spectrum import SpectrumPanel, verdict
-from seqstudio.studio.inside.time_map import TimeMapPanel
-from seqstudio.studio.inside.time_parts import shares_of
+from seqstudio.studio.inside.gradients.plane import HALF, told
+from seqstudio.studio.inside.gradients.spectrum import SpectrumPanel, verdict
+from seqstudio.studio.inside.gradients.time_map import TimeMapPanel
+from seqstudio.studio.inside.gradients.time_parts import shares_of
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

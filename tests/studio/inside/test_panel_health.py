@@ -11,9 +11,9 @@ from seqstudio.engine.beside import HEALTH_SHARE
 from seqstudio.engine.cadence import Cadence
 from seqstudio.runtime import vitals
 from seqstudio.runtime.diagnosis import diagnose
-from seqstudio.studio.inside.findings import FindingsPanel
-from seqstudio.studio.inside.health import HealthPanel
-from seqstudio.studio.inside.health_table import HEAD
+from seqstudio.studio.inside.health.findings import FindingsPanel
+from seqstudio.studio.inside.health.panel import HealthPanel
+from seqstudio.studio.inside.health.table import HEAD
 from seqstudio.studio.session import Session
 from tests.studio.conftest import recorded, small_project
 

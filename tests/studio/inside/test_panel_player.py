@@ -18,8 +18,8 @@ from seqstudio.engine.inside.looker import Looker
 from seqstudio.records.inside.player import MATRICES, Played, PlayOf, sum_from
 from seqstudio.records.looking import LookAt, Looked
 from seqstudio.studio.inside import looks
-from seqstudio.studio.inside.player import BpttPanel
 from seqstudio.studio.inside.playing.listing import formulas, listing
+from seqstudio.studio.inside.playing.panel import BpttPanel
 from seqstudio.studio.inside.playing.playhead import Playhead
 from seqstudio.studio.inside.playing.scene import Line, scene
 from seqstudio.studio.inside.playing.sums import MOST_CELLS, Sums, reduced

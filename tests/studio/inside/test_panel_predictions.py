@@ -11,9 +11,9 @@ from seqstudio.blocks.templates import make
 from seqstudio.data.choosing import next_probabilities
 from seqstudio.document.document import Document
 from seqstudio.records.inside.predictions import BeamTree, Predictions
-from seqstudio.studio.inside.beam_view import BeamTreeLayout, words_to
-from seqstudio.studio.inside.guess_text import GuessContent, GuessText, line_starts
-from seqstudio.studio.inside.predictions import PredictionsPanel, content, mean_loss
+from seqstudio.studio.inside.predictions.beam_view import BeamTreeLayout, words_to
+from seqstudio.studio.inside.predictions.panel import PredictionsPanel, content, mean_loss
+from seqstudio.studio.inside.predictions.text import GuessContent, GuessText, line_starts
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

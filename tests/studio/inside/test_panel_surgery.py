@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.surgery import SurgeryPanel, typed_units
-from seqstudio.studio.inside.surgery_tiles import common_start
+from seqstudio.studio.inside.surgery.panel import SurgeryPanel, typed_units
+from seqstudio.studio.inside.surgery.tiles import common_start
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QWheelEvent
 
 from seqstudio.data.projecting import principal_axes
 from seqstudio.document.document import Document
-from seqstudio.studio.inside.trajectory import TrajectoryPanel
+from seqstudio.studio.inside.gates.trajectory import TrajectoryPanel
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project
 

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 
 from seqstudio.records.readings import GradientReading, Horizon
 from seqstudio.runtime.history import RunHistory
-from seqstudio.studio.inside.waterfall import LEVELS, WaterfallPanel, first_below
+from seqstudio.studio.inside.gradients.waterfall import LEVELS, WaterfallPanel, first_below
 
 LEFT = Qt.MouseButton.LeftButton
 

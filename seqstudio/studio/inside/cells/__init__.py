@@ -1,0 +1,1 @@
+"""Text coloured by a unit, and the units that follow a pattern."""

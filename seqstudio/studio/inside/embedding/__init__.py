@@ -1,0 +1,1 @@
+"""The map of symbols, their neighbours, analogies."""

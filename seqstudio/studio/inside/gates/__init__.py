@@ -1,0 +1,1 @@
+"""What gates keep and for how long; the path of the state."""

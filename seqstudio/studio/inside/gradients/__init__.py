@@ -1,0 +1,1 @@
+"""How far the gradient reaches: spectrum, map of losses by states, history."""

@@ -1,0 +1,1 @@
+"""Health of training, and findings with what helps."""

@@ -1,0 +1,1 @@
+"""What the model expected at every token, by layer, and several tokens on."""

@@ -1,0 +1,1 @@
+"""Units held at a value, and what it costs."""

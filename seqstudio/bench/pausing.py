@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from seqstudio.blocks.templates import make
+from seqstudio.core.errors import RunError
+
+MOST_S = 30.0
 
 
 def pause(template: str, times: int, folder: str) -> dict[str, Any]:
@@ -17,11 +19,11 @@ def pause(template: str, times: int, folder: str) -> dict[str, Any]:
 
     The answer counts when it has reached this process; the window shows it at its next look.
     """
-    from seqstudio.bench.desk import Desk  # which imports this module
+    from seqstudio.bench.desk import Desk, endless  # which imports this module
 
     desk, chance = Desk(), random.Random(0)  # the moments only have to differ
     session = desk.window.session
-    desk.open(make(template), Path(folder) / "project.seq")
+    desk.open(endless(template, 1), Path(folder) / "project.seq")
     desk.warm_up()
     session.play()
     runner = session.view.runner
@@ -33,6 +35,8 @@ def pause(template: str, times: int, folder: str) -> dict[str, Any]:
         began = time.perf_counter()
         session.pause()
         while runner.state != "paused":
+            if time.perf_counter() - began > MOST_S:
+                raise RunError("The run was not paused", f"no answer within {MOST_S:.0f} s")
             time.sleep(0.0002)
         found["latency"].append(1e3 * (time.perf_counter() - began))
         desk.until(lambda: session.state == "paused", "the pause")

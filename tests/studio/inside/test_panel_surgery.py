@@ -15,7 +15,7 @@ from tests.studio.conftest import small_project
 
 @pytest.fixture
 def opened(qtbot, small_text, monkeypatch):
-    monkeypatch.setattr("seqstudio.studio.inside.surgery.WRITTEN", 12)
+    monkeypatch.setattr("seqstudio.studio.inside.surgery.panel.WRITTEN", 12)
     sessions = []
 
     def give(template: str) -> tuple[Session, SurgeryPanel]:

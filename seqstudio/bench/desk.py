@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqstudio.bench.canvas import measure
 from seqstudio.bench.drawing import measure_drawing
+from seqstudio.bench.linking import measure_linking
 from seqstudio.bench.pausing import pause
 from seqstudio.bench.results import NONE, quantile
 from seqstudio.blocks.templates import make
@@ -444,6 +445,7 @@ PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
     "canvas": measure,
     "drawing": measure_drawing,
     "first_paint": first_paint,
+    "linking": measure_linking,
     "pause": pause,
     "play": play,
     "window": window,

@@ -7,7 +7,7 @@ measured is the link between views, not the model.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from seqstudio.bench.results import Row, median, quantile
@@ -24,11 +24,15 @@ SUBJECTS = ("char-lstm", "char-gpt")
 STEPS = 40  # places of the text that every view has
 
 
-def measure_linking(events: int) -> dict[str, list[float]]:
+def measure_linking(
+    events: int, subjects: Sequence[str] = SUBJECTS, topics: Sequence[str] = ()
+) -> dict[str, list[float]]:
     """Return the milliseconds of every move of the cursor, by model and topic.
 
     Args:
         events: Moves for each.
+        subjects: Templates.
+        topics: Keys of topics, all if none.
     """
     from seqstudio.blocks.templates import make
     from seqstudio.document.document import Document
@@ -40,12 +44,13 @@ def measure_linking(events: int) -> dict[str, list[float]]:
     application()
     themes().set_mode("dark")
     found: dict[str, list[float]] = {}
-    for template in SUBJECTS:
+    for template in subjects:
         session = Session(Document(make(template)), threads=True)
         page = InsidePage(session)
         page.resize(WIDTH, HEIGHT)
         page.show()
-        for topic, words in page.titles.items():
+        for topic in topics or page.titles:
+            words = page.titles[topic]
             page.choose(topic)
             found[f"{template}, {words}"] = _moves(session, page, events)
         page.close()
@@ -83,11 +88,11 @@ def _settle(seconds: float = 0.5) -> None:
         time.sleep(0.01)
 
 
-def bench_linking(platform: str, events: int = EVENTS) -> Iterator[Row]:
+def bench_linking(platform: str, events: int = EVENTS, **only: Sequence[str]) -> Iterator[Row]:
     """Measure in a child process with a real window."""
     from seqstudio.bench.live import ask
 
-    for words, took in ask("linking", platform, events=events).items():
+    for words, took in ask("linking", platform, events=events, **only).items():
         note = f"middle {median(took):.1f} ms, {events} moves"
         yield Row(f"{words}: cursor moved and shown, 99 %", "ms", quantile(took, 0.99),
                   goal=LINK_MS, note=note)  # fmt: skip

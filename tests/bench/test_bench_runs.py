@@ -14,6 +14,7 @@ from seqstudio.bench import live, training
 from seqstudio.bench.drawing import bench_plots
 from seqstudio.bench.flow import bench_gradflow
 from seqstudio.bench.learning import bench_learn, jobs
+from seqstudio.bench.linking import bench_linking
 from seqstudio.bench.results import Row
 from seqstudio.bench.subjects import Sizes
 from seqstudio.bench.training import bench_probes, bench_train
@@ -147,4 +148,13 @@ def test_pauses_and_drawing_are_measured() -> None:
     assert found["step"] > 0
     rows = list(bench_plots("offscreen", events=2))
     assert [row.unit for row in rows] == ["ms", "ms"]
+    assert all(row.ours > 0 for row in rows)
+
+
+def test_linking_moves_the_cursor_of_every_topic() -> None:
+    pytest.importorskip("PySide6")
+    only = {"subjects": ["hello-rnn"], "topics": ["overview", "cells"]}
+    rows = list(bench_linking("offscreen", 2, **only))
+    named = [row.what.partition(":")[0] for row in rows]
+    assert named == ["hello-rnn, Overview", "hello-rnn, Cells"]
     assert all(row.ours > 0 for row in rows)

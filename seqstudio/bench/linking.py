@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1440, 760
 LINK_MS = 50.0
-EVENTS = 60
+EVENTS = 40
 ANSWERS_S = 60.0
 SUBJECTS = ("char-lstm", "char-gpt")
 STEPS = 40  # places of the text that every view has

@@ -132,7 +132,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "play": Benchmark("Train to the first loss, Pause to the answer", "", 45, _play),
     "canvas": Benchmark("500 blocks on the canvas", "", 12, _canvas),
     "plots": Benchmark("new data in long curves and large maps", "", 5, _plots),
-    "linking": Benchmark("the shared cursor moved, by model and topic", "", 60, _linking),
+    "linking": Benchmark("the shared cursor moved, by model and topic", "", 30, _linking),
     "sampling": Benchmark("writing token by token", "plain", 15, _sampling),
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
     "several": Benchmark(

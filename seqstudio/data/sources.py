@@ -50,6 +50,7 @@ def open_dataset(settings: DataSettings, base: Path | None = None) -> Dataset:
 KINDS: Mapping[str, Opener] = {
     "text": open_text,
     "abc": open_tunes,
+    "programs": open_programs,
     "hello": open_hello,
     "adding": open_adding,
     "recall": open_recall,
@@ -66,5 +67,4 @@ KINDS: Mapping[str, Opener] = {
     "captions": open_captions,
     "waves": open_waves,
     "frames": open_frames,
-    "programs": open_programs,
 }

@@ -274,7 +274,7 @@ def test_settings_without_effect_are_hidden(inspector, document):
     assert training.field("minutes").isVisible()
     assert not training.field("steps").isVisible()
     combo = data.field("kind")
-    combo.activated.emit(3)
+    combo.activated.emit(combo.findText("Adding problem"))
     assert document.project.data.kind == "adding"
     assert data.field("length").isVisible()
     assert not data.field("path").isVisible()

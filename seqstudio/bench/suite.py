@@ -125,14 +125,14 @@ def _times(seconds: float, usual_s: float, count: int) -> int:
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "train": Benchmark("training headless", "plain loop", 90, _train),
-    "probes": Benchmark("training with all probes", "without", 40, _probes),
-    "window": Benchmark("training beside a live window", "no window", 150, _window),
+    "train": Benchmark("training headless", "plain loop", 85, _train),
+    "probes": Benchmark("training with all probes", "without", 30, _probes),
+    "window": Benchmark("training beside a live window", "no window", 120, _window),
     "start": Benchmark("process start to first picture", "", 8, _start),
-    "play": Benchmark("Train to the first loss, Pause to the answer", "", 45, _play),
+    "play": Benchmark("Train to the first loss, Pause to the answer", "", 40, _play),
     "canvas": Benchmark("500 blocks on the canvas", "", 12, _canvas),
     "plots": Benchmark("new data in long curves and large maps", "", 5, _plots),
-    "linking": Benchmark("the shared cursor moved, by model and topic", "", 30, _linking),
+    "linking": Benchmark("the shared cursor moved, by model and topic", "", 20, _linking),
     "sampling": Benchmark("writing token by token", "plain", 15, _sampling),
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
     "several": Benchmark(

@@ -44,24 +44,37 @@ def paint_mass(
     last = int(min(np.ceil(np.nanmax(spans[1], initial=0)), high))
     if first >= last:
         return
-    image, pixels = _image(*spans, first, last)
-    image.setColorTable([0, colour.rgba()])
+    image, pixels = _image(*spans, first, last, colour)
     image.setDevicePixelRatio(ratio)
     painter.drawImage(QPointF(left / ratio, (above + first) / ratio), image)
     del pixels  # the image does not own them
 
 
-def _image(top: FloatArray, bottom: FloatArray, first: int, last: int) -> tuple[QImage, object]:
-    """Return an image of rows first..last, 1 where a column is filled, and its memory."""
+def _image(
+    top: FloatArray, bottom: FloatArray, first: int, last: int, colour: QColor
+) -> tuple[QImage, object]:
+    """Return an image of rows first..last, coloured where a column is filled, and its memory.
+
+    Its format is that of widgets: others would be converted pixel by pixel at every painting.
+    """
     rows = np.arange(first, last, dtype=np.int16)[:, None]
-    wide = -(-len(top) // 4) * 4  # QImage wants whole words
-    begin, end = (np.full(wide, value, np.int16) for value in (np.int16(32_767), np.int16(-1)))
+    begin, end = (np.full(len(top), value, np.int16) for value in (32_767, -1))
     known = np.isfinite(top)
-    begin[: len(top)][known] = np.clip(np.round(top[known]), -1, 32_767)
-    end[: len(top)][known] = np.clip(np.round(bottom[known]), -1, 32_767)
-    pixels = ((rows >= begin) & (rows < end)).view(np.uint8)
-    shape = (len(top), last - first, wide)
-    return QImage(pixels.data, *shape, QImage.Format.Format_Indexed8), pixels
+    begin[known] = np.clip(np.round(top[known]), -1, 32_767)
+    end[known] = np.clip(np.round(bottom[known]), -1, 32_767)
+    filled = (rows >= begin) & (rows < end)
+    pixels = np.multiply(filled, np.uint32(_premultiplied(colour)), dtype=np.uint32)
+    shape = (len(top), last - first, 4 * len(top))
+    return QImage(pixels.data, *shape, QImage.Format.Format_ARGB32_Premultiplied), pixels
+
+
+def _premultiplied(colour: QColor) -> int:
+    """Return a colour as a premultiplied pixel."""
+    alpha = colour.alpha()
+    red, green, blue = (
+        round(part * alpha / 255) for part in (colour.red(), colour.green(), colour.blue())
+    )
+    return alpha << 24 | red << 16 | green << 8 | blue
 
 
 def columns(x: FloatArray, ends: Span, count: int) -> Span:

@@ -102,11 +102,21 @@ def _end_label(frame: Frame, curve: Curve) -> EndLabel | None:
     return replace(label, at=QPointF(x, end.y() - (8 if leaves else 0)), inside=True)
 
 
+_TAIL = 32
+
+
 def _last_inside(frame: Frame, curve: Curve) -> QPointF | None:
     """Return the last pixel at which a curve is seen."""
     part = curve.series.reduce(frame.x.low, frame.x.high, int(frame.rect.width()))
-    middle = (part.low + part.high) / 2
-    px, py = frame.px(part.x), frame.py(middle)
+    for start in (-_TAIL, 0):  # nearly always the curve is seen to its end
+        end = _seen_last(frame, part.x[start:], (part.low[start:] + part.high[start:]) / 2)
+        if end is not None or len(part.x) <= _TAIL:
+            return end
+    return None
+
+
+def _seen_last(frame: Frame, x: FloatArray, y: FloatArray) -> QPointF | None:
+    px, py = frame.px(x), frame.py(y)
     rect = frame.rect
     seen = np.isfinite(py) & (py >= rect.top() - 1) & (py <= rect.bottom() + 1)
     seen &= (px >= rect.left() - 1) & (px <= rect.right() + 1)

@@ -59,6 +59,7 @@ class Series:
         self._x, self._y, self._faults = _Growing(), _Growing(), _Growing()
         self._levels: list[tuple[_Growing, _Growing]] = []
         self._known: dict[tuple[float, float, int], Reduced] = {}  # of one painting
+        self._least, self._greatest = np.inf, -np.inf
 
     def __len__(self) -> int:
         return self._x.size
@@ -81,6 +82,7 @@ class Series:
     def clear(self) -> None:
         """Forget all samples."""
         self._x, self._y, self._faults, self._levels = _Growing(), _Growing(), _Growing(), []
+        self._least, self._greatest = np.inf, -np.inf
         self._known.clear()
 
     def append(self, x: float, y: float) -> None:
@@ -110,7 +112,11 @@ class Series:
         self._known.clear()
         self._x.extend(more_x)
         self._y.extend(more_y)
-        self._faults.extend(more_x[~np.isfinite(more_y)])
+        known = np.isfinite(more_y)
+        self._faults.extend(more_x[~known])
+        if known.any():
+            self._least = min(self._least, float(more_y[known].min()))
+            self._greatest = max(self._greatest, float(more_y[known].max()))
         self._raise_pyramid()
 
     def _raise_pyramid(self) -> None:
@@ -176,6 +182,8 @@ class Series:
 
     def extent(self, x0: float = -np.inf, x1: float = np.inf) -> tuple[float, float] | None:
         """Return the least and greatest finite value in x0 to x1, None if there is none."""
+        if np.isneginf(x0) and np.isposinf(x1):
+            return (self._least, self._greatest) if self._least <= self._greatest else None
         part = self.reduce(x0, x1, 512)
         inside = (part.x >= x0) & (part.x <= x1)
         both = np.concatenate([part.low[inside], part.high[inside]])

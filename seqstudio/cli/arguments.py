@@ -40,7 +40,7 @@ class Command:
 
 
 INSPECTED = (
-    "gradients", "attention", "gates", "cells", "spectrum", "embedding", "time-map", "predictions",
+    "gradients", "attention", "gates", "trajectory", "cells", "spectrum", "embedding", "time-map", "predictions",
     "bptt", "weights", "products", "rollout", "heads", "units",
 )  # fmt: skip
 

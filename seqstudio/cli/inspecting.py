@@ -22,7 +22,7 @@ from seqstudio.engine.inside.subject import Subject
 from seqstudio.records.inside.attention import AttentionOf, HeadAblationOf, ProductsOf, RolloutOf
 from seqstudio.records.inside.cells import CellsOf
 from seqstudio.records.inside.embedding import EmbeddingOf
-from seqstudio.records.inside.gates import GatesOf
+from seqstudio.records.inside.gates import GatesOf, TextStatesOf
 from seqstudio.records.inside.gradients import TimeMapOf
 from seqstudio.records.inside.player import PlayOf
 from seqstudio.records.inside.predictions import PredictionsOf
@@ -36,6 +36,7 @@ KINDS = (".npz", ".csv", ".png")
 SIZE = (1120, 760)
 LOOKS: dict[str, type] = {
     "gates": GatesOf,
+    "trajectory": TextStatesOf,
     "cells": CellsOf,
     "spectrum": SpectrumOf,
     "embedding": EmbeddingOf,

@@ -40,8 +40,8 @@ class Command:
 
 
 INSPECTED = (
-    "gradients", "attention", "gates", "trajectory", "cells", "spectrum", "embedding", "time-map", "predictions",
-    "bptt", "weights", "products", "rollout", "heads", "units",
+    "gradients", "attention", "gates", "trajectory", "cells", "spectrum", "embedding", "time-map",
+    "predictions", "bptt", "weights", "products", "rollout", "heads", "units",
 )  # fmt: skip
 
 

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from seqstudio.core.errors import RunError
-from seqstudio.data.choosing import Probabilities, choose, next_probabilities
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import APART, GraphModel, State
 from seqstudio.engine.stepping import step_model
+from seqstudio.insight.choosing import Probabilities, choose, next_probabilities
 from seqstudio.records.messages import Write
 from seqstudio.records.readings import Sample, freeze
 

@@ -1,6 +1,6 @@
 """Patterns that a unit of a model may follow in tunes in ABC: bars, pitches, phrases, chords.
 
-As in `seqstudio.data.features` the value at a place says what is so once its character has been
+As in `seqstudio.insight.features` the value at a place says what is so once its character has been
 read. What has no meaning in a header is NaN there.
 """
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 
-from seqstudio.data.features import FEATURES
 from seqstudio.data.programs import COLUMNS, DEEPEST, programs_and_talk
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.settings import DataSettings
+from seqstudio.insight.features import FEATURES
 
 TEXT = programs_and_talk(20_000, 3)
 

@@ -11,12 +11,12 @@ import torch
 
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import DataError, RunError
-from seqstudio.data.choosing import choose, next_probabilities
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.sampling import Memory, complete, write
+from seqstudio.insight.choosing import choose, next_probabilities
 from seqstudio.records.messages import Write
 
 LOGITS = torch.tensor([2.0, 1.0, 0.0, -1.0])

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqstudio.data.choosing import choose, next_probabilities
 from seqstudio.engine.inside.reading import Ahead
 from seqstudio.engine.inside.subject import Excerpt
 from seqstudio.engine.model import GraphModel
+from seqstudio.insight.choosing import choose, next_probabilities
 from seqstudio.records.inside.predictions import BeamOf, BeamTree, Continuation
 from seqstudio.records.readings import Floats, Ints, freeze
 

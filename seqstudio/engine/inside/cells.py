@@ -18,8 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqstudio.core.errors import DataError, RunError
-from seqstudio.data.features import FEATURES, MUSIC, Feature, joined
-from seqstudio.data.follow import (
+from seqstudio.engine.inputs import as_inputs
+from seqstudio.engine.inside.sheets import Sheet, pieces, sheet_of
+from seqstudio.engine.inside.subject import Answer, Subject
+from seqstudio.engine.inside.units import Site, reads_on, unit_sites
+from seqstudio.engine.model import GraphModel
+from seqstudio.insight.features import FEATURES, MUSIC, Feature, joined
+from seqstudio.insight.follow import (
     LEAST,
     Followed,
     Units,
@@ -27,11 +32,6 @@ from seqstudio.data.follow import (
     measure_of,
     recurrence,
 )
-from seqstudio.engine.inputs import as_inputs
-from seqstudio.engine.inside.sheets import Sheet, pieces, sheet_of
-from seqstudio.engine.inside.subject import Answer, Subject
-from seqstudio.engine.inside.units import Site, reads_on, unit_sites
-from seqstudio.engine.model import GraphModel
 from seqstudio.records.inside.cells import (
     LISTED,
     PAGE,

@@ -13,16 +13,16 @@ from seqstudio.blocks.plan import Node
 from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks.notes import LOWEST
-from seqstudio.data.vectors import (
+from seqstudio.engine.inside.subject import Answer, Subject
+from seqstudio.engine.layers import Positions, Recurrent
+from seqstudio.engine.model import GraphModel
+from seqstudio.insight.vectors import (
     neighbour_map,
     neighbours_meant,
     principal_axes,
     quality_of,
     usual_perplexity,
 )
-from seqstudio.engine.inside.subject import Answer, Subject
-from seqstudio.engine.layers import Positions, Recurrent
-from seqstudio.engine.model import GraphModel
 from seqstudio.music.keys import pitch_name
 from seqstudio.records.inside.embedding import EmbeddingOf, EmbeddingTable, TableName
 from seqstudio.records.readings import Floats, Ints, freeze

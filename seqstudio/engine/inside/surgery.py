@@ -20,7 +20,6 @@ from torch.nn import functional
 from typing_extensions import override
 
 from seqstudio.core.errors import RunError
-from seqstudio.data.choosing import choose, next_probabilities
 from seqstudio.engine.batches import held_out
 from seqstudio.engine.evaluation import Score
 from seqstudio.engine.inputs import Inputs, as_inputs
@@ -29,6 +28,7 @@ from seqstudio.engine.inside.subject import Answer, Excerpt, Subject
 from seqstudio.engine.losses import asked
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.sampling import Memory
+from seqstudio.insight.choosing import choose, next_probabilities
 from seqstudio.records.inside.surgery import Surgery, SurgeryOf, UnitRanking, UnitRankingOf
 from seqstudio.records.readings import freeze
 

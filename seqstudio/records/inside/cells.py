@@ -78,7 +78,7 @@ class PatternScore:
     """The best unit of one pattern.
 
     Attributes:
-        name: Name of the pattern, see `seqstudio.data.features`.
+        name: Name of the pattern, see `seqstudio.insight.features`.
         title: What a person reads.
         unit: The unit that follows it best on the search part.
         score: Its score there, with its sign.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqstudio.data.gating import keep_curve, saturation, time_constants, unit_order
 from seqstudio.engine.inside.gates import gates, states
+from seqstudio.insight.gating import keep_curve, saturation, time_constants, unit_order
 from seqstudio.records.inside.gates import CellRun, GatesOf, TextStates, TextStatesOf
 from seqstudio.records.looking import LookFailed
 from tests.engine.inside.looking import TEXT, answers, last, small, subject

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from seqstudio.blocks.templates import make
-from seqstudio.data.choosing import next_probabilities
 from seqstudio.document.project import project_text
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.inside.looker import Looker
 from seqstudio.engine.inside.subject import Excerpt, Subject
+from seqstudio.insight.choosing import next_probabilities
 from seqstudio.records.inside.predictions import (
     Answers,
     BeamOf,

@@ -8,9 +8,9 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtTest import QTest
 
 from seqstudio.blocks.templates import make
-from seqstudio.data.symbols import grouping, letter_class, note_letter, ways_for
-from seqstudio.data.vectors import nearest, squared_distances
 from seqstudio.document.document import Document
+from seqstudio.insight.symbols import grouping, letter_class, note_letter, ways_for
+from seqstudio.insight.vectors import nearest, squared_distances
 from seqstudio.studio.inside.embedding.map import symbol_name
 from seqstudio.studio.inside.embedding.panel import EmbeddingPanel, trail_steps
 from seqstudio.studio.inside.name_places import NamePlaces

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from seqstudio.data.gating import saturation, time_constants
 from seqstudio.document.document import Document
+from seqstudio.insight.gating import saturation, time_constants
 from seqstudio.studio.inside.gates.panel import ENDS, MEMORY, GatesPanel
 from seqstudio.studio.session import Session
 from seqstudio.studio.widgets import Button

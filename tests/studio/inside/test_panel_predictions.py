@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from seqstudio.blocks.templates import make
-from seqstudio.data.choosing import next_probabilities
 from seqstudio.document.document import Document
+from seqstudio.insight.choosing import next_probabilities
 from seqstudio.records.inside.predictions import BeamTree, Predictions
 from seqstudio.studio.inside.predictions.beam_view import BeamTreeLayout, words_to
 from seqstudio.studio.inside.predictions.panel import PredictionsPanel, content, mean_loss

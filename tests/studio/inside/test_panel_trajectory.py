@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 
-from seqstudio.data.projecting import principal_axes
 from seqstudio.document.document import Document
+from seqstudio.insight.projecting import principal_axes
 from seqstudio.studio.inside.gates.trajectory import TrajectoryPanel
 from seqstudio.studio.session import Session
 from tests.studio.conftest import small_project

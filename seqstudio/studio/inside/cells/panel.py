@@ -12,7 +12,7 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.features import FEATURES, MUSIC
+from seqstudio.insight.features import FEATURES, MUSIC
 from seqstudio.records.inside.cells import PAGE, Cells, CellsOf
 from seqstudio.studio.inside.cells.texts import TextChoice, offer
 from seqstudio.studio.inside.cells.unit_list import UnitList

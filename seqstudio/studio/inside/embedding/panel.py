@@ -12,8 +12,8 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.symbols import grouping, ways_for
-from seqstudio.data.vectors import laid_over
+from seqstudio.insight.symbols import grouping, ways_for
+from seqstudio.insight.vectors import laid_over
 from seqstudio.records.inside.embedding import EmbeddingOf, EmbeddingTable
 from seqstudio.records.looking import Looked
 from seqstudio.studio.inside.embedding.map import EmbeddingMap, MapData, group_colour

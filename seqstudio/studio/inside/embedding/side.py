@@ -9,8 +9,8 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.symbols import WAYS
-from seqstudio.data.vectors import analogy, nearest
+from seqstudio.insight.symbols import WAYS
+from seqstudio.insight.vectors import analogy, nearest
 from seqstudio.records.inside.embedding import EmbeddingTable
 from seqstudio.studio.inside.embedding.map import symbol_name
 from seqstudio.studio.inside.rank_bars import RankBars

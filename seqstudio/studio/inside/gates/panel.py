@@ -12,7 +12,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.gating import (
+from seqstudio.insight.gating import (
     KeepCurve,
     keep_curve,
     log_mean,

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize
 from PySide6.QtGui import QColor, QFontMetricsF, QPainter
 from typing_extensions import override
 
-from seqstudio.data.projecting import TOKEN_CLASSES, token_class
+from seqstudio.insight.projecting import TOKEN_CLASSES, token_class
 from seqstudio.studio.inside.gates.scatter import DOT, Scatter
 from seqstudio.studio.inside.name_places import NamePlaces
 from seqstudio.studio.plots import Scale, resolve

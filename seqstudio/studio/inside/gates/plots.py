@@ -15,7 +15,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPol
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.gating import KeepCurve
+from seqstudio.insight.gating import KeepCurve
 from seqstudio.records.inside.gates import Decay
 from seqstudio.studio.inside.gates.scatter import Scatter
 from seqstudio.studio.panels.chart import Chart, paint_words

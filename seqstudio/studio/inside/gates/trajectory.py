@@ -13,7 +13,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.projecting import Axes, Values, aligned, principal_axes
+from seqstudio.insight.projecting import Axes, Values, aligned, principal_axes
 from seqstudio.records.inside.gates import LayerStates, TextStates, TextStatesOf
 from seqstudio.studio.inside.gates.path_plot import PathPlot
 from seqstudio.studio.inside.layers import layer_title, reading_words

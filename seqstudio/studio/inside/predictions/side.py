@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
-from seqstudio.data.choosing import Probabilities, next_probabilities
+from seqstudio.insight.choosing import Probabilities, next_probabilities
 from seqstudio.records.inside.predictions import Lens, Predictions
 from seqstudio.studio.inside.embedding.map import joined, symbol_name
 from seqstudio.studio.inside.rank_bars import RankBars

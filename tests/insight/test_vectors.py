@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqstudio.data.vectors import (
+from seqstudio.insight.vectors import (
     Quality,
     analogy,
     laid_over,

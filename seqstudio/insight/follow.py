@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from seqstudio.data.features import Kind
+from seqstudio.insight.features import Kind
 
 Values = NDArray[np.floating]
 Mask = NDArray[np.bool_]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqstudio.data.projecting import aligned, principal_axes, token_class
+from seqstudio.insight.projecting import aligned, principal_axes, token_class
 
 
 def cloud(seed: int = 0) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqstudio.data.follow import (
+from seqstudio.insight.follow import (
     Units,
     centred_ranks,
     halves,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqstudio.data.features import FEATURES, MUSIC, Feature, is_c_like, joined, scan
+from seqstudio.insight.features import FEATURES, MUSIC, Feature, is_c_like, joined, scan
 
 BY_NAME = {feature.name: feature for feature in (*FEATURES, *MUSIC)}
 

@@ -170,6 +170,12 @@ def test_a_stop_saves_and_the_run_resumes_where_it_was(desk: Desk) -> None:
     desk.until(lambda: len(desk.steps()) == 2, "two more steps")
     assert desk.steps() == [stopped.step + 1, stopped.step + 2]
     assert desk.history.curves.seconds[0] > before
+    last = stopped.step + 2
+
+    def recorded() -> bool:  # the window hears of a step a moment before its record is written
+        return open_run(desk.folder / "rnn-1").curves.steps[-1:].tolist() == [last]
+
+    desk.until(recorded, "the record of the last step")
     record = open_run(desk.folder / "rnn-1")
     assert record.curves.steps.tolist() == list(range(1, stopped.step + 3))
 

@@ -11,6 +11,7 @@ Shape legend: T tokens, N units, S shuffles, C classes, K units in a list.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -209,7 +210,7 @@ def centred_ranks(x: Values) -> Values:
     return (ranks - len(x)) / len(x)
 
 
-class _Scorer:
+class _Scorer(ABC):
     """Scores all units on one part of the text.
 
     Args:
@@ -221,9 +222,9 @@ class _Scorer:
         self.rows = rows
         self.classes = int(np.max(pattern, initial=0)) + 1
 
+    @abstractmethod
     def score(self, patterns: Values) -> Values:
         """Return the score (S, N) of every unit for patterns (S, T)."""
-        raise NotImplementedError
 
     def held(self, search: _Scorer, before: Values, patterns: Values) -> Values:
         """Return the score here (S, N) of what was found on another part with `before`."""

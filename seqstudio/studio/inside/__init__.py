@@ -4,6 +4,7 @@ looks        LookDesk: sends questions, keeps answers, lets training have its ti
 panel        LookPanel: a panel that asks and draws
 page         InsidePage: the topics
 side_look    SideLook: a second question of a panel
+side_body    SideBody: a body with a side that gives way
 gradients/   spectrum, map of losses by states, history
 health/      health strips, findings with remedies
 playing/     the layer step by step, forward and back

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -19,6 +19,7 @@ from seqstudio.records.looking import Looked
 from seqstudio.studio.inside.embedding.map import EmbeddingMap, MapData, group_colour
 from seqstudio.studio.inside.embedding.side import EmbeddingSide
 from seqstudio.studio.inside.panel import LookPanel
+from seqstudio.studio.inside.side_body import SideBody
 from seqstudio.studio.inside.side_look import SideLook
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, theme
@@ -336,12 +337,11 @@ class EmbeddingPanel(LookPanel):
             self._show_map(self.reading)
 
 
-class _Halves(QWidget):
+class _Halves(SideBody):
     """Map with its caption, and the side where there is room for both."""
 
     def __init__(self, left: EmbeddingMap, caption: ElidedLabel, side: EmbeddingSide) -> None:
-        super().__init__()
-        self._side = side
+        super().__init__(side, _SIDE_FROM)
         line = QHBoxLayout()
         line.setContentsMargins(16, 2, 12, 6)
         line.addWidget(caption)
@@ -355,23 +355,6 @@ class _Halves(QWidget):
         columns.addLayout(rows, 1)
         columns.addWidget(side)
         follow_theme(self)
-
-    @override
-    def resizeEvent(self, event: QResizeEvent, /) -> None:
-        self._side.setVisible(event.size().width() >= _SIDE_FROM * max(1.0, theme().scale))
-        super().resizeEvent(event)
-        layout = self.layout()
-        if layout is not None:
-            layout.activate()  # a picture is taken before the event loop would do it
-
-    @Slot()
-    def restyle(self) -> None:
-        """Repaint the well in the theme in force."""
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        QPainter(self).fillRect(self.rect(), theme().color("surface0"))
 
 
 def trail_steps(kept: list[int], now: int) -> list[int]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -17,9 +16,10 @@ from seqstudio.studio.inside.predictions.answers_view import AnswersView, Outloo
 from seqstudio.studio.inside.predictions.beam_desk import BeamDesk
 from seqstudio.studio.inside.predictions.side import GuessSide, short_names
 from seqstudio.studio.inside.predictions.text import GuessContent, GuessText, ShadeKey
+from seqstudio.studio.inside.side_body import SideBody
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.probe_field import ProbeField
-from seqstudio.studio.theme import follow_theme, theme
+from seqstudio.studio.theme import follow_theme
 from seqstudio.studio.widgets import ComboField, ElidedLabel, Segments
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class PredictionsPanel(LookPanel):
         return found
 
 
-class _Body(QWidget):
+class _Body(SideBody):
     """The text field, what is chosen, a line of words, and the side where there is room."""
 
     def __init__(
@@ -277,9 +277,9 @@ class _Body(QWidget):
         told: ElidedLabel,
         side: GuessSide,
     ) -> None:
-        super().__init__()
+        super().__init__(side, _SIDE_FROM)
         self.stack = QStackedWidget()
-        self._side, self._shade, self._key, self._detail = side, shade, key, True
+        self._shade, self._key = shade, key
         line = QHBoxLayout()
         line.setContentsMargins(12, 4, 12, 6)
         line.setSpacing(10)
@@ -304,31 +304,9 @@ class _Body(QWidget):
 
     def set_detail(self, on: bool) -> None:
         """Show the parts that belong to a distribution a step, or not."""
-        self._detail = on
         self._shade.setVisible(on)
         self._key.setVisible(on)
-        self._fit(self.width())
-
-    def _fit(self, width: int) -> None:
-        wide = width >= _SIDE_FROM * max(1.0, theme().scale)
-        self._side.setVisible(self._detail and wide)
-
-    @override
-    def resizeEvent(self, event: QResizeEvent, /) -> None:
-        self._fit(event.size().width())
-        super().resizeEvent(event)
-        layout = self.layout()
-        if layout is not None:
-            layout.activate()  # a picture is taken before the event loop would do it
-
-    @Slot()
-    def restyle(self) -> None:
-        """Repaint the well in the theme in force."""
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        QPainter(self).fillRect(self.rect(), theme().color("surface0"))
+        self.set_side_wanted(on)
 
 
 def content(reading: Predictions, view: str, shade: str) -> GuessContent:

@@ -68,7 +68,9 @@ class Looker:
         self._wishes[wish.view] = wish
 
     def forget(self) -> None:
-        """Let go of models and data; wishes that are being served are given up."""
+        """Let go of models and data; wishes that are being served begin anew."""
+        begun = {view: work.wish for view, work in self._works.items()}
+        self._wishes = OrderedDict(begun | self._wishes)
         self._works.clear()
         self._models.clear()
         self._data = None

@@ -9,6 +9,7 @@ import torch
 from seqstudio.blocks.templates import make
 from seqstudio.document.project import project_text
 from seqstudio.engine.inside.looker import Looker
+from seqstudio.records.inside.cells import CellsOf
 from seqstudio.records.inside.gradients import TimeMap, TimeMapOf
 from seqstudio.records.looking import LookAt, Looked, LookFailed
 
@@ -97,3 +98,17 @@ def test_text_of_unknown_characters_is_refused_with_words() -> None:
     (told,) = answers("char-rnn", TimeMapOf(), text="\u4e2d\u6587")
     assert isinstance(told, LookFailed)
     assert told.what == "The text is too short to look at"
+
+
+def test_a_look_that_has_begun_is_answered_though_the_model_is_let_go() -> None:
+    looker, text = Looker(), project_text(make("char-rnn"))
+    looker.wish(LookAt(1, "here", CellsOf(200), text, "", text=TEXT * 12))
+    first = looker.advance()
+    assert first is None or not first.done, "it comes in slices"
+    looker.forget()
+    found = []
+    while looker.busy:
+        told = looker.advance()
+        found += [told] if told is not None else []
+    assert isinstance(found[-1], Looked)
+    assert (found[-1].request, found[-1].done) == (1, True)

@@ -18,7 +18,7 @@ from seqstudio.engine.trainer import Trainer
 from seqstudio.records.health import HealthReading
 from seqstudio.records.messages import Start
 from seqstudio.runtime.history import RunHistory
-from tests.studio.conftest import WORDS, small_project
+from tests.small_runs import WORDS, small_project
 
 STEPS = 12
 

@@ -15,15 +15,6 @@ NEEDS_QT = ("studio", "gui", "journeys", "house")
 BLOCKED = FOLDER / "blocked_qt"
 
 
-class QtSettings:
-    """Declares the settings of the plugin that is switched off; strict config demands it."""
-
-    @staticmethod
-    def pytest_addoption(parser: pytest.Parser) -> None:
-        parser.addini("qt_api", "unused here")
-        parser.addini("qt_log_level_fail", "unused here")
-
-
 def block_qt() -> None:
     """Put modules that refuse to load before the real ones, here and in child processes."""
     inherited = os.environ.get("PYTHONPATH", "")
@@ -36,7 +27,7 @@ def main(arguments: list[str]) -> int:
     block_qt()
     sys.path.insert(1, str(FOLDER.parents[1]))  # as `python -m pytest` does
     ignored = [f"--ignore={FOLDER.parent / name}" for name in NEEDS_QT]
-    return pytest.main(["-p", "no:pytest-qt", *ignored, *arguments], plugins=[QtSettings()])
+    return pytest.main(["-p", "no:pytest-qt", "-p", "qt_settings", *ignored, *arguments])
 
 
 if __name__ == "__main__":

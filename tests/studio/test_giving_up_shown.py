@@ -24,7 +24,7 @@ from tests.studio.test_session import Desk
 
 @pytest.fixture
 def session(qtbot, small_text: Path) -> Iterator[Session]:
-    from tests.studio.conftest import small_project
+    from tests.small_runs import small_project
 
     session = Session(Document(small_project("char-lstm", small_text, 5)), threads=True)
     session.view.runner.close(0)

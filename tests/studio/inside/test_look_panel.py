@@ -9,7 +9,7 @@ from seqstudio.document.document import Document
 from seqstudio.records.looking import Looked
 from seqstudio.studio.inside.gradients.time_map import TimeMapPanel
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from seqstudio.studio.inside.attention.flow import FlowPanel, agreement
 from seqstudio.studio.inside.attention.products import ProductsPanel
 from seqstudio.studio.inside.attention.query import OneQueryPanel
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 LEFT = Qt.MouseButton.LeftButton
 PANELS = [AlignmentPanel, OneQueryPanel, ProductsPanel, FlowPanel, HeadsOffPanel, WeightEditPanel]

@@ -14,7 +14,7 @@ from seqstudio.studio.inside.cells.unit_list import UnitList, UnitRow, thinned
 from seqstudio.studio.inside.cells.words import levels
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import theme
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 CODE = 'def f(a, b):\n    if a in (1, 2):\n        return "x"  # why\n    b = (a, (b, 2))\n' * 40
 

@@ -15,7 +15,7 @@ from seqstudio.studio.inside.embedding.map import symbol_name
 from seqstudio.studio.inside.embedding.panel import EmbeddingPanel, trail_steps
 from seqstudio.studio.inside.name_places import NamePlaces
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -11,7 +11,7 @@ from seqstudio.insight.gating import saturation, time_constants
 from seqstudio.studio.inside.gates.panel import ENDS, MEMORY, GatesPanel
 from seqstudio.studio.session import Session
 from seqstudio.studio.widgets import Button
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 
 @pytest.fixture

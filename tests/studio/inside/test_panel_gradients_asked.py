@@ -18,7 +18,7 @@ from seqstudio.studio.inside.gradients.spectrum import SpectrumPanel, verdict
 from seqstudio.studio.inside.gradients.time_map import TimeMapPanel
 from seqstudio.studio.inside.gradients.time_parts import shares_of
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -15,7 +15,7 @@ from seqstudio.studio.inside.health.findings import FindingsPanel
 from seqstudio.studio.inside.health.panel import HealthPanel
 from seqstudio.studio.inside.health.table import HEAD
 from seqstudio.studio.session import Session
-from tests.studio.conftest import recorded, small_project
+from tests.small_runs import recorded, small_project
 
 
 @pytest.fixture(scope="module")

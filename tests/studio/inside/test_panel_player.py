@@ -25,7 +25,7 @@ from seqstudio.studio.inside.playing.scene import Line, scene
 from seqstudio.studio.inside.playing.sums import MOST_CELLS, Sums, reduced
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import equation_svg
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 KINDS = ("rnn_tanh", "rnn_relu", "lstm", "gru")
 TEMPLATES = {"rnn_tanh": "char-rnn", "rnn_relu": "adding-irnn", "lstm": "char-lstm",

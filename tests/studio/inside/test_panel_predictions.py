@@ -15,7 +15,7 @@ from seqstudio.studio.inside.predictions.beam_view import BeamTreeLayout, words_
 from seqstudio.studio.inside.predictions.panel import PredictionsPanel, content, mean_loss
 from seqstudio.studio.inside.predictions.text import GuessContent, GuessText, line_starts
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 LEFT = Qt.MouseButton.LeftButton
 TEXT = "the cat sat on the mat"

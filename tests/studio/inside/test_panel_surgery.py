@@ -10,7 +10,7 @@ from seqstudio.document.document import Document
 from seqstudio.studio.inside.surgery.panel import SurgeryPanel, typed_units
 from seqstudio.studio.inside.surgery.tiles import common_start
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 
 @pytest.fixture

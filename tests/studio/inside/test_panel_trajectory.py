@@ -11,7 +11,7 @@ from seqstudio.document.document import Document
 from seqstudio.insight.projecting import principal_axes
 from seqstudio.studio.inside.gates.trajectory import TrajectoryPanel
 from seqstudio.studio.session import Session
-from tests.studio.conftest import small_project
+from tests.small_runs import small_project
 
 
 @pytest.fixture

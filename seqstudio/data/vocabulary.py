@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from dataclasses import dataclass
@@ -90,6 +91,10 @@ class Vocabulary:
         codes = self._codes[np.asarray(ids, np.intp)].tobytes()
         return codes.decode("utf-32-le", "surrogatepass")
 
+    def ends(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return where each token ends in the text of `ids`, in characters; shape (n,)."""
+        return np.arange(1, len(ids) + 1)
+
     def unknown(self, text: str) -> tuple[str, ...]:
         """Return the different characters of `text` that are not symbols, by code point."""
         return tuple(symbol for symbol in _distinct(text) if symbol not in self._members)
@@ -150,6 +155,11 @@ class WordVocabulary(Vocabulary):
         return " ".join(self.symbols[int(number)] for number in ids)
 
     @override
+    def ends(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        lengths = [len(self.symbols[int(number)]) for number in ids]
+        return np.cumsum(lengths, dtype=np.int64) + np.arange(len(lengths))
+
+    @override
     def unknown(self, text: str) -> tuple[str, ...]:
         """Return the different words of `text` that are not symbols, sorted."""
         return tuple(sorted(set(text.split()) - self._members))
@@ -166,6 +176,60 @@ class WordVocabulary(Vocabulary):
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.symbols)}
+
+
+class TokenVocabulary(WordVocabulary):
+    """Tokens of any length; a text is its tokens one after another, nothing between them.
+
+    A text is cut from left to right, the longest token that fits first.
+    """
+
+    @override
+    def _check_symbols(self) -> None:
+        if not all(self.symbols):
+            raise ValueError("a symbol is at least one character")
+
+    @override
+    def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
+        """Return the number of each token, shape (tokens,).
+
+        Args:
+            text: Tokens one after another.
+            skip_unknown: Leave characters out that no token fits.
+
+        Raises:
+            DataError: No token fits at some place; the error names what stands there.
+        """
+        if not skip_unknown and self.unknown(text):
+            raise self._unknown_error(text)
+        return np.array([self._numbers[token] for token in self._cut.findall(text)], np.uint16)
+
+    @override
+    def decode(self, ids: NDArray[np.integer]) -> str:
+        return "".join(self.symbols[int(number)] for number in ids)
+
+    @override
+    def ends(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
+        return np.cumsum([len(self.symbols[int(number)]) for number in ids], dtype=np.int64)
+
+    @override
+    def unknown(self, text: str) -> tuple[str, ...]:
+        """Return what stands between the tokens of a text, sorted."""
+        return tuple(sorted({part for part in self._cut.split(text) if part}))
+
+    @override
+    def _unknown_error(self, text: str) -> DataError:
+        shown = ", ".join(map(repr, self.unknown(text)[:8]))
+        return DataError(
+            "The text has signs that the model does not know",
+            shown,
+            "Leave them out, or train on a text that has them",
+        )
+
+    @cached_property
+    def _cut(self) -> re.Pattern[str]:
+        longest_first = sorted(self.symbols, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)))
 
 
 def name_of(symbol: str) -> str:

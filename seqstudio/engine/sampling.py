@@ -199,10 +199,11 @@ def _sample(
         request=request.request,
         step=step,
         prompt=request.prompt,
-        text="".join(symbols[i] for i in done.ids),
+        text=vocabulary.decode(np.array(done.ids, np.int64)),
         probability=freeze(np.array(done.probability, np.float32)),
         choices=choices,
         temperature=request.temperature,
         seed=request.seed,
         done=last,
+        ends=freeze(vocabulary.ends(np.array(done.ids, np.int64))),
     )

@@ -6,8 +6,9 @@ floats and appear only where sound is made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,12 +54,32 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """What plays the notes of a voice.
+
+    Attributes:
+        voice: Number of the voice.
+        name: Name for people, or "".
+        program: General MIDI program, 0 to 127; 0 is the piano.
+        drums: Whether pitches are drums of the General MIDI drum map instead.
+    """
+
+    voice: int
+    name: str = ""
+    program: int = 0
+    drums: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """Notes with what is needed to play and to bar them.
 
     Attributes:
         notes: Sorted by onset, then pitch (the constructor sorts).
-        tempo_bpm: Quarter notes a minute, above zero.
+        tempo_bpm: Quarter notes a minute at the beginning, above zero.
+        tempos: Later changes of the tempo: (beat, quarter notes a minute), beats above zero and
+            rising.
+        tracks: What plays each voice; a voice that is not named has `Track(voice)`.
         meter: Numerator and denominator of the first metre, None for free metre.
         key: Key in words, "D major", "A dorian", "none".
         title: Title, or "".
@@ -74,11 +95,17 @@ class Score:
     title: str = ""
     bar_starts: tuple[Fraction, ...] = ()
     end_beats: Fraction = Fraction(0)
+    tempos: tuple[tuple[Fraction, float], ...] = ()
+    tracks: tuple[Track, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.tempo_bpm > 0:
-            msg = f"a tempo must be above zero, not {self.tempo_bpm}"
+        slowest = min([self.tempo_bpm, *(bpm for _beat, bpm in self.tempos)])
+        if not slowest > 0:
+            msg = f"a tempo must be above zero, not {slowest}"
             raise ValueError(msg)
+        changes = [Fraction(0), *(beat for beat, _bpm in self.tempos)]
+        if any(before >= after for before, after in pairwise(changes)):
+            raise ValueError("changes of the tempo must follow each other")
         notes = tuple(sorted(self.notes, key=lambda note: (note.start, note.pitch, note.voice)))
         last = max((note.end for note in notes), default=Fraction(0))
         object.__setattr__(self, "notes", notes)
@@ -94,13 +121,36 @@ class Score:
         """Numbers of the voices that have notes, ascending."""
         return tuple(sorted({note.voice for note in self.notes}))
 
+    def track(self, voice: int) -> Track:
+        """Return what plays a voice."""
+        return next((each for each in self.tracks if each.voice == voice), Track(voice))
+
     def seconds(self, beats: Fraction | float) -> float:
         """Return the time in seconds of a place in beats."""
-        return float(beats) * 60.0 / self.tempo_bpm
+        began, total_s, bpm = 0.0, 0.0, self.tempo_bpm
+        for beat, following in self.tempos:
+            if beat >= beats:
+                break
+            total_s += (float(beat) - began) * 60.0 / bpm
+            began, bpm = float(beat), following
+        return total_s + (float(beats) - began) * 60.0 / bpm
 
     def beats(self, seconds: float) -> float:
         """Return the place in beats of a time in seconds."""
-        return seconds * self.tempo_bpm / 60.0
+        began, left_s, bpm = 0.0, seconds, self.tempo_bpm
+        for beat, following in self.tempos:
+            span_s = (float(beat) - began) * 60.0 / bpm
+            if span_s >= left_s:
+                break
+            left_s -= span_s
+            began, bpm = float(beat), following
+        return began + left_s * bpm / 60.0
+
+    def at_tempo(self, bpm: float) -> Score:
+        """Return the same score begun at another tempo; later changes keep their ratio to it."""
+        factor = bpm / self.tempo_bpm
+        tempos = tuple((beat, later * factor) for beat, later in self.tempos)
+        return replace(self, tempo_bpm=bpm, tempos=tempos)
 
 
 def sounding_at(notes: Iterable[Note], beats: Fraction | float) -> tuple[Note, ...]:

@@ -84,8 +84,43 @@ class SetProbeText:
 
 
 @dataclass(frozen=True)
+class Constraints:
+    """What a tune has to keep to while it is written; each at its default asks for nothing.
+
+    Attributes:
+        key: "D major": notes outside its scale are not chosen.
+        meter: "6/8": bars are filled, neither more nor less.
+        lowest: Lowest pitch, MIDI number.
+        highest: Highest pitch, MIDI number.
+        bars: The tune ends after so many; 0 leaves the end to the model.
+        tonic: The last note is the first degree of the key.
+    """
+
+    key: str = ""
+    meter: str = ""
+    lowest: int = 0
+    highest: int = 127
+    bars: int = 0
+    tonic: bool = False
+
+
+@dataclass(frozen=True)
 class Write:
-    """Ask for a sample."""
+    """Ask for a sample.
+
+    Attributes:
+        request: Number that the `Sample` records of the answer carry.
+        prompt: What is continued.
+        length: Most tokens to write.
+        temperature: See `SamplingSettings`, as the next two.
+        top_k: Of the likeliest.
+        top_p: Of the likeliest.
+        seed: Start of the random numbers of the choice.
+        constraints: For tunes.
+        ahead: Bars after which the writing waits for a `Steer`; 0 never waits.
+        after: What follows the place that is filled; "" when nothing does.
+        tries: Fillings that are written, of which the one that fits best is kept.
+    """
 
     request: int
     prompt: str
@@ -94,6 +129,29 @@ class Write:
     top_k: int
     top_p: float
     seed: int
+    constraints: Constraints = Constraints()
+    ahead: int = 0
+    after: str = ""
+    tries: int = 1
+
+
+@dataclass(frozen=True)
+class Steer:
+    """Change how a tune is written while it is; holds from the next bar on.
+
+    Attributes:
+        request: Of the `Write`. A sample that is done is not steered any more.
+        ahead: Bars that may be written, from the beginning; 0 lets it be written to the end.
+        stop: End the tune here, as it is.
+    """
+
+    request: int
+    temperature: float
+    top_k: int
+    top_p: float
+    constraints: Constraints = Constraints()
+    ahead: int = 0
+    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +191,7 @@ Command = (
     | GiveUp
     | ApplyGraph
     | Write
+    | Steer
     | Checkpoint
     | Stop
     | PeekAt

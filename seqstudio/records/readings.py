@@ -8,7 +8,7 @@ number of averaged terms), so curves do not move with the batch size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -226,6 +226,7 @@ class Sample:
         temperature: As asked.
         seed: Seed of the choice.
         done: False while it is still being written.
+        ends: (n,) where each written token ends in `text`, in characters.
     """
 
     request: int
@@ -237,6 +238,7 @@ class Sample:
     temperature: float
     seed: int
     done: bool
+    ends: Ints = field(default_factory=lambda: freeze(np.empty(0, np.int64)))
 
 
 def freeze(array: NDArray[Any]) -> NDArray[Any]:

@@ -20,6 +20,7 @@ from seqstudio.audio.output import RATE, NullOutput, Output, open_output
 from seqstudio.audio.player import Player
 from seqstudio.core.errors import SeqError
 from seqstudio.core.files import write_atomic
+from seqstudio.music.codings import CODINGS, Coding
 from seqstudio.music.midi import midi_bytes
 from seqstudio.music.score import Note, Score
 from seqstudio.music.synth import INSTRUMENTS, render
@@ -118,12 +119,20 @@ class ListenSession(QObject):
     @property
     def is_music(self) -> bool:
         """Whether the run in view, or the project before the first run, is about tunes."""
-        return (self.session.run_project or self.session.project).data.kind == "abc"
+        return self.coding is not None
+
+    @property
+    def coding(self) -> Coding | None:
+        """How the run in view, or the project before the first run, writes music."""
+        return CODINGS.get((self.session.run_project or self.session.project).data.kind)
+
+    def _take_of(self, sample: Sample, start: int | None = None) -> Take | None:
+        return None if self.coding is None else take_of_sample(sample, start, self.coding)
 
     def choose(self, sample: Sample) -> None:
         """Listen to one sample and leave the newest ones alone."""
         self.live = False
-        self._show(take_of_sample(sample))
+        self._show(self._take_of(sample))
 
     def go_live(self) -> None:
         """Follow the newest sample again."""
@@ -149,10 +158,10 @@ class ListenSession(QObject):
         take = self.take
         if take is None:
             return
-        start = tune_start(take.text, character)
+        start = tune_start(take.text, character, take.coding)
         if take.sample is not None and start != take.start:
             self.live = False
-            take = take_of_sample(take.sample, start)
+            take = take_of_sample(take.sample, start, take.coding)
             self._show(take)
         note = take.note_at(character)
         if note is not None:
@@ -201,7 +210,7 @@ class ListenSession(QObject):
         if sample is None:
             self._show(self._book_take())
         elif self.take is None or self.take.sample is not sample:
-            self._show(take_of_sample(sample))
+            self._show(self._take_of(sample))
         if asked and sample is not None and sample.done:
             self._asked = 0
             self.play()
@@ -219,10 +228,10 @@ class ListenSession(QObject):
 
     def _book_take(self) -> Take | None:
         dataset = self.session.dataset
-        if dataset is None:
+        if dataset is None or self.coding is None:
             return None
         if self._book[0] is not dataset:
-            self._book = (dataset, book_take(dataset))
+            self._book = (dataset, book_take(dataset, self.coding))
         return self._book[1]
 
     def _show(self, take: Take | None) -> None:

@@ -6,7 +6,6 @@ corpus when nothing has been written yet.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqstudio.data.dataset import Dataset
-from seqstudio.music.abc import Tune, read_tune, split_book
+from seqstudio.music.abc import Tune
+from seqstudio.music.codings import CODINGS, Coding
 from seqstudio.music.keys import parse_key, spell
 from seqstudio.music.score import Note, Score
 from seqstudio.records.readings import Sample
 
 #: Request number of the samples that the trainer writes by itself.
 AUTOMATIC = 0
-_MUSIC = re.compile(r"^K:.*\n.*[A-Ga-g]", re.MULTILINE)
+#: What a take is written in unless something else is said.
+_ABC = CODINGS["abc"]
 #: Characters of the corpus in which a tune is looked for.
 _BOOK_CHARACTERS = 8_000
 
@@ -41,6 +42,7 @@ class Take:
         start: Where the tune begins in the text.
         tune: The tune, as far as it can be understood; note sources count from `start`.
         sample: The sample that it is made from, None for a tune of the book.
+        coding: How the text writes music.
     """
 
     title: str
@@ -50,6 +52,7 @@ class Take:
     start: int
     tune: Tune
     sample: Sample | None = None
+    coding: Coding = _ABC
 
     @property
     def score(self) -> Score:
@@ -64,7 +67,9 @@ class Take:
     @property
     def tune_text(self) -> str:
         """The text of the tune that is played."""
-        following = [each.offset for each in split_book(self.text) if each.offset > self.start]
+        following = [
+            each.offset for each in self.coding.split(self.text) if each.offset > self.start
+        ]
         return self.text[self.start : following[0] if following else len(self.text)]
 
     @cached_property
@@ -120,50 +125,65 @@ class Take:
         return place + 1, min(1.0, max(0.0, (beats - starts[place]) / length))
 
 
-def take_of_sample(sample: Sample, start: int | None = None) -> Take:
+def take_of_sample(sample: Sample, start: int | None = None, coding: Coding = _ABC) -> Take:
     """Return the take of a sample.
 
     Args:
         sample: What the model wrote, finished or not.
         start: Where the tune to play begins; None for the one that is being written, or
             the longest of a finished text.
+        coding: How the text writes music.
     """
     text = sample.prompt + sample.text
-    probability = np.full(len(text), np.nan)
-    known = min(len(sample.text), len(sample.probability))
-    first = len(sample.prompt)
-    probability[first : first + known] = sample.probability[:known]
-    begin = _best_start(text, done=sample.done) if start is None else start
-    tune = read_tune(text[begin:])
-    return Take(tune.score.title, text, first, probability, begin, tune, sample)
+    probability, first = _by_character(sample), len(sample.prompt)
+    begin = _best_start(coding, text, done=sample.done) if start is None else start
+    tune = coding.read(text[begin:])
+    return Take(tune.score.title, text, first, probability, begin, tune, sample, coding)
 
 
-def _best_start(text: str, *, done: bool) -> int:
+def _by_character(sample: Sample) -> NDArray[np.float64]:
+    """Return the probability of each character of prompt and text, (n,); NaN where given.
+
+    A token's probability stands at its first character, 1 at the others: products over any run
+    of whole tokens come out right.
+    """
+    written = np.ones(len(sample.text))
+    chances, ends = sample.probability, sample.ends
+    if not len(ends):  # recorded before tokens could be longer than a character
+        ends = np.arange(1, len(chances) + 1)
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.int64)[: len(chances)]
+    inside = starts < len(written)
+    written[starts[inside]] = chances[: len(starts)][inside]
+    return np.concatenate([np.full(len(sample.prompt), np.nan), written])
+
+
+def _best_start(coding: Coding, text: str, *, done: bool) -> int:
     """Return where the tune begins that is worth hearing: the one being written, or the longest.
 
-    Only tunes with something after their K: line count.
+    Only tunes with something behind their header count.
     """
-    tunes = split_book(text)
-    whole = [each for each in tunes if _MUSIC.search(each.text)]
+    tunes = coding.split(text)
+    whole = [each for each in tunes if coding.has_music(each.text)]
     if not whole:
         return tunes[0].offset if tunes else 0
     return (max(whole, key=lambda each: len(each.text)) if done else whole[-1]).offset
 
 
-def tune_start(text: str, character: int) -> int:
+def tune_start(text: str, character: int, coding: Coding = _ABC) -> int:
     """Return where the tune begins that a character of a text belongs to."""
-    starts = [each.offset for each in split_book(text)]
+    starts = [each.offset for each in coding.split(text)]
     before = [start for start in starts if start <= character]
     return before[-1] if before else (starts[0] if starts else 0)
 
 
-def book_take(dataset: Dataset) -> Take | None:
+def book_take(dataset: Dataset, coding: Coding = _ABC) -> Take | None:
     """Return a tune of the held-out part of a corpus, None when there is none."""
-    for each in split_book(dataset.preview("valid", _BOOK_CHARACTERS))[:-1]:
+    for each in coding.split(dataset.preview("valid", _BOOK_CHARACTERS))[:-1]:
         text = each.text.strip() + "\n"
-        tune = read_tune(text)
+        tune = coding.read(text)
         if not tune.broken and not tune.problems:
-            return Take(tune.score.title, text, len(text), np.full(len(text), np.nan), 0, tune)
+            given = np.full(len(text), np.nan)
+            return Take(tune.score.title, text, len(text), given, 0, tune, None, coding)
     return None
 
 

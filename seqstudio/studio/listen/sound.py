@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ class ListenSession(QObject):
         tempo_bpm: Quarter notes a minute.
         link: Joins the playhead and the shared cursor.
         error: Why the tune cannot be played, None when it can.
+        selection: The region that is selected, (first, end) in beats; None when there is none.
 
     Signals:
         take_changed: Another take, or the one being written has grown.
@@ -63,6 +65,7 @@ class ListenSession(QObject):
         playing_changed(bool): Sound begins or ends.
         moved: The playhead is at another place; at most 30 times a second.
         hover_changed(object): `Note` under a pointer in any panel, or None.
+        selection_changed: Another region, or none, is selected.
         saved(object): `Saved`.
     """
 
@@ -71,6 +74,7 @@ class ListenSession(QObject):
     playing_changed = Signal(bool)
     moved = Signal()
     hover_changed = Signal(object)
+    selection_changed = Signal()
     saved = Signal(object)
 
     def __init__(
@@ -85,6 +89,7 @@ class ListenSession(QObject):
         self.tempo_bpm = 120.0
         self.error: SeqError | None = None
         self.hovered: Note | None = None
+        self.selection: tuple[Fraction, Fraction] | None = None
         self._opener = opener
         self._opened = False
         self._workers: ThreadPoolExecutor | None = None
@@ -173,6 +178,13 @@ class ListenSession(QObject):
         if note != self.hovered:
             self.hovered = note
             self.hover_changed.emit(note)
+
+    def select(self, region: tuple[Fraction, Fraction] | None) -> None:
+        """Select a region of the tune, (first, end) in beats, or nothing."""
+        chosen = None if region is None or region[0] >= region[1] else region
+        if chosen != self.selection:
+            self.selection = chosen
+            self.selection_changed.emit()
 
     @Slot(object)
     def _arrived(self, kinds: object) -> None:

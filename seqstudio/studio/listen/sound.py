@@ -153,10 +153,19 @@ class ListenSession(QObject):
         """
         self.stop()
         request = self.session.write(prompt, length, temperature, top_k, top_p, seed)
+        self.follow(request)
+        return request
+
+    def follow(self, request: int) -> None:
+        """Listen to the tune of a request while it is written; 0 changes nothing."""
         if request:
             self._asked = request
             self.live = True
-        return request
+
+    def take_up(self, take: Take) -> None:
+        """Listen to a take, such as one of the shelf, and leave the newest ones alone."""
+        self.live = False
+        self._show(take)
 
     def go_to(self, character: int) -> None:
         """Seek to the note of a character of the text; another tune of the text is taken up."""

@@ -16,6 +16,7 @@ from seqstudio.engine.inside import (
     predictions,
     spectrum,
     surgery,
+    writing,
 )
 from seqstudio.engine.inside.subject import Answer
 
@@ -29,4 +30,5 @@ ANSWERS: dict[type, Answer] = {
     **spectrum.ANSWERS,
     **gates.ANSWERS,
     **surgery.ANSWERS,
+    **writing.ANSWERS,
 }

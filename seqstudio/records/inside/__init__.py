@@ -16,6 +16,9 @@ from seqstudio.records.inside import (
     predictions,
     spectrum,
     surgery,
+    writing,
 )
 
-MODULES = (attention, cells, embedding, gates, gradients, player, predictions, spectrum, surgery)
+MODULES = (
+    attention, cells, embedding, gates, gradients, player, predictions, spectrum, surgery, writing,
+)  # fmt: skip

@@ -180,7 +180,9 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", metavar="K", help="choose among the K likeliest, 0 for all")
     parser.add_argument("--top-p", metavar="P", help="choose among the likeliest that reach P")
     parser.add_argument("--seed", metavar="S", help="same seed, same output; 0 if not given")
-    parser.add_argument("--out", metavar="F", help="file to write: .txt, .abc, .mid or .wav")
+    parser.add_argument(
+        "--out", metavar="F", help="file to write: .txt, .abc, .mid, .musicxml, .wav or .flac"
+    )
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:

@@ -13,13 +13,13 @@ from seqstudio.core.errors import MusicError
 from seqstudio.core.files import read_text, write_atomic
 from seqstudio.document.project import Project, load_project
 from seqstudio.document.settings import TrainingSettings
+from seqstudio.music import tune_files
 from seqstudio.music.abc import Tune, read_tune, split_book
+from seqstudio.music.tune_files import tune_bytes
 from seqstudio.records.messages import Write
 
-MUSIC = (".abc", ".mid", ".wav")
-KINDS = (".txt", *MUSIC)
+KINDS = (".txt", *tune_files.KINDS)
 PROMPT_BYTES = 1_000_000
-TAIL_S = 1.5  # the last note may die away
 _ASKED = ("prompt", "length", "temperature", "top_k", "top_p")
 
 
@@ -67,24 +67,15 @@ def _request(project: Project, seed: str | None) -> Write:
 
 
 def file_bytes(text: str, suffix: str) -> bytes:
-    """Return the content of a .txt, .abc, .mid or .wav file for a written text.
+    """Return the content of a file of one of `KINDS` for a written text.
 
     Raises:
-        MusicError: The text holds no tune, and the file has to.
+        MusicError: The text holds no tune and the file has to, or the file cannot be made here.
     """
     if suffix == ".txt":
         return text.encode("utf-8")
     found = first_tune(text)
-    if suffix == ".abc":
-        return (found.text.strip() + "\n").encode("utf-8")
-    if suffix == ".mid":
-        from seqstudio.music.midi import midi_bytes
-
-        return midi_bytes(found.tune.score)
-    from seqstudio.music.synth import RATE, render
-    from seqstudio.music.wav import wav_bytes
-
-    return wav_bytes(render(found.tune.score, rate=RATE, tail_s=TAIL_S), RATE)
+    return tune_bytes(found.tune.score, suffix, found.text.strip())
 
 
 @dataclass(frozen=True)

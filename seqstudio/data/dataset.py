@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from seqstudio.data.tasks.base import Listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,9 +103,18 @@ class Dataset:
         """Draw the validation examples of a generated task: the same ones at every call."""
         return tuple(self.held_out(rows, count))
 
-    def held_out(self, rows: int = 256, count: int = 8) -> Iterator[Batch]:
-        """Draw the validation examples one batch after the other, each when it is asked for."""
-        rng, task = np.random.default_rng(_SEEDS["valid"]), self._drawn_from("valid")
+    def held_out(self, rows: int = 256, count: int | None = None) -> Iterator[Batch]:
+        """Yield the validation examples, at most `rows` at a time, each batch when asked for.
+
+        Args:
+            rows: Examples of a batch.
+            count: Batches at most. None: the whole part where it is a list, else 8 batches.
+        """
+        task = self._drawn_from("valid")
+        if isinstance(task, Listed):
+            yield from islice(task.whole(rows), count)
+            return
+        rng, count = np.random.default_rng(_SEEDS["valid"]), 8 if count is None else count
         for _ in range(count):
             yield task.draw(rng, rows)
 

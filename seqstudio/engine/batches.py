@@ -176,7 +176,8 @@ def held_out(
     """Yield the held-out part once, in windows, always cut in the same way.
 
     Text is cut into at most 32 rows that are read side by side from their starts (so a carried
-    state can follow), without overlap. Drawn tasks give the same 2,048 examples every time.
+    state can follow), without overlap. Drawn tasks give the same 2,048 examples every time, lists
+    of examples all of them.
 
     Args:
         dataset: Where to read.
@@ -185,8 +186,7 @@ def held_out(
         limit: Read about this many tokens only, from the start; 0 reads all.
     """
     if dataset.generated:
-        count = 2 if limit else 8
-        for batch in dataset.held_out(256, count):
+        for batch in dataset.held_out(256, 2 if limit else None):
             yield window_of(dataset, batch, device)
         return
     ids = torch.from_numpy(dataset.valid.astype(np.int64)).to(device)

@@ -6,6 +6,7 @@ Shape legend: B = rows, T = steps of the main stream, S = steps of the source, W
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +15,7 @@ import numpy as np
 from seqstudio.core.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -74,6 +75,40 @@ class Task(Protocol):
             examples: The held-out examples, drawn only when they are looked at.
         """
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Listed(ABC):
+    """A task whose examples are a list: sentences of a file, pictures of a folder, whole pieces.
+
+    Training draws from the list at random; measuring goes through it once, every example of it.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of examples."""
+
+    @abstractmethod
+    def take(self, places: NDArray[np.int64]) -> Batch:
+        """Return the examples at some places (B,), filled up to the same number of steps."""
+
+    @abstractmethod
+    def line(self, batch: Batch, row: int) -> str:
+        """Return one example in words."""
+
+    @abstractmethod
+    def floor(self, examples: Iterable[Batch]) -> tuple[str, float]:
+        """Return how to answer without learning, and what that costs; see `Task.floor`."""
+
+    def draw(self, rng: np.random.Generator, rows: int) -> Batch:
+        """Return examples chosen at random, none twice while the list is long enough."""
+        chosen = rng.choice(len(self), rows, replace=rows > len(self))
+        return self.take(chosen.astype(np.int64))
+
+    def whole(self, rows: int) -> Iterator[Batch]:
+        """Yield every example once, in the order of the list, at most `rows` at a time."""
+        for start in range(0, len(self), rows):
+            yield self.take(np.arange(start, min(start + rows, len(self)), dtype=np.int64))
 
 
 def equal_lengths(rows: int, length: int) -> NDArray[np.int64]:

@@ -29,7 +29,17 @@ from seqstudio.document.project import Project, load_project
 from seqstudio.document.settings import DataSettings
 from seqstudio.records.faults import GraphApplied, Remedy
 from seqstudio.records.looking import LookAt, Looked, LookFailed
-from seqstudio.records.messages import COMPILING, Event, Facts, Failed, StateChanged, Stop
+from seqstudio.records.messages import (
+    COMPILING,
+    Constraints,
+    Event,
+    Facts,
+    Failed,
+    StateChanged,
+    Steer,
+    Stop,
+    Write,
+)
 from seqstudio.records.peek import Peeked, PeekFailed
 from seqstudio.runtime.archive import RunInfo
 from seqstudio.runtime.history import RunHistory
@@ -384,7 +394,7 @@ class Session(QObject):
         """Let the attention and gradient probes look at another text."""
         self.steering.set_probe_text(text)
 
-    def write(
+    def write(  # noqa: PLR0913  what a wish has
         self,
         prompt: str,
         length: int,
@@ -392,13 +402,24 @@ class Session(QObject):
         top_k: int = 0,
         top_p: float = 1.0,
         seed: int = 0,
+        *,
+        constraints: Constraints = Constraints(),  # noqa: B008  frozen
+        ahead: int = 0,
+        after: str = "",
+        tries: int = 1,
     ) -> int:
-        """Ask the model in the trainer for a text.
+        """Ask the model in the trainer for a text; see `Write` for the wishes.
 
         Returns:
             The number of the request; `Sample` records with it follow. 0 when no model is loaded.
         """
-        return self.steering.write(prompt, length, temperature, top_k, top_p, seed)
+        wish = Write(0, prompt, length, temperature, top_k, top_p, seed, constraints, ahead,
+                     after, tries)  # fmt: skip
+        return self.steering.write(wish)
+
+    def steer(self, change: Steer) -> None:
+        """Change how a text is written while it is."""
+        self.view.send(change)
 
     def peek(self, graph: Graph, path: tuple[str, ...], block: str, port: str) -> int:
         """Ask what flows out of a port; `peeked` brings the answer if the graph is still the same.

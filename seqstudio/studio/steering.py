@@ -182,16 +182,14 @@ class Steering:
         if self._view.active:
             self._view.send(Stop())
 
-    def write(
-        self, prompt: str, length: int, temperature: float, top_k: int, top_p: float, seed: int
-    ) -> int:
+    def write(self, wish: Write) -> int:
         """Ask the model in the trainer for a text; see `Session.write`."""
         view, home = self._view, self._session.runs_home
         if view.state == "idle":
             self._tell(Notice("There is no model yet", "no run has begun", "Press Train first"))
             return 0
         self._request += 1
-        request = Write(self._request, prompt, length, temperature, top_k, top_p, seed)
+        request = replace(wish, request=self._request)
         if not view.held and view.can_resume(home):
             self.start(view.history.run, resume=True, paused=True)
         view.send(request)

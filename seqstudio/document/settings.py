@@ -45,6 +45,10 @@ class Settings:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+_FILE = frozenset({"path", "held_out"})
+_NOTHING: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class DataSettings(Settings):
     """What the model reads.
@@ -55,6 +59,9 @@ class DataSettings(Settings):
         held_out: Share kept for validation, from the end.
         transpose: For tunes: multiply the training tunes by transposition.
         length: For generated sequences: steps of one, the most where they differ.
+        columns: For tables: what each column holds, `text=review label=stars`; "" looks.
+        tokens: For texts: what one token is.
+        symbols: For words and pieces: most tokens of the vocabulary.
     """
 
     kind: str = "text"
@@ -62,12 +69,20 @@ class DataSettings(Settings):
     held_out: float = 0.1
     transpose: str = "auto"
     length: int = 50
+    columns: str = ""
+    tokens: str = "auto"
+    symbols: int = 5000
 
     FROM_TEXTS: ClassVar[frozenset[str]] = frozenset({"text", "masked"})
     FROM_TUNES: ClassVar[frozenset[str]] = frozenset({"abc", "frames"})
-    WITHOUT_LENGTH: ClassVar[frozenset[str]] = frozenset(
-        {"text", "abc", "programs", "hello", "shapes", "rows", "pixels", "captions"}
-    )
+    USES: ClassVar[Mapping[str, frozenset[str]]] = {
+        "text": _FILE,
+        "abc": _FILE | {"transpose"},
+        "masked": _FILE | {"length"},
+        "frames": _FILE | {"transpose", "length"},
+        **dict.fromkeys(("programs", "hello", "shapes", "rows", "pixels", "captions"), _NOTHING),
+    }
+    """Settings that have an effect on a kind of data; one that is not named is drawn: length."""
 
     PARAMS: ClassVar[tuple[Param, ...]] = (
         Param(
@@ -113,6 +128,21 @@ class DataSettings(Settings):
             help="Steps of one generated sequence, the most where they differ: how far the model "
                  "has to remember.",
         ),
+        Param(
+            "columns", "Columns", "text", "",
+            help='What the columns of a table hold: text=review label="star rating". Empty: found '
+                 "by looking. Roles: text, label, value, time.",
+        ),
+        Param(
+            "tokens", "Tokens", "choice", "auto",
+            choices=(("auto", "What suits the data"), ("characters", "Characters"),
+                     ("words", "Words"), ("pieces", "Pieces of words (byte pairs)")),
+            help="What the model reads at one time step.",
+        ),
+        Param(
+            "symbols", "Vocabulary", "int", 5000, 16, 60_000, unit="tokens",
+            help="Most words or pieces that the model knows; rarer words become one sign.",
+        ),
     )  # fmt: skip
 
     @property
@@ -122,14 +152,7 @@ class DataSettings(Settings):
 
     def idle(self) -> frozenset[str]:
         """Return the names of the settings that have no effect on this kind of data."""
-        idle = set()
-        if self.kind not in self.FROM_TEXTS | self.FROM_TUNES:
-            idle |= {"path", "held_out"}
-        if self.kind not in self.FROM_TUNES:
-            idle.add("transpose")
-        if self.kind in self.WITHOUT_LENGTH:
-            idle.add("length")
-        return frozenset(idle)
+        return frozenset(self.as_dict()) - {"kind"} - self.USES.get(self.kind, {"length"})
 
 
 @dataclass(frozen=True)

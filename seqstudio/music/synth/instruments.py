@@ -277,6 +277,11 @@ def tone_of(name: str, pitch: int, rate: int) -> Tone:
     return _TONES.get((name, pitch, rate), lambda: _BY_NAME[name].tone(pitch, rate))
 
 
+def has_tone(name: str, pitch: int, rate: int) -> bool:
+    """Tell whether a tone has been made; a rare one takes most of a second."""
+    return _TONES.has((name, pitch, rate))
+
+
 def place_of(name: str, pitch: int) -> float:
     """Return where a note stands by itself, from -1 left to 1 right."""
     if name == "drums":

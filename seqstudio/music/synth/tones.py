@@ -136,11 +136,18 @@ class ToneCache:
         """Return the tone of `key`, made anew if it is not kept."""
         with self._lock:
             tone = self._tones.get(key)
-            if tone is None:
-                tone = self._tones[key] = make()
-                self._forget()
-            self._tones.move_to_end(key)
+            if tone is not None:
+                self._tones.move_to_end(key)
+                return tone
+        made = make()  # without the lock: who plays must not wait for a tone of somebody else
+        with self._lock:
+            tone = self._tones.setdefault(key, made)
+            self._forget()
             return tone
+
+    def has(self, key: Hashable) -> bool:
+        """Tell whether a tone is kept."""
+        return key in self._tones
 
     def _forget(self) -> None:
         total = sum(tone.bytes for tone in self._tones.values())

@@ -150,8 +150,10 @@ class Shelf:
         """
         old, self.folder = self.folder, home / FOLDER
         there = Shelf(home)
+        known = {(take.made_at, take.text) for take in there.takes}
         for take in self.takes:
-            there.add(take)
+            if (take.made_at, take.text) not in known:
+                there.add(take)
         self.takes = there.takes
         if move:
             shutil.rmtree(old, ignore_errors=True)

@@ -42,6 +42,9 @@ class Vocabulary:
         self._check_symbols()
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("a symbol stands twice in the vocabulary")
+        self._check_size()
+
+    def _check_size(self) -> None:
         if len(self.symbols) > LIMIT:
             raise DataError(
                 f"The text has {len(self.symbols):,} different symbols",

@@ -1,4 +1,4 @@
-"""A tune as a file: ABC, MIDI, WAV or FLAC."""
+"""A tune as a file: ABC, MIDI, MusicXML, WAV or FLAC."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ KINDS = {
     for kind in (
         FileKind(".mid", "MIDI", "for music programs and instruments"),
         FileKind(".abc", "ABC", "the tune as text"),
+        FileKind(".musicxml", "MusicXML", "for programs that print scores"),
         FileKind(".wav", "WAV", "the sound, not compressed", sounds=True),
         FileKind(".flac", "FLAC", "the sound, about half the size", sounds=True),
     )
@@ -86,6 +87,10 @@ def tune_bytes(
         from seqstudio.music.midi import midi_bytes
 
         return midi_bytes(score)
+    if suffix == ".musicxml":
+        from seqstudio.music.musicxml import musicxml_bytes
+
+        return musicxml_bytes(score)
     if suffix in KINDS:
         return _sound_bytes(score, suffix, instruments, progress or (lambda _share: None))
     raise MusicError(

@@ -237,7 +237,7 @@ def test_own_keys_do_not_go_with_a_preset_without_a_question(dialog: KeysDialog)
 
 def test_the_search_finds_by_words_and_by_keys(dialog: KeysDialog) -> None:
     QTest.keyClicks(dialog.search, "ctrl+d")
-    assert dialog.shown() == ["canvas.duplicate"]
+    assert dialog.shown() == ["canvas.duplicate", "roll.duplicate"]
     dialog.search.clear()
     QTest.keyClicks(dialog.search, "outline")
     assert dialog.shown() == ["view.outline"]

@@ -1,23 +1,19 @@
-"""Painting of a piano roll: keys, rows, bars, notes, probability lane, what is not yet written."""
+"""Painting of what stands around the notes of a roll: keys, rows, bars, ruler, playhead, words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPolygonF
+from PySide6.QtGui import QPainter, QPolygonF
 
-from seqstudio.music.score import Note, Score
+from seqstudio.music.score import Score
 from seqstudio.studio.listen.geometry import RollFrame, is_black
-from seqstudio.studio.listen.takes import Take
 from seqstudio.studio.plots import paint_cursor_line, paint_hatch
 from seqstudio.studio.plots.frame import hairline
 from seqstudio.studio.theme import faded, pen, theme
 
-#: A note that the model gave less than this is marked.
-DOUBTED = 0.4
-_FAINTEST = 0.38
 _LEAST_GRID = 6.0
 _NUMBER_ROOM = 26.0
 _HEAD = 13.0
@@ -40,17 +36,31 @@ def paint_ground(painter: QPainter, frame: RollFrame) -> None:
     painter.setClipping(False)
 
 
-def paint_bars(painter: QPainter, frame: RollFrame, score: Score) -> None:
-    """Paint beats and bar lines with their numbers, which thin out where bars are narrow."""
+def paint_bars(painter: QPainter, frame: RollFrame, score: Score, step: float = 0.0) -> None:
+    """Paint bar lines with their numbers, which thin out where bars are narrow, beats and grid.
+
+    Args:
+        painter: Of the roll.
+        frame: Where everything lies.
+        score: Its bars.
+        step: Distance of the places that notes snap to, in beats; 0 paints beats only.
+    """
     area = frame.grid.united(frame.lane)
     painter.setClipRect(area.united(frame.ruler))
     starts = [float(start) for start in score.bar_starts] or [0.0]
     ends = [*starts[1:], float(score.end_beats)]
-    _paint_beats(painter, frame, score, list(zip(starts, ends, strict=True)))
+    bars = list(zip(starts, ends, strict=True))
+    if step and step * frame.beat >= _LEAST_GRID + 2:
+        _paint_steps(painter, frame, bars, step, "gridMinor")
+    unit = 4 / score.meter[1] if score.meter else 1.0
+    if unit * frame.beat >= _LEAST_GRID:
+        _paint_steps(painter, frame, bars, unit, "gridMajor")
     every = _numbers_every(frame, starts, ends)
     painter.setFont(theme().font("axis"))
     for number, start in enumerate([*starts, ends[-1]], start=1):
         x = _sharp(frame.x(start))
+        if not frame.keys - 40 <= x <= frame.width:
+            continue
         painter.setPen(hairline(painter, theme().color("lineStrong")))
         painter.drawLine(QLineF(x, area.top(), x, area.bottom()))
         if number <= len(starts) and (number - 1) % every == 0:
@@ -65,17 +75,17 @@ def _numbers_every(frame: RollFrame, starts: list[float], ends: list[float]) -> 
     return next((step for step in (1, 2, 4, 8, 16, 32) if step >= wanted), 64)
 
 
-def _paint_beats(
-    painter: QPainter, frame: RollFrame, score: Score, bars: list[tuple[float, float]]
+def _paint_steps(
+    painter: QPainter, frame: RollFrame, bars: list[tuple[float, float]], step: float, tone: str
 ) -> None:
-    unit = 4 / score.meter[1] if score.meter else 1.0
-    if unit * frame.beat < _LEAST_GRID:
-        return
-    painter.setPen(hairline(painter, theme().color("gridMajor")))
+    painter.setPen(hairline(painter, theme().color(tone)))
     area = frame.grid
+    first, last = frame.beats_at(frame.keys), frame.beats_at(frame.width)
     for start, end in bars:
-        for beat in range(1, math.ceil((end - start) / unit - 1e-6)):
-            x = _sharp(frame.x(start + beat * unit))
+        if end < first or start > last:
+            continue
+        for number in range(1, math.ceil((end - start) / step - 1e-6)):
+            x = _sharp(frame.x(start + number * step))
             painter.drawLine(QLineF(x, area.top(), x, area.bottom()))
 
 
@@ -114,96 +124,6 @@ def _paint_key_names(painter: QPainter, frame: RollFrame) -> None:
             painter.drawText(QPointF(x, y), name)
 
 
-def note_colour(note: Note, probability: float) -> QColor:
-    """Return the fill of a note.
-
-    What was given, and voices beside the first, are input; the rest is output, the more solid
-    the surer the model was.
-    """
-    if math.isnan(probability):
-        return theme().role("input")
-    role = "output" if note.voice == 0 else "input"
-    return faded(theme().role(role), _FAINTEST + (1 - _FAINTEST) * probability)
-
-
-def paint_notes(painter: QPainter, frame: RollFrame, take: Take) -> None:
-    """Paint all notes in sight, a dot above those that the model doubted, and their bars."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(Qt.PenStyle.NoPen)
-    first, last = frame.beats_at(frame.keys), frame.beats_at(frame.width)
-    seen = [
-        (note, probability, frame.note_rect(note))
-        for note, probability, span in zip(take.score.notes, take.chances, take.spans, strict=True)
-        if span[1] >= first and span[0] <= last
-    ]
-    painter.setClipRect(frame.grid)
-    for note, probability, rect in seen:
-        painter.setBrush(note_colour(note, probability))
-        painter.drawRoundedRect(rect, 2.5, 2.5)
-    painter.setBrush(theme().color("warn"))
-    for _, probability, rect in seen:
-        if probability < DOUBTED:
-            painter.drawEllipse(QPointF(rect.left() + 3, rect.top() - 4), 1.75, 1.75)
-    painter.setClipRect(frame.lane)
-    for note, probability, _ in seen:
-        if not math.isnan(probability):
-            bar = frame.lane_rect(note, probability)
-            painter.fillRect(bar, note_colour(note, probability))
-    painter.setClipping(False)
-
-
-def paint_lane_names(painter: QPainter, frame: RollFrame, *, known: bool) -> None:
-    """Paint the scale of the lane, or say why it is empty."""
-    lane = frame.lane
-    painter.setFont(theme().font("axis"))
-    painter.setPen(theme().color("textLow"))
-    right = Qt.AlignmentFlag.AlignRight
-    middle = right | Qt.AlignmentFlag.AlignVCenter
-    painter.drawText(QRectF(0, lane.top() + 2, frame.keys - 5, 16), right, "1")
-    wide = painter.fontMetrics().horizontalAdvance("probability") <= frame.keys - 6
-    name = "probability" if wide else "p"
-    painter.drawText(QRectF(0, lane.top(), frame.keys - 5, lane.height()), middle, name)
-    painter.drawText(QRectF(0, lane.bottom() - 16, frame.keys - 5, 16), right, "0")
-    if not known:
-        words = "No probabilities: these notes were not written by the model"
-        painter.drawText(lane.adjusted(12, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)
-
-
-def paint_lit(painter: QPainter, frame: RollFrame, notes: Iterable[Note]) -> None:
-    """Paint notes that sound now."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setClipRect(frame.grid)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(theme().color("textHi"))
-    for note in notes:
-        painter.drawRoundedRect(frame.note_rect(note), 2.5, 2.5)
-    painter.setClipping(False)
-
-
-def paint_outline(painter: QPainter, frame: RollFrame, note: Note) -> None:
-    """Outline the note under a pointer."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setClipRect(frame.grid)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    around = frame.note_rect(note).adjusted(-1.5, -1.5, 1.5, 1.5)
-    painter.setPen(pen(faded(theme().color("cursorCasing"), 0.6), 4.0))
-    painter.drawRoundedRect(around, 3.5, 3.5)
-    painter.setPen(pen(theme().color("cursor"), 1.5))
-    painter.drawRoundedRect(around, 3.5, 3.5)
-    painter.setClipping(False)
-
-
-def paint_unwritten(painter: QPainter, frame: RollFrame, end_beats: float, words: str) -> None:
-    """Hatch what is not yet written, behind the accent line, and say how fast it comes."""
-    area = frame.grid.united(frame.lane)
-    x = max(frame.x(end_beats), area.left())
-    painter.setClipRect(area)
-    paint_hatch(painter, area.adjusted(x - area.left(), 0, 0, 0))
-    painter.fillRect(QRectF(x - 1, area.top(), 2, area.height()), theme().color("accent"))
-    painter.setClipping(False)
-    paint_chip(painter, QPointF(x + 10, area.top() + 10), words, frame)
-
-
 def paint_chip(painter: QPainter, place: QPointF, words: str, frame: RollFrame) -> None:
     """Paint words on a small card that stays inside the roll."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -238,3 +158,64 @@ def paint_playhead(painter: QPainter, frame: RollFrame, beats: float) -> None:
 def _sharp(place: float) -> float:
     """Return the middle of a pixel, so that a hairline is one pixel wide."""
     return math.floor(place) + 0.5
+
+
+def paint_loop(
+    painter: QPainter, frame: RollFrame, span: tuple[float, float] | None, *, on: bool
+) -> None:
+    """Paint the loop as a bar with two handles in the upper edge of the ruler."""
+    strip = frame.loop_strip
+    painter.fillRect(strip.adjusted(0, 0, 0, -1), theme().color("surface1"))
+    if span is None:
+        return
+    left, right = frame.x(span[0]), frame.x(span[1])
+    painter.setClipRect(frame.ruler.united(frame.lane))
+    colour = theme().color("accent" if on else "border")
+    painter.fillRect(
+        QRectF(left, strip.top(), right - left, strip.height() - 1), faded(colour, 0.45)
+    )
+    for x in (left, right - 3):
+        painter.fillRect(QRectF(x, strip.top(), 3, strip.height() - 1), colour)
+    if on:
+        painter.setPen(pen(faded(colour, 0.7), 1.0))
+        for x in (left, right):
+            painter.drawLine(QLineF(_sharp(x), frame.grid.top(), _sharp(x), frame.height))
+    painter.setClipping(False)
+
+
+def paint_pressed_keys(painter: QPainter, frame: RollFrame, pitches: Collection[int]) -> None:
+    """Light up the keys of the notes that sound."""
+    painter.setClipRect(QRectF(0, frame.grid.top(), frame.keys, frame.grid.height()))
+    for pitch in pitches:
+        width = frame.keys - (23 if is_black(pitch) else 1)
+        painter.fillRect(QRectF(0, frame.y(pitch), width, frame.row), theme().color("accent"))
+    painter.setClipping(False)
+
+
+def paint_unwritten(painter: QPainter, frame: RollFrame, end_beats: float, words: str) -> None:
+    """Hatch what is not yet written, behind the accent line, and say how fast it comes."""
+    area = frame.grid.united(frame.lane)
+    x = max(frame.x(end_beats), area.left())
+    painter.setClipRect(area)
+    paint_hatch(painter, area.adjusted(x - area.left(), 0, 0, 0))
+    painter.fillRect(QRectF(x - 1, area.top(), 2, area.height()), theme().color("accent"))
+    painter.setClipping(False)
+    paint_chip(painter, QPointF(x + 10, area.top() + 10), words, frame)
+
+
+def paint_lane_names(painter: QPainter, frame: RollFrame, lane: str, *, known: bool) -> None:
+    """Paint the scale of the lane, or say why it is empty."""
+    room = frame.lane
+    painter.setFont(theme().font("axis"))
+    painter.setPen(theme().color("textLow"))
+    right = Qt.AlignmentFlag.AlignRight
+    middle = right | Qt.AlignmentFlag.AlignVCenter
+    top = "127" if lane == "velocity" else "1"
+    painter.drawText(QRectF(0, room.top() + 2, frame.keys - 5, 16), right, top)
+    wide = painter.fontMetrics().horizontalAdvance(lane) <= frame.keys - 6
+    name = lane if wide else lane[:1]
+    painter.drawText(QRectF(0, room.top(), frame.keys - 5, room.height()), middle, name)
+    painter.drawText(QRectF(0, room.bottom() - 16, frame.keys - 5, 16), right, "0")
+    if not known and lane != "velocity":
+        words = "No probabilities: these notes were not written by the model"
+        painter.drawText(room.adjusted(12, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, words)

@@ -1,0 +1,1 @@
+"""Measures of predictions, as the field of each task defines them. Plain numbers in and out."""

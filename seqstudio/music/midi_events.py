@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from seqstudio.core.errors import MusicError
 
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 LARGEST_BYTES = 16_000_000
 _MOST_WARNINGS = 20
+_MOST_EVENTS = 250_000
+_LONGEST_NAME = 200
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+_PROGRAM, _CONTROL = 0xC, 0xB
+_PEDAL, _SOUND_OFF, _NOTES_OFF = 64, 120, 123
 _SMPTE_RATES = {24: 24.0, 25: 25.0, 29: 30000 / 1001, 30: 30.0}
 
 
-@dataclass(frozen=True, slots=True)
-class RawNote:
+class RawNote(NamedTuple):
     """A note as the file has it; times in ticks."""
 
     track: int
@@ -35,13 +42,19 @@ class RawSong:
     """Everything of a MIDI file that a score needs; times in ticks.
 
     Attributes:
-        ticks_per_beat: Resolution; for SMPTE files that of 120 beats a minute.
+        ticks_per_beat: Resolution; for SMPTE files that of about 120 beats a minute.
+        timecode_bpm: Tempo that makes SMPTE times right to the tick, None for other files.
         notes: In the order of their ends.
         tempos: (tick, microseconds a quarter note).
         meters: (tick, numerator, exponent of the denominator).
         keys: (tick, sharps above and flats below zero, is it minor).
-        name: First name of a track, or "".
+        programs: (tick, program) in the order of the file, by track and channel.
+        pedals: (tick, whether it goes down) of the sustain pedal, by pattern and channel.
+        names: Name of a track by its number.
+        is_sequence: Whether each track is a piece of its own (type 2), a pattern.
+        pattern_ends: Tick at which each pattern ends.
         end_ticks: Latest end of a track.
+        events: How many were read.
         warnings: What was read over, at most twenty sentences.
     """
 
@@ -50,9 +63,19 @@ class RawSong:
     tempos: list[tuple[int, int]] = field(default_factory=list)
     meters: list[tuple[int, int, int]] = field(default_factory=list)
     keys: list[tuple[int, int, bool]] = field(default_factory=list)
-    name: str = ""
+    timecode_bpm: float | None = None
+    programs: dict[tuple[int, int], list[tuple[int, int]]] = field(default_factory=dict)
+    pedals: dict[tuple[int, int], list[tuple[int, bool]]] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    is_sequence: bool = False
+    pattern_ends: dict[int, int] = field(default_factory=dict)
     end_ticks: int = 0
+    events: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    def pattern(self, track: int) -> int:
+        """Return the number of the piece that a track belongs to, 0 but for type 2."""
+        return track if self.is_sequence else 0
 
     def warn(self, sentence: str) -> None:
         """Keep a warning, each once."""
@@ -69,8 +92,8 @@ def parse_midi(data: bytes) -> RawSong:
     start = _header_at(data)
     song = RawSong()
     length = int.from_bytes(data[start + 4 : start + 8], "big")
-    is_sequence = int.from_bytes(data[start + 8 : start + 10], "big") == 2
-    if is_sequence:
+    song.is_sequence = int.from_bytes(data[start + 8 : start + 10], "big") == 2
+    if song.is_sequence:
         song.warn("its tracks are separate pieces; they follow one another")
     song.ticks_per_beat = _resolution(data[start + 12 : start + 14], song)
     at = start + 8 + max(6, length if length < 1024 else 6)
@@ -81,9 +104,12 @@ def parse_midi(data: bytes) -> RawSong:
             break
         body_start, at = found
         if data[body_start - 8 : body_start - 4] == b"MTrk":
-            begin_ticks = song.end_ticks if is_sequence else 0
+            begin_ticks = song.end_ticks if song.is_sequence else 0
             _Track(data, body_start, at, track, begin_ticks, song).read()
             track += 1
+        if song.events >= _MOST_EVENTS:
+            song.warn(f"only the first {_MOST_EVENTS:,} events are read")
+            break
     if not track:
         song.warn("the file has no track")
     return song
@@ -110,9 +136,11 @@ def _header_at(data: bytes) -> int:
 def _resolution(division: bytes, song: RawSong) -> int:
     value = int.from_bytes(division, "big")
     if value & 0x8000:
-        rate = _SMPTE_RATES.get(256 - division[0], 25.0)
+        ticks_a_second = _SMPTE_RATES.get(256 - division[0], 25.0) * (division[1] or 40)
         song.warn("times are in seconds (SMPTE); read as 120 beats a minute")
-        return max(1, round(rate * division[1] / 2))
+        ticks_per_beat = max(1, round(ticks_a_second / 2))
+        song.timecode_bpm = 60.0 * ticks_a_second / ticks_per_beat
+        return ticks_per_beat
     if value == 0:
         song.warn("the resolution is zero; 480 ticks a beat are taken")
     return value or 480
@@ -147,21 +175,29 @@ class _Track:
         self._track = track
         self._ticks = begin_ticks
         self._song = song
+        self._pattern = song.pattern(track)
         self._down: dict[tuple[int, int], deque[tuple[int, int]]] = {}
         self._running = 0
         self._interrupted = False
 
     def read(self) -> None:
         """Read events up to the end of the track, or to damage that hides all that follows."""
-        while self._at < self._end:
+        if self._ticks:  # a later pattern begins with what the standard says, not with the last
+            self._song.tempos.append((self._ticks, 500_000))
+            self._song.meters.append((self._ticks, 4, 2))
+        while self._at < self._end and self._song.events < _MOST_EVENTS:
+            self._song.events += 1
             delta = self._number()
             if delta is None:
                 break
             self._ticks += delta
             if self._at >= self._end or not self._event():
                 break
-        self._release_all()
+        if any(self._down.values()):
+            self._song.warn("notes without an end are held to the end of their track")
+        self._release_all(range(16))
         self._song.end_ticks = max(self._song.end_ticks, self._ticks)
+        self._song.pattern_ends[self._pattern] = self._song.end_ticks
 
     def _number(self) -> int | None:
         """Read a variable-length number of at most four bytes."""
@@ -209,12 +245,23 @@ class _Track:
             self._song.warn("a damaged message is left out")
             return True
         self._at += count
-        if status >> 4 == 0x9 and values[1]:
-            key = (status & 15, values[0])
-            self._down.setdefault(key, deque()).append((self._ticks, values[1]))
-        elif status >> 4 in (0x8, 0x9):
-            self._release(status & 15, values[0])
+        self._message(status >> 4, status & 15, values)
         return True
+
+    def _message(self, kind: int, channel: int, values: bytes) -> None:
+        if kind == 0x9 and values[1]:
+            key = (channel, values[0])
+            self._down.setdefault(key, deque()).append((self._ticks, values[1]))
+        elif kind in (0x8, 0x9):
+            self._release(channel, values[0])
+        elif kind == _PROGRAM:
+            steps = self._song.programs.setdefault((self._track, channel), [])
+            steps.append((self._ticks, values[0]))
+        elif kind == _CONTROL and values[0] == _PEDAL:
+            steps_of_pedal = self._song.pedals.setdefault((self._pattern, channel), [])
+            steps_of_pedal.append((self._ticks, values[1] >= 64))
+        elif kind == _CONTROL and values[0] in (_SOUND_OFF, _NOTES_OFF):
+            self._release_all((channel,))
 
     def _release(self, channel: int, pitch: int) -> None:
         waiting = self._down.get((channel, pitch))
@@ -223,11 +270,11 @@ class _Track:
             end = max(self._ticks, start + 1)
             self._song.notes.append(RawNote(self._track, channel, pitch, velocity, start, end))
 
-    def _release_all(self) -> None:
+    def _release_all(self, channels: Container[int]) -> None:
         for (channel, pitch), waiting in self._down.items():
-            for _ in list(waiting):
-                self._song.warn("notes without an end are held to the end of their track")
-                self._release(channel, pitch)
+            if channel in channels:
+                for _ in list(waiting):
+                    self._release(channel, pitch)
 
     def _skip_counted(self) -> bool:
         length = self._number()
@@ -251,8 +298,8 @@ class _Track:
 
     def _keep(self, kind: int, payload: bytes) -> None:
         song = self._song
-        if kind == 0x03 and not song.name:
-            song.name = _text(payload)
+        if kind == 0x03:
+            song.names.setdefault(self._track, _text(payload))
         elif kind == 0x51 and len(payload) >= 3:
             song.tempos.append((self._ticks, int.from_bytes(payload[:3], "big")))
         elif kind == 0x58 and len(payload) >= 2:
@@ -263,8 +310,10 @@ class _Track:
 
 
 def _text(payload: bytes) -> str:
+    payload = payload[:_LONGEST_NAME]
     try:
-        text = payload[:200].decode("utf-8")
-    except UnicodeDecodeError:
-        text = payload[:200].decode("latin-1")
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut_off = len(payload) == _LONGEST_NAME and error.start > _LONGEST_NAME - 4
+        text = payload.decode("utf-8", "ignore") if cut_off else payload.decode("latin-1")
     return "".join(char for char in text if char.isprintable()).strip()

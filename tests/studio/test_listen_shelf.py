@@ -158,7 +158,9 @@ def test_a_region_stands_in_the_text_between_its_notes() -> None:
 
 
 def test_a_tune_goes_on_without_its_closing_sign() -> None:
-    assert open_end(take_of_sample(written())) == HEAD + "CDEF|GABc|cBAG|FEDC"
+    assert open_end(take_of_sample(written())) == HEAD + TEXT.rstrip()
+    assert open_end(take_of_sample(written("CDEF|]\n\n"))) == HEAD + "CDEF|"
+    assert open_end(take_of_sample(written("CDEF|GA"))) == HEAD + "CDEF|GA"
 
 
 def test_two_bars_beyond_the_playhead_may_be_written() -> None:

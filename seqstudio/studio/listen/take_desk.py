@@ -55,6 +55,7 @@ class TakeDesk(QObject):
         self.wish: Wish | None = None
         self.request = 0
         self._ahead = 0
+        self._history = self.session.history
         self._asked: dict[int, tuple[Wish, str, Origin]] = {}
         self._deleted: list[KeptTake] = []
         self._repeated: dict[int, Wish] = {}
@@ -140,6 +141,9 @@ class TakeDesk(QObject):
 
     @Slot()
     def _another_run(self) -> None:
+        if self.session.history is self._history:
+            return  # a run that was resumed told its facts again
+        self._history = self.session.history
         self.wish, self._asked, self._repeated = None, {}, {}
         self.writing_changed.emit()
 

@@ -12,6 +12,7 @@ from seqstudio.studio.listen.takes import Take
 #: Bars that are written ahead of the playhead in a tune that is steered live.
 BARS_AHEAD = 2
 FILLINGS = 4
+_WORD_END = "end\n"
 Region = tuple[Fraction, Fraction]
 
 
@@ -103,8 +104,21 @@ def _bars_touched(take: Take, first: Fraction, end: Fraction) -> int:
 
 def open_end(take: Take) -> str:
     """Return the text of a tune without the sign that closes it: what can be continued."""
-    last = max((s[1] for n in take.score.notes if (s := take.source(n)) is not None), default=0)
-    return take.text[take.start : last] if last else take.tune_text.rstrip()
+    return opened(take.tune_text)
+
+
+def opened(text: str) -> str:
+    """Return the text of a piece without the sign that closes it.
+
+    A bar line stands for the double bar of ABC, so that the next bar can begin.
+    """
+    if text.endswith(_WORD_END):
+        return text[: -len(_WORD_END)]
+    body = text.rstrip()
+    for closing in ("|]", "||"):
+        if body.endswith(closing):
+            return body[: -len(closing)] + "|"
+    return body if text.endswith("\n\n") else text
 
 
 def first_notes(take: Take, place: Place, share: float = 0.25) -> int:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 16_000_000
 _MOST_WARNINGS = 20
-_MOST_EVENTS = 250_000
+_MOST_EVENTS = 200_000
+_MOST_NOTES = 50_000
 _LONGEST_NAME = 200
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
@@ -55,6 +56,7 @@ class RawSong:
         pattern_ends: Tick at which each pattern ends.
         end_ticks: Latest end of a track.
         events: How many were read.
+        struck: How many notes began.
         warnings: What was read over, at most twenty sentences.
     """
 
@@ -71,6 +73,7 @@ class RawSong:
     pattern_ends: dict[int, int] = field(default_factory=dict)
     end_ticks: int = 0
     events: int = 0
+    struck: int = 0
     warnings: list[str] = field(default_factory=list)
 
     def pattern(self, track: int) -> int:
@@ -250,8 +253,7 @@ class _Track:
 
     def _message(self, kind: int, channel: int, values: bytes) -> None:
         if kind == 0x9 and values[1]:
-            key = (channel, values[0])
-            self._down.setdefault(key, deque()).append((self._ticks, values[1]))
+            self._strike((channel, values[0]), values[1])
         elif kind in (0x8, 0x9):
             self._release(channel, values[0])
         elif kind == _PROGRAM:
@@ -262,6 +264,13 @@ class _Track:
             steps_of_pedal.append((self._ticks, values[1] >= 64))
         elif kind == _CONTROL and values[0] in (_SOUND_OFF, _NOTES_OFF):
             self._release_all((channel,))
+
+    def _strike(self, key: tuple[int, int], velocity: int) -> None:
+        if self._song.struck >= _MOST_NOTES:
+            self._song.warn(f"only the first {_MOST_NOTES:,} notes are read")
+            return
+        self._song.struck += 1
+        self._down.setdefault(key, deque()).append((self._ticks, velocity))
 
     def _release(self, channel: int, pitch: int) -> None:
         waiting = self._down.get((channel, pitch))

@@ -365,7 +365,7 @@ ALLOWED = {
     "background.py": {"Thread"},  # typesets equations, lists runs
     "session.py": {"ThreadPoolExecutor"},  # reads the data
     "learn.py": {"ThreadPoolExecutor"},  # settles the claims of the lectures
-    "listen/sound.py": {"ThreadPoolExecutor"},  # renders sound, writes files
+    "listen/chores.py": {"ThreadPoolExecutor"},  # renders sound, writes files
     "panels/floors.py": {"Thread"},  # counts the floor
     "panels/sweep_desk.py": {"Thread"},  # sees the trials of a sweep through
 }

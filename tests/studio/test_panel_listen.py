@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import math
 import wave
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seqstudio.audio.output import RATE, NullOutput
+from seqstudio.audio.arrangement import Part
+from seqstudio.audio.output import RATE, NullOutput, SoundOutput
 from seqstudio.blocks.templates import make
 from seqstudio.core.errors import StorageError
 from seqstudio.data.corpora import text_dataset
@@ -33,6 +35,7 @@ from seqstudio.studio.listen.takes import (
     tune_start,
 )
 from seqstudio.studio.session import Session
+from tests.audio.sound_doubles import FakeSounddevice
 
 HEAD = "X:1\nT:Scale\nM:4/4\nL:1/4\nK:C\n"
 MUSIC = "CDEF|GABc|\n"
@@ -351,7 +354,7 @@ def test_a_text_that_is_being_written_is_followed(session, listen):
     session.state = "running"
     arrive(session, sample("CD", p=0.5, done=False))
     assert len(listen.take.score.notes) == 2
-    assert not listen.can_play
+    assert listen.can_play
     arrive(session, sample("CDEF|", p=0.5, done=False))
     assert len(listen.take.score.notes) == 4
     arrive(session, sample())
@@ -451,7 +454,6 @@ def test_another_tempo_keeps_the_beat_and_goes_on_playing(qtbot, session, listen
     clock.now += 1.0
     listen.set_tempo(60)
     assert listen.playing
-    qtbot.waitUntil(lambda: listen._ready)
     assert listen.position_beats == pytest.approx(2.0, abs=1e-2)
     clock.now += 1.0
     assert listen.position_beats == pytest.approx(3.0, abs=1e-2)
@@ -459,20 +461,19 @@ def test_another_tempo_keeps_the_beat_and_goes_on_playing(qtbot, session, listen
     assert listen.take.sample.step == 100  # a tune that plays is not taken away
 
 
-def test_another_instrument_sounds_different(qtbot, session, listen):
-    arrive(session, sample())
-    ready(qtbot, listen)
-    before = listen._player._samples
+def test_an_instrument_is_for_all_voices_and_a_part_for_one(qtbot, session, listen):
+    arrive(session, sample("V:1\nCD|\nV:2\nEF|\n"))
+    assert listen.instrument == "piano"
+    assert [(part.voice, part.instrument) for part in listen.parts] == [(0, "piano"), (1, "piano")]
     listen.set_instrument("organ")
-    qtbot.waitUntil(lambda: listen._ready)
-    after = listen._player._samples
-    assert after.shape == before.shape
-    assert np.abs(after - before).max() > 0.01
+    listen.set_part(Part(1, "flute", gain=0.5, pan=-0.2))
+    assert listen.parts == (Part(0, "organ"), Part(1, "flute", 0.5, -0.2))
+    assert listen.sequencer.arrangement.parts == listen.parts
+    arrive(session, sample("GG|", step=200))
+    assert listen.parts == (Part(0, "organ"),)
 
 
-def test_a_wanted_tune_is_followed_while_written_and_then_played(
-    qtbot, session, listen, monkeypatch
-):
+def test_a_wanted_tune_is_heard_while_it_is_written(qtbot, session, listen, clock, monkeypatch):
     sent = []
     monkeypatch.setattr(session, "write", lambda *wish: sent.append(wish) or 5)
     arrive(session, sample())
@@ -481,12 +482,155 @@ def test_a_wanted_tune_is_followed_while_written_and_then_played(
     assert listen.write("X:1\n", 100, 0.7, 3, 0.9, 42) == 5
     assert sent == [("X:1\n", 100, 0.7, 3, 0.9, 42)]
     assert not listen.playing
-    arrive(session, sample("GG", request=5, done=False))
+    arrive(session, sample("G", request=5, done=False))
     assert listen.take.sample.request == 5
-    arrive(session, sample("GGGG|", request=5))
-    assert listen.take.done
-    qtbot.waitUntil(lambda: listen._ready)
     assert listen.playing
+    assert listen.starved
+    assert listen.position_beats == 0.0  # half a second is waited for
+    arrive(session, sample("GGGG|GG", request=5, done=False))
+    clock.now += 1.25
+    assert listen.position_beats == pytest.approx(2.5, abs=1e-3)
+    clock.now += 10
+    assert listen.position_beats == pytest.approx(5.0, abs=1e-3)  # the last note may still grow
+    assert listen.starved
+    arrive(session, sample("GGGG|GGGG|", request=5))
+    clock.now += 0.25
+    assert listen.position_beats == pytest.approx(5.5, abs=1e-3)
+    clock.now += 10
+    assert not listen.playing
+    assert not listen.starved
+
+
+def test_a_paused_tune_is_not_begun_again_by_what_is_written(qtbot, session, listen, monkeypatch):
+    monkeypatch.setattr(session, "write", lambda *_wish: 5)
+    ready(qtbot, listen)
+    listen.write("X:1\n", 100, 0.7, 3, 0.9, 42)
+    arrive(session, sample("GGGG|G", request=5, done=False))
+    assert listen.playing
+    listen.pause()
+    arrive(session, sample("GGGG|GGG", request=5, done=False))
+    arrive(session, sample("GGGG|GGGG|", request=5))
+    assert not listen.playing
+    assert len(listen.take.score.notes) == 8
+
+
+def test_a_second_tune_in_the_text_does_not_replace_the_one_that_is_heard(
+    qtbot, session, listen, clock
+):
+    session.state = "running"
+    ready(qtbot, listen)
+    arrive(session, sample("CDEF|GA", done=False))
+    listen.play()
+    arrive(session, sample("CDEF|GABc|\n\nX:2\nK:C\ngg", done=False))
+    assert listen.take.title == "Scale"
+    assert listen.sequencer.arrangement.complete
+    clock.now += 60
+    assert not listen.playing
+
+
+# Edits
+
+
+def moved_up(score, by=1):
+    return replace(score, notes=tuple(replace(n, pitch=n.pitch + by) for n in score.notes))
+
+
+def test_an_edit_is_the_tune_that_is_heard_and_can_be_taken_back(qtbot, session, listen, clock):
+    arrive(session, sample())
+    ready(qtbot, listen)
+    before = listen.take
+    listen.play()
+    clock.now += 1.0
+    listen.edit(moved_up(before.score, 12), "Move 8 notes")
+    assert listen.playing
+    assert listen.position_beats == pytest.approx(2.0, abs=1e-3)
+    assert [note.pitch for note in listen.take.score.notes] == [p + 12 for p in PITCHES]
+    assert listen.sequencer.arrangement.score.notes[0].pitch == 72
+    written = read_tune(listen.take.text).score
+    assert [note.pitch for note in written.notes] == [p + 12 for p in PITCHES]
+    note = listen.take.score.notes[1]
+    assert listen.take.text[slice(*listen.take.source(note))].startswith("d")
+    assert math.isnan(listen.take.chances[0])
+    assert (listen.can_undo, listen.can_redo, listen.undo_label) == (True, False, "Move 8 notes")
+    arrive(session, sample("GGGG|", step=200))
+    assert listen.take.score.notes[0].pitch == 72
+    listen.undo()
+    assert listen.take is before
+    assert (listen.can_undo, listen.can_redo) == (False, True)
+    listen.redo()
+    assert listen.take.score.notes[0].pitch == 72
+    assert listen.playing
+
+
+def test_edits_of_another_tune_are_forgotten(session, listen):
+    arrive(session, sample(), sample("GG|", step=200))
+    listen.edit(moved_up(listen.take.score), "Move")
+    listen.choose(session.history.samples[0])
+    assert not listen.can_undo
+    listen.undo()
+    assert listen.take.sample is session.history.samples[0]
+
+
+def test_what_abc_cannot_say_is_kept_in_the_edited_score(session, listen):
+    arrive(session, sample())
+    quiet = replace(
+        listen.take.score, notes=tuple(replace(n, velocity=33) for n in listen.take.score.notes)
+    )
+    listen.edit(quiet, "Velocity")
+    assert {note.velocity for note in listen.take.score.notes} == {33}
+
+
+# Loop and metronome
+
+
+def test_a_range_is_looped_and_moved_while_playing(qtbot, session, listen, clock):
+    arrive(session, sample())
+    ready(qtbot, listen)
+    listen.set_loop_range(2.0, 4.0)
+    assert listen.looped
+    listen.play()
+    clock.now += 2.5  # five beats: 0-4, then one of the loop
+    assert listen.position_beats == pytest.approx(3.0, abs=1e-3)
+    listen.set_loop_range(2.0, 6.0)
+    clock.now += 2.0
+    assert listen.position_beats == pytest.approx(3.0, abs=1e-3)
+    listen.set_loop(False)
+    assert listen.loop_range == (2.0, 6.0)
+    clock.now += 10
+    assert not listen.playing
+    listen.set_loop_range(0, 0)
+    assert listen.loop_range is None
+
+
+def test_the_metronome_is_part_of_what_is_played(session, listen):
+    arrive(session, sample())
+    with_clicks = []
+    listen.sound_changed.connect(lambda: with_clicks.append(listen.metronome))
+    listen.set_metronome(True)
+    assert with_clicks == [True]
+    assert listen.sequencer.arrangement.metronome
+
+
+# A device that goes away
+
+
+def test_a_device_that_goes_away_is_told_and_looked_for_again(qtbot, session, clock):
+    device = FakeSounddevice()
+    outputs = [(SoundOutput(device, RATE), ""), (NullOutput(RATE, clock), "")]
+    listen = ListenSession(session, lambda: outputs.pop(0))
+    arrive(session, sample())
+    listen.play()
+    qtbot.waitUntil(lambda: device.stream.active)
+    assert not listen.can_retry_sound
+    device.stream.active = False  # unplugged: PortAudio ends the stream
+    qtbot.waitUntil(lambda: listen.message != "")
+    assert "does not answer any more" in listen.message
+    assert listen.playing
+    assert listen.can_retry_sound
+    listen.retry_sound()
+    qtbot.waitUntil(lambda: listen.message == "")
+    assert listen.playing
+    listen.close()
 
 
 def test_text_without_notes_cannot_be_played(session, listen):
@@ -556,4 +700,4 @@ def test_closing_stops_sound_and_workers(qtbot, session, opener):
     listen.play()
     listen.close()
     assert not listen.playing
-    assert listen._workers is None
+    assert listen._chores._workers is None

@@ -186,7 +186,7 @@ def test_what_is_not_written_is_hatched_behind_the_accent_line(session, show):
     frame = panel.roll.frame_now()
     line = colour(panel.roll.viewport(), frame.x(4.0), frame.grid.center().y())
     assert line == themes_colour("accent")
-    assert not panel.play_button.isEnabled()
+    assert panel.play_button.isEnabled()
     assert "being written" in panel.header.subtitle()
     arrive(session, sample())
     panel.refresh()

@@ -6,36 +6,29 @@ in worker threads whose results a timer collects: nothing here blocks the window
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
-from seqstudio.audio.output import RATE, NullOutput, Output, open_output
-from seqstudio.audio.player import Player
+from seqstudio.audio.output import RATE, open_output
 from seqstudio.core.errors import SeqError
 from seqstudio.core.files import write_atomic
 from seqstudio.music.codings import CODINGS, Coding
 from seqstudio.music.midi import midi_bytes
 from seqstudio.music.score import Note, Score
-from seqstudio.music.synth import INSTRUMENTS, render
+from seqstudio.music.synth import render
 from seqstudio.music.wav import wav_bytes
 from seqstudio.records.readings import Sample
+from seqstudio.studio.listen.desk import Opener, SoundDesk
+from seqstudio.studio.listen.edited import Edits, edited_take
 from seqstudio.studio.listen.linking import TuneLink
 from seqstudio.studio.listen.takes import Take, book_take, take_of_sample, tune_start
 from seqstudio.studio.session import Cursor, Session
 
-TICK_MS = 33
 TAIL_S = 1.2
-_SETTLE_MS = 180
-Samples = NDArray[np.float32]
-Opener = Callable[[], tuple[Output, str]]
 
 
 @dataclass(frozen=True)
@@ -46,33 +39,23 @@ class Saved:
     error: SeqError | None = None
 
 
-class ListenSession(QObject):
-    """The current tune: taken from the run, rendered, played, saved.
+class ListenSession(SoundDesk):
+    """The current tune: taken from the run, edited, played while it is written, saved.
 
     Attributes:
         take: What is shown and played; None when the project has no tunes.
         live: Whether it follows the newest sample of the run.
-        message: Why there is no sound and what to do, "" with sound or before it was tried.
-        instrument: Name of the instrument.
-        tempo_bpm: Quarter notes a minute.
         link: Joins the playhead and the shared cursor.
-        error: Why the tune cannot be played, None when it can.
         selection: The region that is selected, (first, end) in beats; None when there is none.
 
     Signals:
-        take_changed: Another take, or the one being written has grown.
-        sound_changed: Instrument, tempo, loop, volume, output, or what is ready to play.
-        playing_changed(bool): Sound begins or ends.
-        moved: The playhead is at another place; at most 30 times a second.
+        take_changed: Another take, or the one being written has grown, or an edit.
         hover_changed(object): `Note` under a pointer in any panel, or None.
         selection_changed: Another region, or none, is selected.
         saved(object): `Saved`.
     """
 
     take_changed = Signal()
-    sound_changed = Signal()
-    playing_changed = Signal(bool)
-    moved = Signal()
     hover_changed = Signal(object)
     selection_changed = Signal()
     saved = Signal(object)
@@ -80,33 +63,15 @@ class ListenSession(QObject):
     def __init__(
         self, session: Session, opener: Opener = open_output, parent: QObject | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__(opener, parent)
         self.session = session
         self.take: Take | None = None
         self.live = True
-        self.message = ""
-        self.instrument = INSTRUMENTS[0]
-        self.tempo_bpm = 120.0
-        self.error: SeqError | None = None
         self.hovered: Note | None = None
         self.selection: tuple[Fraction, Fraction] | None = None
-        self._opener = opener
-        self._opened = False
-        self._workers: ThreadPoolExecutor | None = None
-        self._waiting: list[tuple[Future[Any], Callable[[Any], None]]] = []
-        self._player = Player(NullOutput(RATE))
-        self._own_tempo = False
-        self._looped = False
-        self._ready = False
-        self._playing = False
-        self._play_when_ready = False
-        self._rest_beats = 0.0
-        self._asked = 0
+        self._edits = Edits()
+        self._asked, self._begun = 0, False
         self._book: tuple[object, Take | None] = (None, None)
-        self._tick = QTimer(self, interval=TICK_MS)
-        self._tick.timeout.connect(self._poll)
-        self._settle = QTimer(self, interval=_SETTLE_MS, singleShot=True)
-        self._settle.timeout.connect(self._render)
         self.link = TuneLink(self)
         self._listen()
         self._look()
@@ -145,22 +110,23 @@ class ListenSession(QObject):
         self._look()
 
     def write(self, prompt: str, length: int, temperature: float, top_k: int, top_p: float,
-              seed: int) -> int:  # fmt: skip
-        """Ask the model for a tune, follow it while it is written, then play it.
+              seed: int, **wishes: Any) -> int:  # fmt: skip
+        """Ask the model for a tune and hear it while it is written, see `Session.write`.
 
         Returns:
             The number of the request, 0 when there is no model.
         """
         self.stop()
-        request = self.session.write(prompt, length, temperature, top_k, top_p, seed)
+        request = self.session.write(prompt, length, temperature, top_k, top_p, seed, **wishes)
         self.follow(request)
         return request
 
     def follow(self, request: int) -> None:
         """Listen to the tune of a request while it is written; 0 changes nothing."""
         if request:
-            self._asked = request
+            self._asked, self._begun = request, False
             self.live = True
+            self.open_sound()
 
     def take_up(self, take: Take) -> None:
         """Listen to a take, such as one of the shelf, and leave the newest ones alone."""
@@ -226,15 +192,36 @@ class ListenSession(QObject):
             return
         sample = self._newest()
         asked = sample is not None and 0 < self._asked == sample.request
-        if self.playing and not asked:
+        grown = sample is not None and self._grows_into(sample)
+        if self.playing and not (asked or grown):
             return
         if sample is None:
             self._show(self._book_take())
         elif self.take is None or self.take.sample is not sample:
-            self._show(self._take_of(sample))
-        if asked and sample is not None and sample.done:
-            self._asked = 0
+            # What is heard stays the tune that is heard, even when the text goes on to another.
+            kept = self.take.start if grown and self.take and self.playing else None
+            self._show(self._take_of(sample, kept))
+        if asked and sample is not None:
+            self._play_asked(sample)
+
+    def _play_asked(self, sample: Sample) -> None:
+        """Play a tune that was asked for as soon as it has notes; once."""
+        if not self._begun and self.can_play:
+            self._begun = True
             self.play()
+        if sample.done:
+            self._asked = 0
+
+    def _grows_into(self, sample: Sample) -> bool:
+        """Tell whether a sample is the text in view, written on."""
+        before = self.take.sample if self.take is not None else None
+        return (
+            before is not None
+            and not before.done
+            and (before.request, before.step, before.prompt)
+            == (sample.request, sample.step, sample.prompt)
+            and sample.text.startswith(before.text)
+        )
 
     def _newest(self) -> Sample | None:
         history, step = self.session.history, self.session.cursor.step
@@ -258,197 +245,76 @@ class ListenSession(QObject):
     def _show(self, take: Take | None) -> None:
         if take is self.take:
             return
-        # Hardly anything in a text that grows is heard: its sound is made when it is whole.
-        if self.take is not None and self.take.done:
-            self.stop()
-        self.take = take
-        self._ready, self.error, self._rest_beats = False, None, 0.0
-        self._looped = False
-        if take is not None and not self._own_tempo:
-            self.tempo_bpm = take.score.tempo_bpm
+        before, sample = self.take, take.sample if take is not None else None
+        grown = before is not None and sample is not None and self._grows_into(sample)
+        anew = not (grown and take is not None and before is not None
+                    and take.start == before.start)  # fmt: skip
+        self._edits.clear()
+        self._take_over(take, anew=anew)
+
+    def _take_over(self, take: Take | None, *, anew: bool) -> None:
+        self.take, self.error = take, None
+        whole = take is None or take.done or _goes_on_behind(take)
+        self._load(take.score if take is not None else None, complete=whole, anew=anew)
         self.hover(None)
         self.take_changed.emit()
         self.sound_changed.emit()
-        if self._opened:
-            self._render()
 
-    # Sound
+    # Edits
 
-    def open_sound(self) -> None:
-        """Look for a sound device, once; `message` says what was found."""
-        if not self._opened:
-            self._opened = True
-            self.in_background(self._opener, self._take_output)
-            self._render()
+    def edit(self, score: Score, label: str) -> None:
+        """Hear an edited score instead, from the next block on; `undo` takes it back.
 
-    def _take_output(self, opened: tuple[Output, str]) -> None:
-        output, self.message = opened
-        volume, at = self._player.volume, self.position_beats
-        was_playing, before = self._player.playing, self._player
-        self._player = Player(output)
-        self._player.volume = volume
-        before.close()
-        if self._ready:
-            self._play_when_ready = was_playing
-            self._rest_beats, self._ready = at, False
-            self._render()
-        self.sound_changed.emit()
+        Args:
+            score: The whole tune after the edit.
+            label: What was done, such as "Move 3 notes".
+        """
+        if self.take is not None:
+            self._edits.push(self.take, label)
+            self.live = False
+            self._take_over(edited_take(self.take, score), anew=False)
 
     @property
-    def can_play(self) -> bool:
-        """Whether there are notes to play and all of them are written."""
-        return self.take is not None and self.take.done and bool(self.take.score.notes)
+    def can_undo(self) -> bool:
+        """Whether there is an edit to take back."""
+        return bool(self._edits.undo_label)
 
     @property
-    def rendering(self) -> bool:
-        """Whether the sound of the take is being made."""
-        return self.can_play and self._opened and not self._ready and self.error is None
+    def can_redo(self) -> bool:
+        """Whether there is an edit to do again."""
+        return bool(self._edits.redo_label)
 
-    def _score(self) -> Score | None:
-        if self.take is None or not self.can_play:
-            return None
-        return replace(self.take.score, tempo_bpm=self.tempo_bpm)
+    @property
+    def undo_label(self) -> str:
+        """What `undo` takes back, "" for nothing."""
+        return self._edits.undo_label
+
+    @property
+    def redo_label(self) -> str:
+        """What `redo` does again, "" for nothing."""
+        return self._edits.redo_label
 
     @Slot()
-    def _render(self) -> None:
-        score, take = self._score(), self.take
-        if score is None or take is None:
-            return
-        key = (take, self.instrument, self.tempo_bpm)
-
-        def finish(samples: Samples) -> None:
-            if key == (self.take, self.instrument, self.tempo_bpm):
-                self._load(samples)
-
-        self.in_background(lambda: render(score, key[1], RATE, tail_s=TAIL_S), finish)
-
-    def _load(self, samples: Samples) -> None:
-        at = self.position_beats
-        resume = self._player.playing or self._play_when_ready
-        self._player.load(samples, RATE)
-        self._ready, self._play_when_ready = True, False
-        self._apply_loop()
-        self._player.seek(at * self._beat_s)
-        if resume:
-            self._player.play()
-        self._told_playing()
-        self.sound_changed.emit()
-
-    @property
-    def _beat_s(self) -> float:
-        return 60.0 / self.tempo_bpm
-
-    # Transport
-
-    @property
-    def playing(self) -> bool:
-        """Whether the tune is heard now, or will be as soon as its sound is made."""
-        return self._player.playing or self._play_when_ready
-
-    @property
-    def position_beats(self) -> float:
-        """Place of the playhead, from the clock of the output."""
-        if not self._ready or self.take is None:
-            return self._rest_beats
-        return min(self._player.position_s / self._beat_s, float(self.take.score.end_beats))
-
-    def play(self) -> None:
-        """Play on from the playhead."""
-        if not self.can_play:
-            return
-        self.open_sound()
-        if self._ready:
-            self._player.play()
-        else:
-            self._play_when_ready = True
-        self._told_playing()
-
-    def pause(self) -> None:
-        """Rest where the playhead is."""
-        self._play_when_ready = False
-        self._player.pause()
-        self._told_playing()
+    def undo(self) -> None:
+        """Take the last edit back."""
+        if self.take is not None and self.can_undo:
+            self._take_over(self._edits.undo(self.take), anew=False)
 
     @Slot()
-    def toggle(self) -> None:
-        """Play or pause."""
-        if self.playing:
-            self.pause()
-        else:
-            self.play()
-
-    @Slot()
-    def stop(self) -> None:
-        """Rest at the beginning."""
-        self._play_when_ready = False
-        self._rest_beats = 0.0
-        self._player.stop()
-        self._told_playing()
-        self.moved.emit()
-
-    def seek(self, beats: float) -> None:
-        """Put the playhead to a place; goes on playing if it plays."""
-        if self.take is None:
-            return
-        self._rest_beats = min(max(0.0, beats), float(self.take.score.end_beats))
-        if self._ready:
-            self._player.seek(self._rest_beats * self._beat_s)
-        self.moved.emit()
-
-    @property
-    def looped(self) -> bool:
-        """Whether the tune is repeated without end."""
-        return self._looped
-
-    def set_loop(self, on: bool) -> None:
-        """Repeat the tune, or play it once."""
-        self._looped = on
-        self._apply_loop()
-        self.sound_changed.emit()
-
-    def _apply_loop(self) -> None:
-        if self._ready and self.take is not None:
-            end_s = float(self.take.score.end_beats) * self._beat_s
-            self._player.loop = (0.0, end_s) if self._looped else None
-
-    @property
-    def volume(self) -> float:
-        """Linear gain, 0 to 1."""
-        return self._player.volume
-
-    def set_volume(self, volume: float) -> None:
-        """Set the linear gain."""
-        self._player.volume = volume
-
-    def set_tempo(self, bpm: float) -> None:
-        """Play at so many quarter notes a minute; the playhead stays at its beat."""
-        self._own_tempo = True
-        self._remake(tempo_bpm=bpm)
-
-    def set_instrument(self, name: str) -> None:
-        """Play with another of `synth.INSTRUMENTS`."""
-        self._remake(instrument=name)
-
-    def _remake(self, instrument: str = "", tempo_bpm: float = 0.0) -> None:
-        self._rest_beats = self.position_beats
-        self._play_when_ready = self.playing
-        self._player.pause()
-        self.instrument = instrument or self.instrument
-        self.tempo_bpm = tempo_bpm or self.tempo_bpm
-        self._ready = False
-        if self._opened:
-            self._settle.start()  # a slider on its way would ask for thirty renderings a second
-            self._wake()
-        self.sound_changed.emit()
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        if self.take is not None and self.can_redo:
+            self._take_over(self._edits.redo(self.take), anew=False)
 
     # Saving
 
     def save(self, path: Path) -> None:
         """Write the tune as .abc, .mid or .wav, by the name of the file; `saved` tells the end.
 
-        MIDI and WAV have the tempo that is heard.
+        MIDI and WAV have the tempo that is heard, WAV the instruments too.
         """
-        take, score, instrument = self.take, self._score(), self.instrument
+        take, score = self.take, self.heard_score
+        instruments = {part.voice: part.instrument for part in self.parts}
         if take is None:
             return
 
@@ -459,7 +325,7 @@ class ListenSession(QObject):
                 elif path.suffix == ".mid":
                     data = midi_bytes(score)
                 else:
-                    data = wav_bytes(render(score, instrument, RATE, tail_s=TAIL_S), RATE)
+                    data = wav_bytes(render(score, instruments, RATE, tail_s=TAIL_S), RATE)
                 write_atomic(path, data)
             except SeqError as error:
                 return Saved(path, error)
@@ -467,53 +333,7 @@ class ListenSession(QObject):
 
         self.in_background(work, self.saved.emit)
 
-    # Worker threads
 
-    def in_background(self, work: Callable[[], Any], finish: Callable[[Any], None]) -> None:
-        """Run `work` in a worker thread and hand its result to `finish` in this one."""
-        if self._workers is None:
-            self._workers = ThreadPoolExecutor(2, "seqstudio-listen")
-        self._waiting.append((self._workers.submit(work), finish))
-        self._wake()
-
-    def _wake(self) -> None:
-        if not self._tick.isActive():
-            self._tick.start()
-
-    @Slot()
-    def _poll(self) -> None:
-        done = [each for each in self._waiting if each[0].done()]
-        self._waiting = [each for each in self._waiting if not each[0].done()]
-        for future, finish in done:
-            try:
-                finish(future.result())
-            except SeqError as error:
-                self.error, self._play_when_ready = error, False
-                self.sound_changed.emit()
-        if self._playing:
-            self.moved.emit()
-        self._told_playing()
-
-    def _told_playing(self) -> None:
-        playing = self.playing
-        if playing or self._waiting or self._settle.isActive():
-            self._wake()
-        else:
-            self._tick.stop()
-        if playing != self._playing:
-            self._playing = playing
-            self.playing_changed.emit(playing)
-            if not playing:
-                self.moved.emit()
-
-    def close(self) -> None:
-        """Stop the sound, let go of the device and of the worker threads."""
-        self._tick.stop()
-        self._settle.stop()
-        self._player.close()
-        for future, _ in self._waiting:
-            future.cancel()
-        if self._workers is not None:
-            self._workers.shutdown(wait=False, cancel_futures=True)
-            self._workers = None
-        self._waiting.clear()
+def _goes_on_behind(take: Take) -> bool:
+    """Tell whether another tune has begun behind this one: it will not grow any more."""
+    return any(each.offset > take.start for each in take.coding.split(take.text))

@@ -2,11 +2,14 @@
 
 Shape legend: P = players, H = harmonics, n = frames. The tone is periodic behind its beginning:
 every frequency, the vibrato and the drifts included, is a whole number of cycles in the loop.
+Each player reads one period of the sound, held in tables, at a phase that swings; the tables
+hold no harmonic that the rate cannot carry.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
 _HIGHEST = 0.42
 _BREATH_HZ = 8000.0
+_BREATH_SEAM = 2048
+_TABLE = 4096
+_ROW = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,67 +83,98 @@ class Ensemble:
         self._vibrato_P = np.maximum(1, np.rint(speeds * loop_s))
         self._drift_P = random.integers(1, 4, count)
         self._phase_P = random.uniform(0, 2 * np.pi, (3, count))
-        orders = np.arange(1, max(2, int(min(16_000.0, _HIGHEST * rate) / hz) + 1))[:40]
-        orders = orders.astype(np.float64)
-        quiet, loud = (blown.levels(hz * orders, orders, bright) for bright in (0.0, 1.0))
-        usual = np.sqrt(((0.55 * quiet + 0.45 * loud) ** 2).sum() / 2)
+        self._body, self._edge, usual = _tables(hz, blown, rate, random)
         gain = level / usual * (262.0 / max(hz, 60.0)) ** 0.15
-        self._body_H, self._edge_H = gain * quiet, gain * (loud - quiet)
-        self._breath = self._noise(random, hz) if blown.breath else None
+        self._body, self._edge = gain * self._body, gain * self._edge
+        self._breath = _breath(rate, hz, length) * (blown.breath * level) if blown.breath else None
 
     def chunk(self, index: int) -> NDArray[np.float32]:
         made = np.zeros((LAYERS, CHUNK))
-        frame_n = np.arange(index * CHUNK, (index + 1) * CHUNK, dtype=np.float64)
+        first = index * CHUNK
         for player in range(self._blown.players):
-            body, edge = self._player(player, frame_n)
+            body, edge = self._player(player, first)
             made[0] += body
             made[1] += edge
             made[2] += self._side_P[player] * (body + 0.4 * edge)
         made /= np.sqrt(self._blown.players)
         if self._breath is not None:
-            made[0] += self._breath[0][frame_n.astype(np.int64) % self._length]
-            made[2] += self._breath[1][frame_n.astype(np.int64) % self._length]
+            breath = self._breath.take(np.arange(first, first + CHUNK), axis=1, mode="wrap")
+            made[0] += breath[0]
+            made[2] += breath[1]
         return made.astype(np.float32)
 
-    def _player(
-        self, player: int, frame_n: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return body and edge: harmonics by the recursion of Chebyshev from one cosine."""
-        phase_n = self._phase(player, frame_n)
-        first, twice = np.sin(phase_n), 2 * np.cos(phase_n)
-        before, body, edge = np.zeros_like(first), np.zeros_like(first), np.zeros_like(first)
-        for quiet, more in zip(self._body_H, self._edge_H, strict=True):
-            body += quiet * first
-            edge += more * first
-            before, first = first, twice * first - before
+    def _player(self, player: int, first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return body and edge of one player, (CHUNK,) each, straight lines between points."""
+        turns_n = self._turns(player, first)
+        turns_n -= np.floor(turns_n)
+        turns_n *= _TABLE
+        point_n = turns_n.astype(np.int64)
+        turns_n -= point_n
+        body = self._body[0].take(point_n) + turns_n * self._body[1].take(point_n)
+        edge = self._edge[0].take(point_n) + turns_n * self._edge[1].take(point_n)
         return body, edge
 
-    def _phase(self, player: int, frame_n: NDArray[np.float64]) -> NDArray[np.float64]:
-        turn_n = (2 * np.pi / self._length) * frame_n
-        hz = self._cycles_P[player] * self._rate / self._length
-        depth = hz * (2 ** (self._blown.vibrato_cents / 1200) - 1)
-        begun = np.clip(frame_n / max(1, self.loop[0]), 0, 1) ** 2
-        swing, speed = self._swing(player, turn_n)
-        phase: NDArray[np.float64] = self._cycles_P[player] * turn_n
-        phase += begun * depth * self._length / self._rate / speed * swing
-        # Each player drifts by a cent or two over the loop.
-        drift = self._drift_P[player]
-        wander = 0.0006 * self._cycles_P[player] / drift
+    def _turns(self, player: int, first: int) -> NDArray[np.float64]:
+        """Return the phase of a player in turns."""
+        frame_n = np.arange(first, first + CHUNK, dtype=np.float64)
+        cycles, speed = self._cycles_P[player], self._vibrato_P[player]
+        turns: NDArray[np.float64] = frame_n * (cycles / self._length)
+        depth = cycles * (2 ** (self._blown.vibrato_cents / 1200) - 1) / (2 * np.pi * speed)
+        swing = self._slow(speed, self._phase_P[1, player], first)
+        if first < self.loop[0]:
+            swing *= np.clip(frame_n / self.loop[0], 0, 1) ** 2
+        turns += depth * swing
         if self._blown.players > 1:
-            phase += wander * np.sin(drift * turn_n + self._phase_P[2, player])
-        return phase + self._phase_P[0, player]
+            # Each player wanders by a cent over the loop.
+            drift = self._drift_P[player]
+            wander = 0.0006 * cycles / (2 * np.pi * drift)
+            turns += wander * self._slow(drift, self._phase_P[2, player], first)
+        return turns + self._phase_P[0, player] / (2 * np.pi)
 
-    def _swing(
-        self, player: int, turn_n: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], float]:
-        speed = float(self._vibrato_P[player])
-        return np.sin(speed * turn_n + self._phase_P[1, player]), speed
+    def _slow(self, cycles: float, phase: float, first: int) -> NDArray[np.float64]:
+        """Return a sine of so many cycles in the loop, (CHUNK,), by the sum of two angles."""
+        step = 2 * np.pi * cycles / self._length
+        row = phase + step * (first + _ROW * np.arange(CHUNK // _ROW))[:, None]
+        column = step * np.arange(_ROW)[None]
+        sine: NDArray[np.float64] = np.sin(row) * np.cos(column) + np.cos(row) * np.sin(column)
+        return sine.ravel()
 
-    def _noise(self, random: np.random.Generator, hz: float) -> NDArray[np.float64]:
-        """Return (2, length) periodic noise around the harmonics, in the middle and beside."""
-        bins = np.arange(self._length // 2 + 1) * (self._rate / self._length)
-        shape = np.sqrt(bins) / (1 + (bins / (3 * hz)) ** 2) * (bins < _BREATH_HZ)
-        spectrum = shape * np.exp(2j * np.pi * random.uniform(size=(2, len(bins))))
-        noise: NDArray[np.float64] = np.fft.irfft(spectrum, self._length, axis=1)
-        level = self._blown.breath * np.sqrt((self._body_H**2).sum() / 2)
-        return noise * (level / np.sqrt((noise**2).mean()))
+
+def _tables(
+    hz: float, blown: Blown, rate: int, random: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return one period of body and of edge with its slopes, (2, points), and the usual level."""
+    count = max(1, min(_TABLE // 100, int(min(16_000.0, _HIGHEST * rate) / hz)))
+    orders = np.arange(1, count + 1, dtype=np.float64)
+    quiet, loud = (blown.levels(hz * orders, orders, bright) for bright in (0.0, 1.0))
+    turned = np.exp(1j * random.uniform(-1.2, 1.2, count)) * (_TABLE / 2)
+    spectra = np.zeros((2, _TABLE // 2 + 1), complex)
+    spectra[:, 1 : count + 1] = np.stack([quiet, loud - quiet]) * turned
+    points = np.fft.irfft(spectra, axis=1)
+    slopes = np.roll(points, -1, axis=1) - points
+    usual = float(np.sqrt(((0.55 * quiet + 0.45 * loud) ** 2).sum() / 2))
+    return np.stack([points[0], slopes[0]]), np.stack([points[1], slopes[1]]), usual
+
+
+def _breath(rate: int, hz: float, length: int) -> NDArray[np.float64]:
+    """Return (2, length) noise, in the middle and beside, whose end joins its beginning."""
+    noise = _octave_breath(rate, round(2 * np.log2(hz)))
+    turns = -(-(length + _BREATH_SEAM) // noise.shape[1])
+    noise = np.tile(noise, turns)[:, : length + _BREATH_SEAM]
+    seam = np.linspace(0, np.pi / 2, _BREATH_SEAM)
+    joined = noise[:, :length].copy()
+    joined[:, :_BREATH_SEAM] *= np.sin(seam)
+    joined[:, :_BREATH_SEAM] += np.cos(seam) * noise[:, length:]
+    return joined
+
+
+@lru_cache(maxsize=64)
+def _octave_breath(rate: int, half_octave: int) -> NDArray[np.float64]:
+    """Return (2, n) periodic noise around the harmonics of a pitch, root mean square 1."""
+    size = 1 << 16
+    random = np.random.default_rng(half_octave)
+    hz = np.fft.rfftfreq(size, 1 / rate)
+    shape = np.sqrt(hz) / (1 + (hz / (3 * 2 ** (half_octave / 2))) ** 2) * (hz < _BREATH_HZ)
+    turned = np.exp(2j * np.pi * random.uniform(size=(2, len(hz))))
+    noise: NDArray[np.float64] = np.fft.irfft(shape * turned, axis=1)
+    return noise / np.sqrt((noise**2).mean())

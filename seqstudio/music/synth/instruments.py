@@ -209,7 +209,7 @@ def _string_levels(
 
 _FLUTE = Blown(_flute_levels, vibrato_cents=9, vibrato_hz=5.1, breath=0.045, loop_s=2.4)
 _STRINGS = Blown(
-    _string_levels, players=5, spread_cents=5.0, vibrato_cents=7, vibrato_hz=5.6,
+    _string_levels, players=5, spread_cents=4.0, vibrato_cents=7, vibrato_hz=5.6,
     vibrato_after_s=0.5, breath=0.012, loop_s=3.0,
 )  # fmt: skip
 

@@ -64,13 +64,13 @@ class Tone:
         self._source = source
         self._rise = rise(attack)
         self._loop = loop
-        self._frames = np.empty((LAYERS, 0), np.float32)
+        self._chunks: list[NDArray[np.float32]] = []
         self._lock = threading.Lock()
 
     @property
     def bytes(self) -> int:
         """Memory of the frames made so far."""
-        return self._frames.nbytes
+        return len(self._chunks) * LAYERS * CHUNK * 4
 
     def span(self, first: int, count: int) -> NDArray[np.float32]:
         """Return (3, count) frames from `first` on; silence behind the end."""
@@ -86,18 +86,20 @@ class Tone:
         return np.concatenate(parts, axis=1)
 
     def _straight(self, first: int, count: int) -> NDArray[np.float32]:
-        frames = self._frames
-        if frames.shape[1] < first + count:
-            frames = self._grown(first + count)
-        return frames[:, first : first + count]
+        index, at = divmod(first, CHUNK)
+        parts = []
+        while count:
+            part = self._chunk(index)[:, at : at + count]
+            parts.append(part)
+            index, at, count = index + 1, 0, count - part.shape[1]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
-    def _grown(self, frames: int) -> NDArray[np.float32]:
-        with self._lock:
-            have = self._frames.shape[1] // CHUNK
-            wanted = -(-frames // CHUNK)
-            more = [self._made(index) for index in range(have, wanted)]
-            self._frames = np.concatenate([self._frames, *more], axis=1)
-            return self._frames
+    def _chunk(self, index: int) -> NDArray[np.float32]:
+        if index >= len(self._chunks):
+            with self._lock:
+                while index >= len(self._chunks):
+                    self._chunks.append(self._made(len(self._chunks)))
+        return self._chunks[index]
 
     def _made(self, index: int) -> NDArray[np.float32]:
         first = index * CHUNK

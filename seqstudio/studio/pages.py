@@ -41,12 +41,12 @@ from seqstudio.studio.panels.curves import CurvesPanel
 from seqstudio.studio.panels.data import DataPanel
 from seqstudio.studio.panels.norms import NormsPanel
 from seqstudio.studio.panels.runs import RunsPanel
-from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.panels.sweep import SweepPanel
 from seqstudio.studio.panels.unrolled import UnrolledPanel
 from seqstudio.studio.session import ACTIVE, Session
 from seqstudio.studio.sides import OUTLINE, LeftSide
 from seqstudio.studio.theme import theme
+from seqstudio.studio.trying.side import TrySide
 
 LIVE_MS = 250
 NARROW, NARROW_SIDE = 1400, 280  # below: a rail for the palette, narrower sides
@@ -342,14 +342,14 @@ class ListenPage(Page):
 
 
 class TrainPage(Page):
-    """Curves, gradient norm, runs and sweeps at the left, samples at the right."""
+    """Curves, gradient norm, runs and sweeps at the left; samples and trying at the right."""
 
     def __init__(self, session: Session) -> None:
         super().__init__("train")
         self.curves, self.norms = CurvesPanel(session), NormsPanel(session)
-        self.runs, self.samples = RunsPanel(session), SamplesPanel(session)
+        self.runs, self.tries = RunsPanel(session), TrySide(session)
         first = self.add(self.curves, Area.LeftDockWidgetArea)
-        right = self.add(self.samples, Area.RightDockWidgetArea)
+        right = self.add(self.tries, Area.RightDockWidgetArea, title="Samples")
         second = self.add(self.norms, Area.LeftDockWidgetArea)
         self.sweep = SweepPanel(session)
         self.deck = Deck([self.runs, self.sweep])

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from seqstudio.blocks.templates import cells, language, memory, music, pairs, pictures, series
+from seqstudio.blocks.templates import (
+    cells,
+    language,
+    memory,
+    music,
+    pairs,
+    pictures,
+    sentences,
+    series,
+)
 from seqstudio.blocks.templates.template import Template
 from seqstudio.core.errors import ProjectError
 from seqstudio.document.project import Project
 
-_FAMILIES = (language, cells, music, pairs, memory, series, pictures)
+_FAMILIES = (language, cells, music, sentences, pairs, memory, series, pictures)
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {template.id: template for family in _FAMILIES for template in family.TEMPLATES}

@@ -12,8 +12,8 @@ from seqstudio.document.project import Project
 from seqstudio.document.settings import DataSettings, SamplingSettings, TrainingSettings
 
 Settings = Mapping[str, Value]
-FILES = frozenset({"text", "abc", "masked"})
-"""Kinds of data that can be read from a person's own file."""
+FILES = DataSettings.FROM_TEXTS | DataSettings.FROM_TUNES
+"""Kinds of data that can be read from a person's own file or folder."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Template:
             ProjectError: It takes no file.
         """
         data = DataSettings.parse({**self.data, "path": data_path})
-        if data_path and data.kind not in FILES:
+        if data_path and not data.takes_file:
             raise ProjectError(
                 f"{self.id} takes no file", "its data are generated", "Leave --data out"
             )

@@ -16,6 +16,7 @@ from seqstudio.engine.inside import (
     predictions,
     spectrum,
     surgery,
+    trying,
     writing,
 )
 from seqstudio.engine.inside.subject import Answer
@@ -30,5 +31,6 @@ ANSWERS: dict[type, Answer] = {
     **spectrum.ANSWERS,
     **gates.ANSWERS,
     **surgery.ANSWERS,
+    **trying.ANSWERS,
     **writing.ANSWERS,
 }

@@ -16,9 +16,11 @@ from seqstudio.records.inside import (
     predictions,
     spectrum,
     surgery,
+    trying,
     writing,
 )
 
 MODULES = (
     attention, cells, embedding, gates, gradients, player, predictions, spectrum, surgery, writing,
+    *trying.MODULES,
 )  # fmt: skip

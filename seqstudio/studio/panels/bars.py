@@ -70,10 +70,11 @@ class ChoiceBars(QWidget):
             painter.fillRect(self.rect(), theme().color("surface0"))
             top = self._paint_caption(painter)
             painter.setFont(theme().font("mono"))
+            label = self._label_width(painter)
             for token, probability in self._choices:
                 if top + self._pitch() > self.height():
                     return
-                self._paint_row(painter, top, token, probability)
+                self._paint_row(painter, top, token, probability, label)
                 top += self._pitch()
 
     def _paint_caption(self, painter: QPainter) -> float:
@@ -86,13 +87,22 @@ class ChoiceBars(QWidget):
         painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
         return float(head + 6)
 
-    def _paint_row(self, painter: QPainter, top: float, token: str, probability: float) -> None:
+    def _label_width(self, painter: QPainter) -> float:
+        """Return the room for the names: two letters at least, two fifths of the width at most."""
+        names = ["00", *(shown_text(token) for token, _ in self._choices)]
+        widest = max(map(painter.fontMetrics().horizontalAdvance, names))
+        return min(widest + 6, 0.4 * self.width())
+
+    def _paint_row(
+        self, painter: QPainter, top: float, token: str, probability: float, label: float
+    ) -> None:
         metrics = painter.fontMetrics()
-        label, number = metrics.horizontalAdvance("00") + 6, metrics.horizontalAdvance("<0.01") + 8
+        number = metrics.horizontalAdvance("<0.01") + 8
         row = QRectF(_INSET, top, self.width() - 2 * _INSET, self._pitch())
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(theme().color("textHi"))
         name = "␣" if token == " " else shown_text(token)
+        name = metrics.elidedText(name, Qt.TextElideMode.ElideRight, round(label))
         painter.drawText(row, Qt.AlignmentFlag.AlignLeft | middle, name)
         told = "<0.01" if 0 < probability < 0.005 else format_number(probability, ".2f")
         painter.drawText(row, Qt.AlignmentFlag.AlignRight | middle, told)

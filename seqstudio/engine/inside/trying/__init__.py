@@ -1,0 +1,8 @@
+"""A person tries a model: the questions of `seqstudio.records.inside.trying` and their answers."""
+
+from __future__ import annotations
+
+from seqstudio.engine.inside.subject import Answer
+from seqstudio.engine.inside.trying import sentence
+
+ANSWERS: dict[type, Answer] = {**sentence.ANSWERS}

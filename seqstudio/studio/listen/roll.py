@@ -93,8 +93,6 @@ class PianoRoll(RollSurface):
         self.editor.changed.connect(self.repaint_all)
         self.editor.refused.connect(self.tell)
         self.editor.edit_wanted.connect(self.stay)
-        self.editor.undo_wanted.connect(self.stay)
-        self.editor.redo_wanted.connect(self.stay)
         follow_theme(self)
 
     # What is shown
@@ -123,6 +121,7 @@ class PianoRoll(RollSurface):
         self.table = NoteTable(self.score.notes)
         self._chance_N = np.array(take.chances if take is not None else (), float)
         self._shades = None
+        self.editor.suggest_lane(bool(np.isfinite(self._chance_N).any()))
         self.editor.refusal = WRITING if take is not None and not take.done else ""
         self.editor.take_score(self.score, self.table, kept=kept)
 

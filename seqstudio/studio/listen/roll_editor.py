@@ -61,6 +61,7 @@ class RollEditor(QObject):
         self.voice = 0
         self.refusal = ""
         self.playhead: Fraction = Fraction(0)
+        self._own_lane = False
         self._clip: Clip | None = None
         self._wanted: tuple[Note, ...] | None = None
         self._last = (_MIDDLE, Fraction(0), DEFAULT_VELOCITY)
@@ -140,7 +141,13 @@ class RollEditor(QObject):
 
     def set_lane(self, lane: str) -> None:
         """Choose what stands below the notes."""
+        self._own_lane = True
         self._set("lane", lane)
+
+    def suggest_lane(self, known: bool) -> None:
+        """Show probabilities below where there are any, unless the person has chosen."""
+        if not self._own_lane:
+            self._set("lane", "probability" if known else "velocity")
 
     def set_grid(self, grid: Grid) -> None:
         """Choose where notes snap to."""

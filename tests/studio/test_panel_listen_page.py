@@ -490,15 +490,20 @@ def test_without_kept_samples_it_says_when_they_come(session, show):
 @pytest.fixture
 def sent(session, monkeypatch):
     sent = []
-    monkeypatch.setattr(session, "write", lambda *wish: sent.append(wish) or len(sent))
+
+    def write(*wish, **more):
+        sent.append((*wish, more))
+        return len(sent)
+
+    monkeypatch.setattr(session, "write", write)
     return sent
 
 
 def test_the_form_is_sent_as_shown(qtbot, session, show, sent):
     session.state = "running"
     panel = show(WritePanel, 310, 900)
-    qtbot.waitUntil(lambda: panel.style_of_book is not None)
-    panel.key.set_value("D")
+    qtbot.waitUntil(lambda: panel.begin.style_of_book is not None)
+    panel.begin.key.set_value("D")
     panel.temperature.set_value(1.25)
     panel.top_p.set_value(0.9)
     panel.top_k.set_value(12)
@@ -506,7 +511,8 @@ def test_the_form_is_sent_as_shown(qtbot, session, show, sent):
     panel.seed.set_value(77)
     panel.write_button.click()
     prompt = "X:1\nT:\nM:6/8\nL:1/8\nK:D\n"
-    assert sent == [(prompt, 300, 1.25, 12, 0.9, 77)]
+    assert [wish[:-1] for wish in sent] == [(prompt, 300, 1.25, 12, 0.9, 77)]
+    assert sent[0][-1]["ahead"] == 0
 
 
 def test_another_tune_has_another_seed_unless_something_changed(session, show, sent):
@@ -517,7 +523,7 @@ def test_another_tune_has_another_seed_unless_something_changed(session, show, s
     panel.temperature.set_value(0.5)
     panel.write_button.click()
     panel.write_button.click()
-    seeds = [wish[-1] for wish in sent]
+    seeds = [wish[-2] for wish in sent]
     assert seeds[:2] == [4, 4]
     assert panel.seed.value() == seeds[2]
 
@@ -534,12 +540,12 @@ def test_dice_draw_another_seed(session, show):
 def test_characters_that_the_model_never_saw_are_refused(session, show, sent):
     session.state = "running"
     panel = show(WritePanel, 310, 900)
-    panel.kind._buttons["free"].click()
-    panel.free.setPlainText("X:1\nK:€\n")
-    assert panel.unknown_symbols() == ("€",)
-    assert "€" in panel.unknown.text()
+    panel.begin.kind._buttons["free"].click()
+    panel.begin.free.setPlainText("X:1\nK:€\n")
+    assert panel.begin.unknown_symbols() == ("€",)
+    assert "€" in panel.begin.unknown.text()
     assert not panel.write_button.isEnabled()
-    panel.free.setPlainText("X:1\nK:D\n")
+    panel.begin.free.setPlainText("X:1\nK:D\n")
     panel.write_button.click()
     assert sent[0][0] == "X:1\nK:D\n"
 
@@ -558,8 +564,8 @@ def test_without_a_device_the_reason_stands_in_place(qtbot, session, listen, sho
     panel = show(WritePanel, 310, 900)
     ready(qtbot, listen)
     panel.refresh()
-    assert panel.no_sound.isVisible()
-    assert "No sound device was found" in panel.no_sound._why.text()
+    assert panel.sound.no_sound.isVisible()
+    assert "No sound device was found" in panel.sound.no_sound._why.text()
     listen.play()
     clock.now += 1
     assert listen.position_beats == pytest.approx(2.0, abs=1e-3)
@@ -569,11 +575,11 @@ def test_tempo_volume_and_instrument_reach_the_sound(qtbot, session, listen, sho
     arrive(session, sample())
     panel = show(WritePanel, 310, 900)
     ready(qtbot, listen)
-    panel.tempo.number.value_changed.emit(90)
+    panel.sound.tempo.number.value_changed.emit(90)
     assert listen.tempo_bpm == 90
-    panel.volume.number.value_changed.emit(25)
+    panel.sound.volume.number.value_changed.emit(25)
     assert listen.volume == 0.25
-    panel.instrument.committed.emit("piano")
+    panel.sound.instrument.committed.emit("piano")
     assert listen.instrument == "piano"
 
 
@@ -581,13 +587,13 @@ def test_files_are_saved_and_failures_told_in_place(qtbot, session, listen, show
     arrive(session, sample())
     panel = show(WritePanel, 310, 900)
     with qtbot.waitSignal(session.notice) as caught:
-        panel.save(str(tmp_path / "a.abc"))
+        panel.saving.save(str(tmp_path / "a.abc"))
     assert caught.args[0].what == "Saved a.abc"
-    assert not panel.trouble.isVisible()
-    with qtbot.waitSignal(listen.saved):
-        panel.save(str(tmp_path / "gone" / "a.mid"))
-    assert panel.trouble.isVisible()
-    assert panel.trouble._what.text() == "a.mid was not saved"
+    assert not panel.saving.trouble.isVisible()
+    with qtbot.waitSignal(panel.saving.saved):
+        panel.saving.save(str(tmp_path / "gone" / "a.mid"))
+    assert panel.saving.trouble.isVisible()
+    assert panel.saving.trouble._what.text() == "a.mid was not saved"
 
 
 # Pictures

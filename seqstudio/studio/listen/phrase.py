@@ -68,6 +68,13 @@ class Phrase:
         for pitch in list(self._held):
             self.release(pitch, now_s)
 
+    def so_far(self, now_s: float) -> Phrase:
+        """Return a copy in which nothing is held any more."""
+        copy = Phrase()
+        copy.notes, copy._held = list(self.notes), dict(self._held)
+        copy.end(now_s)
+        return copy
+
     def clear(self) -> None:
         """Begin anew."""
         self.notes.clear()

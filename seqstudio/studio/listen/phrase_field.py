@@ -72,10 +72,10 @@ class PhraseField(QWidget):
         """Return the phrase at the tempo of the page."""
         if self._recorded is not None:
             return self._recorded if self._recorded.bar_starts else barred(self._recorded)
-        self.along.phrase.end(self.along.clock())
         take = self.listen.take
         meter = take.score.meter if take is not None else None
-        return self.along.phrase.score(self.listen.tempo_bpm, meter or (4, 4))
+        played = self.along.phrase.so_far(self.along.clock())
+        return played.score(self.listen.tempo_bpm, meter or (4, 4))
 
     def prompt(self) -> str:
         """Return the phrase as a text to go on with, "" without one."""

@@ -1,40 +1,37 @@
-"""`WritePanel`: ask the model for a tune, choose how it sounds, save it."""
+"""`WritePanel`: ask the model for a tune, steer it while it sounds, change a part of one."""
 
 from __future__ import annotations
 
 import random
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QFrame,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QScrollArea,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.core.errors import SeqError
-from seqstudio.data.dataset import Dataset
-from seqstudio.data.vocabulary import name_of
-from seqstudio.music.synth import INSTRUMENTS
+from seqstudio.records.messages import Constraints
+from seqstudio.studio.listen.keep_form import KeepForm
 from seqstudio.studio.listen.music_panel import MusicPanel
-from seqstudio.studio.listen.prompts import BookStyle, style_of
-from seqstudio.studio.listen.sound import ListenSession, Saved
+from seqstudio.studio.listen.prompt_form import PromptForm
+from seqstudio.studio.listen.save_menu import SaveMenu
+from seqstudio.studio.listen.sound import ListenSession
+from seqstudio.studio.listen.sound_form import SoundForm
+from seqstudio.studio.listen.take_desk import TakeDesk
 from seqstudio.studio.listen.takes import Take
+from seqstudio.studio.listen.wishes import (
+    FILLINGS,
+    Region,
+    Wish,
+    first_notes,
+    open_end,
+    place_of,
+)
 from seqstudio.studio.panels.explanation import Explanation
-from seqstudio.studio.theme import follow_theme, theme
 from seqstudio.studio.widgets import (
     Button,
-    ComboField,
     FormRow,
     IconButton,
-    InlineError,
     Label,
     NumberField,
     Segments,
@@ -44,26 +41,26 @@ from seqstudio.studio.widgets import (
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-FILES = {
-    ".abc": ("ABC", "ABC tune (*.abc)"),
-    ".mid": ("MIDI", "MIDI file (*.mid)"),
-    ".wav": ("WAV", "WAV sound (*.wav)"),
-}
+GUIDED = frozenset({"abc", "abc-tokens"})
 _LAST_SEED = 2**31 - 1
 _ROLLED_SEEDS = 10_000
-_FREE_HEIGHT = 84
-_STYLE_CHARACTERS = 400_000
-_ANY = "as the model likes"
+_STEER_MS = 120
 
 
 class WritePanel(MusicPanel):
-    """Prompt, choice and seed of the next tune; instrument, tempo, volume; saving."""
+    """Prompt, choice, constraints, seed of the next tune; what may change while it comes."""
 
     title = "Write and play"
     explanation: ClassVar[Explanation] = Explanation(
         "Temperature divides the scores before the softmax: below 1 the likely becomes likelier, "
-        "0 always takes the likeliest. Top k keeps the k likeliest characters, top p the "
-        "smallest set that reaches p. The same model, settings and seed write the same tune.",
+        "0 always takes the likeliest. Top k keeps the k likeliest tokens, top p the smallest "
+        "set that reaches p. The same model, settings and seed write the same tune.\n\n"
+        "Live: the model stays two bars ahead of the playhead, and what you change here holds "
+        "from the next bar on. At once: it writes as fast as it can.\n\n"
+        "Keep to: tokens that would break a wish get probability 0 and the others are "
+        "renormalised. Continue goes on behind the selected bars, or behind the tune. Fill in "
+        "writes the selected bars anew, several times, and keeps the one after which the rest of "
+        "the tune is likeliest. Vary does the same but keeps the first notes.",
         (r"p_i = \mathrm{softmax}(z_i / T)",),
     )
 
@@ -75,39 +72,21 @@ class WritePanel(MusicPanel):
         listen: ListenSession | None = None,
     ) -> None:
         super().__init__(session, parent, listen=listen)
-        self.style_of_book: BookStyle | None = None
-        self._dataset: Dataset | None = None
-        self._last: tuple[object, ...] = ()
-        self._checked: tuple[object, tuple[str, ...]] = (None, ())
-        self._make_prompt()
+        self.desk = TakeDesk.of(self.listen)
+        self._last: Wish | None = None
+        self.begin = PromptForm(self.listen)
+        self.keep = KeepForm()
+        self.sound = SoundForm(self.listen)
+        self.saving = SaveMenu(self.listen)
         self._make_choice()
-        self._make_sound()
+        self._make_acts()
         self.set_body(self._lay_out())
+        self._settle = QTimer(self, interval=_STEER_MS, singleShot=True)
+        self._settle.timeout.connect(self._steer)
         self._connect()
         self._take_project_settings()
-        follow_theme(self)
 
     # Making the form
-
-    def _make_prompt(self) -> None:
-        self.kind = Segments([("key", "Key and metre"), ("free", "Free text")], name="Prompt")
-        self.key = ComboField([("", _ANY)], "", name="Key")
-        self.meter = ComboField([("", _ANY)], "", name="Metre")
-        self.free = QPlainTextEdit()
-        self.free.setAccessibleName("Prompt in ABC")
-        self.free.setTabChangesFocus(True)
-        self.unknown = Label("", "small", "error", wrap=True)
-        self.unknown.hide()
-        keys = QWidget()
-        rows = QVBoxLayout(keys)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        rows.addWidget(FormRow("Key", self.key))
-        rows.addWidget(FormRow("Metre", self.meter))
-        rows.addStretch(1)
-        self._prompts = QStackedWidget()
-        self._prompts.addWidget(keys)
-        self._prompts.addWidget(self.free)
 
     def _make_choice(self) -> None:
         self.temperature = SliderField(0.8, 0.0, 2.0, form=".2f", marks=(1.0,), name="Temperature")
@@ -117,23 +96,21 @@ class WritePanel(MusicPanel):
         self.seed = NumberField(0, 0, _LAST_SEED, form="int", name="Seed")
         self.seed.setMinimumWidth(116)
         self.dice = IconButton("redo", "Another seed")
-        self.write_button = Button("Write another", kind="primary", icon="note")
-        self.refusal = Label("", "small", "textMid", wrap=True)
+        self._length_row = FormRow("Length", self.length, unit="tokens")
 
-    def _make_sound(self) -> None:
-        options = [(name, name.capitalize()) for name in INSTRUMENTS]
-        self.instrument = ComboField(options, self.listen.instrument, name="Instrument")
-        self.tempo = SliderField(120, 30, 300, form="int", name="Tempo")
-        self.volume = SliderField(100, 0, 100, form="int", name="Volume")
-        self.output = Label("", "small", "textMid", wrap=True)
-        self.no_sound = InlineError(severity="warn")
-        self.trouble = InlineError()
-        self.saves = {suffix: Button(name) for suffix, (name, _) in FILES.items()}
-        for suffix, button in self.saves.items():
-            button.setToolTip(f"Save the tune as {FILES[suffix][1]}")
-            button.setAccessibleName(f"Save {FILES[suffix][0]}")
-        self.no_sound.hide()
-        self.trouble.hide()
+    def _make_acts(self) -> None:
+        self.pace = Segments([("live", "Live"), ("once", "At once")], "once", name="Pace")
+        self.write_button = Button("Write another", kind="primary", icon="note")
+        self.end_button = Button("End here", icon="stop")
+        self.end_button.setToolTip("End the tune with the bar that is being written")
+        self.end_button.hide()
+        self.refusal = Label("", "small", "textMid", wrap=True)
+        self.region_words = Label("", "small", "textMid", wrap=True)
+        self.continue_button = Button("Continue")
+        self.fill_button = Button("Fill in")
+        self.vary_button = Button("Vary")
+        self.more_keep = IconButton("chevron-right", "Show what it has to keep to", checkable=True)
+        self.keep_words = Label("nothing", "small", "textLow", wrap=True)
 
     def _lay_out(self) -> QWidget:
         scroll = QScrollArea()
@@ -144,23 +121,23 @@ class WritePanel(MusicPanel):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(12, 8, 12, 12)
         rows.setSpacing(0)
-        rows.addWidget(self.kind, 0, Qt.AlignmentFlag.AlignLeft)
-        rows.addSpacing(6)
-        for widget in (self._prompts, self.unknown, *self._choice_rows()):
-            rows.addWidget(widget)
+        rows.addWidget(self.begin)
+        for row in self._choice_rows():
+            rows.addWidget(row)
+        rows.addLayout(self._keep_head())
+        rows.addWidget(self.keep)
+        self.keep.hide()
         rows.addSpacing(8)
-        rows.addWidget(self.write_button)
+        rows.addLayout(_line(self.pace, self.write_button, self.end_button, wide=1))
         rows.addWidget(self.refusal)
+        rows.addWidget(_Heading("Selected bars"))
+        rows.addWidget(self.region_words)
+        rows.addSpacing(4)
+        rows.addLayout(_line(self.continue_button, self.fill_button, self.vary_button))
         rows.addWidget(_Heading("Sound"))
-        for widget in (*self._sound_rows(), self.output, self.no_sound):
-            rows.addWidget(widget)
-        rows.addWidget(_Heading("Save the tune"))
-        line = QHBoxLayout()
-        line.setSpacing(6)
-        for button in self.saves.values():
-            line.addWidget(button, 1)
-        rows.addLayout(line)
-        rows.addWidget(self.trouble)
+        rows.addWidget(self.sound)
+        rows.addSpacing(12)
+        rows.addWidget(self.saving)
         rows.addStretch(1)
         scroll.setWidget(inside)
         return scroll
@@ -177,29 +154,34 @@ class WritePanel(MusicPanel):
             FormRow("Temperature", self.temperature),
             FormRow("Top p", self.top_p),
             FormRow("Top k", self.top_k, unit="0 is off"),
-            FormRow("Length", self.length, unit="characters"),
+            self._length_row,
             FormRow("Seed", seed, help_text="The same seed writes the same tune"),
         ]
 
-    def _sound_rows(self) -> list[QWidget]:
-        return [
-            FormRow("Instrument", self.instrument),
-            FormRow("Tempo", self.tempo, help_text="Quarter notes a minute"),
-            FormRow("Volume", self.volume, unit="%"),
-        ]
+    def _keep_head(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        line.setContentsMargins(0, 4, 0, 4)
+        line.setSpacing(6)
+        line.addWidget(self.more_keep)
+        line.addWidget(Label("Keep to", "body", "textMid"))
+        line.addWidget(self.keep_words, 1)
+        return line
 
     def _connect(self) -> None:
-        self.kind.value_changed.connect(self._kind_changed)
-        self.free.textChanged.connect(self._check_prompt)
+        self.begin.changed.connect(self._show_refusal)
         self.dice.clicked.connect(self.roll_seed)
         self.write_button.clicked.connect(self.write_another)
-        self.instrument.committed.connect(self._instrument_chosen)
-        self.tempo.value_changed.connect(self._tempo_changed)
-        self.volume.value_changed.connect(self._volume_changed)
-        for suffix, button in self.saves.items():
-            button.setProperty("suffix", suffix)
-            button.clicked.connect(self._ask_file)
-        self.listen.saved.connect(self._saved)
+        self.end_button.clicked.connect(self.desk.end_here)
+        self.more_keep.toggled.connect(self._open_keep)
+        self.continue_button.clicked.connect(self.continue_tune)
+        self.fill_button.clicked.connect(self.fill_in)
+        self.vary_button.clicked.connect(self.vary)
+        self.pace.value_changed.connect(self._changed)
+        self.keep.changed.connect(self._changed)
+        for field in (self.temperature, self.top_p, self.top_k):
+            field.value_changed.connect(self._changed)
+        self.listen.selection_changed.connect(self.invalidate)
+        self.desk.writing_changed.connect(self.invalidate)
 
     def _take_project_settings(self) -> None:
         wish = self.session.project.sampling
@@ -210,7 +192,6 @@ class WritePanel(MusicPanel):
             (self.length, wish.length),
         ):
             field.set_value(value)
-        self.free.setPlainText(wish.prompt)
         self.roll_seed()
 
     # What is shown
@@ -221,106 +202,75 @@ class WritePanel(MusicPanel):
             super().draw()
             return
         self.show_body()
-        self._take_style()
-        if self.take is not None:
-            self.draw_take(self.take)
+        self.begin.take_style()
+        self.sound.draw()
+        self._show_guided()
+        self._show_region()
         self._show_refusal()
-        self._show_output()
-
-    @override
-    def draw_take(self, take: Take) -> None:
-        if not self.tempo.track.isSliderDown():
-            self.tempo.set_value(min(300.0, max(30.0, self.listen.tempo_bpm)))
-        for suffix, button in self.saves.items():
-            button.setEnabled(take.done and (suffix == ".abc" or bool(take.score.notes)))
 
     @override
     def tell(self) -> None:
         music = self.listen.is_music
-        self.header.set_subtitle(self.session.run_title() if music else "")
+        words = self.session.run_title() if music else ""
+        if self.desk.wish is not None and self.desk.wish.live and self.listen.take is not None:
+            bars = len(self.listen.take.score.bar_starts)
+            words = f"writing live, {bars} bar{'s' * (bars != 1)} so far"
+        self.header.set_subtitle(words)
 
-    def _take_style(self) -> None:
-        """Offer keys and metres of the training text, read in a worker thread."""
-        dataset = self.session.dataset
-        if dataset is self._dataset or dataset is None or dataset.vocabulary is None:
-            return
-        self._dataset = dataset
+    @property
+    def guided(self) -> bool:
+        """Whether the model's data have bars that writing can be guided by."""
+        project = self.session.run_project or self.session.project
+        return project.data.kind in GUIDED
 
-        def finish(style: BookStyle) -> None:
-            if dataset is self._dataset:
-                self._offer(style)
+    def _show_guided(self) -> None:
+        """Offer constraints and the live pace where the data have bars."""
+        guided = self.guided
+        self.pace.set_enabled("live", guided, "Texts without bars are written at once")
+        if not guided and self.pace.value() == "live":
+            self.pace.set_value("once")
+        self.more_keep.setEnabled(guided)
+        self.keep.setEnabled(guided)
+        none = "nothing" if guided else "not possible: these data have no bars"
+        self.keep_words.setText(self.keep.words() or none)
 
-        self.listen.in_background(
-            lambda: style_of(dataset.preview("train", _STYLE_CHARACTERS)), finish
-        )
-
-    def _offer(self, style: BookStyle) -> None:
-        self.style_of_book = style
-        for field, values in ((self.key, style.keys), (self.meter, style.meters)):
-            field.set_options([("", _ANY), *((value, value) for value in values)])
-        self._check_prompt()
-
-    def prompt(self) -> str:
-        """Return the prompt as it would be sent."""
-        if self.kind.value() == "free":
-            return self.free.toPlainText()
-        key, meter = str(self.key.value() or ""), str(self.meter.value() or "")
-        if self.style_of_book is None or not (key or meter):
-            return self.session.project.sampling.prompt
-        return self.style_of_book.header(key, meter)
-
-    @Slot(str)
-    def _kind_changed(self, kind: str) -> None:
-        if kind == "free" and (self.key.value() or self.meter.value()):
-            chosen = self.style_of_book
-            if chosen is not None:
-                self.free.setPlainText(
-                    chosen.header(str(self.key.value() or ""), str(self.meter.value() or ""))
-                )
-        self._prompts.setCurrentIndex(1 if kind == "free" else 0)
-        self._check_prompt()
-
-    def unknown_symbols(self) -> tuple[str, ...]:
-        """Return the characters of the prompt that the model never saw."""
-        dataset = self.session.dataset
-        if dataset is None or dataset.vocabulary is None:
-            return ()
-        asked = (dataset, self.prompt())
-        if asked != self._checked[0]:  # a millisecond: too much for every redraw
-            self._checked = (asked, dataset.vocabulary.unknown(asked[1]))
-        return self._checked[1]
+    def _show_region(self) -> None:
+        take, region = self.take, self.listen.selection
+        place = place_of(take, region) if take is not None and take.done else None
+        idle = self.session.state == "idle" or place is None
+        self.continue_button.setEnabled(not idle)
+        self.fill_button.setEnabled(not idle and region is not None and self.guided)
+        self.vary_button.setEnabled(not idle and region is not None and self.guided)
+        self.region_words.setText(_region_words(take, region))
 
     @Slot()
-    def _check_prompt(self) -> None:
-        unknown = self.unknown_symbols()
-        names = ", ".join(name_of(symbol) for symbol in unknown[:8])
-        self.unknown.setText(f"The model never saw: {names}. Take them out." if unknown else "")
-        self.unknown.setVisible(bool(unknown))
-        self._show_refusal()
-
     def _show_refusal(self) -> None:
         idle = self.session.state == "idle"
         words = "Press Train first: there is no model that could write." if idle else ""
         self.refusal.setText(words)
         self.refusal.setVisible(bool(words))
-        self.write_button.setEnabled(not idle and not self.unknown_symbols())
+        self.write_button.setEnabled(not idle and not self.begin.unknown_symbols())
+        self.end_button.setVisible(self.desk.writing)
 
-    def _show_output(self) -> None:
-        message, error = self.listen.message, self.listen.error
-        what, _, rest = message.partition(": ")
-        self.no_sound.set_message(
-            what, rest[:1].upper() + rest[1:], "The playhead and everything else work."
-        )
-        self.no_sound.setVisible(bool(message))
-        if error is not None:
-            self.output.setText(error.sentence())
-        elif self.listen.rendering:
-            self.output.setText("The sound is being made")
-        else:
-            self.output.setText("Output: the system's sound device, 0.2 s ahead")
-        self.output.setVisible(error is not None or not message)
+    @Slot(bool)
+    def _open_keep(self, shown: bool) -> None:
+        self.keep.setVisible(shown)
+        self.more_keep.set_icon("chevron-down" if shown else "chevron-right")
 
     # What the person does
+
+    def wish(self) -> Wish:
+        """Return what the form asks for."""
+        return Wish(
+            prompt=self.begin.prompt(),
+            length=int(self.length.value()),
+            temperature=float(self.temperature.value()),
+            top_k=int(self.top_k.value()),
+            top_p=float(self.top_p.value()),
+            seed=int(self.seed.value()),
+            constraints=self.keep.constraints() if self.guided else Constraints(),
+            live=self.pace.value() == "live",
+        )
 
     @Slot()
     def roll_seed(self) -> None:
@@ -332,77 +282,65 @@ class WritePanel(MusicPanel):
         """Ask for a tune; with nothing changed since the last one, another seed is drawn."""
         if not self.write_button.isEnabled():
             return
-        if self._last == self._settings():
+        if self._last == self.wish():
             self.roll_seed()
-        self._last = self._settings()
-        self.listen.write(
-            self.prompt(),
-            int(self.length.value()),
-            float(self.temperature.value()),
-            int(self.top_k.value()),
-            float(self.top_p.value()),
-            int(self.seed.value()),
-        )
-
-    def _settings(self) -> tuple[object, ...]:
-        fields = (self.length, self.temperature, self.top_k, self.top_p, self.seed)
-        return (self.prompt(), *(field.value() for field in fields))
-
-    @Slot(object)
-    def _instrument_chosen(self, name: object) -> None:
-        self.listen.set_instrument(str(name))
-
-    @Slot(object)
-    def _tempo_changed(self, bpm: object) -> None:
-        if isinstance(bpm, (int, float)):
-            self.listen.set_tempo(float(bpm))
-
-    @Slot(object)
-    def _volume_changed(self, percent: object) -> None:
-        if isinstance(percent, (int, float)):
-            self.listen.set_volume(float(percent) / 100)
+        self._last = self.wish()
+        self.desk.write(self._last)
 
     @Slot()
-    def _ask_file(self) -> None:
-        button = self.sender()
+    def continue_tune(self) -> None:
+        """Let the model go on behind the selected bars, or behind the tune."""
         take = self.take
-        if take is None or not isinstance(button, Button):
+        place = place_of(take, self.listen.selection) if take is not None else None
+        if take is None or place is None:
             return
-        suffix = str(button.property("suffix"))
-        name = _file_name(take.title) + suffix
-        dialog = QFileDialog(self, f"Save {FILES[suffix][0]}", name, FILES[suffix][1])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(suffix[1:])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.save)
-        dialog.open()
-
-    @Slot(str)
-    def save(self, path: str) -> None:
-        """Save the tune in the form that the name of the file asks for."""
-        self.trouble.hide()
-        self.listen.save(Path(path))
-
-    @Slot(object)
-    def _saved(self, saved: object) -> None:
-        if not isinstance(saved, Saved):
-            return
-        if saved.error is None:
-            from seqstudio.studio.session import Notice
-
-            self.session.notice.emit(Notice(f"Saved {saved.path.name}", "", "", "success"))
-        else:
-            self._show_trouble(saved.error)
-
-    def _show_trouble(self, error: SeqError) -> None:
-        self.trouble.set_error(error)
-        self.trouble.show()
+        chosen = self.listen.selection is not None
+        prompt = place.before + place.inside if chosen else open_end(take)
+        self._write_part(replace(self.wish(), prompt=prompt))
 
     @Slot()
-    def restyle(self) -> None:
-        """Take fonts and heights from the theme in force."""
-        self.free.setFont(theme().font("mono"))
-        self._prompts.setFixedHeight(max(_FREE_HEIGHT, 2 * theme().metric("formRow") + 2))
+    def fill_in(self) -> None:
+        """Let the model write the selected bars anew."""
+        self._fill(0)
+
+    @Slot()
+    def vary(self) -> None:
+        """Let the model write the selected bars anew but for their first notes."""
+        take = self.take
+        place = place_of(take, self.listen.selection) if take is not None else None
+        if take is not None and place is not None:
+            self._fill(first_notes(take, place))
+
+    def _fill(self, kept: int) -> None:
+        take = self.take
+        place = place_of(take, self.listen.selection) if take is not None else None
+        if place is None:
+            return
+        wish = self.wish()
+        constraints = replace(wish.constraints, bars=place.bars, tonic=False)
+        self._write_part(replace(
+            wish, prompt=place.before + place.inside[:kept], after=place.after,
+            length=max(64, 4 * len(place.inside)), tries=FILLINGS, constraints=constraints,
+            live=False,
+        ))  # fmt: skip
+
+    def _write_part(self, wish: Wish) -> None:
+        """Ask for a part; asked again, it comes with another seed."""
+        if self._last == wish:
+            self.roll_seed()
+            wish = replace(wish, seed=int(self.seed.value()))
+        self._last = wish
+        self.desk.write(wish)
+
+    @Slot()
+    def _changed(self, _value: object = None) -> None:
+        self.keep_words.setText(self.keep.words() or "nothing")
+        if self.desk.writing:
+            self._settle.start()  # a slider on its way would send thirty wishes a second
+
+    @Slot()
+    def _steer(self) -> None:
+        self.desk.change(self.wish())
 
 
 class _Heading(Label):
@@ -413,7 +351,20 @@ class _Heading(Label):
         self.setContentsMargins(0, 18, 0, 6)
 
 
-def _file_name(title: str) -> str:
-    """Return a title as a name that every file system takes."""
-    kept = "".join(c if c.isalnum() else "-" for c in title.lower())
-    return "-".join(filter(None, kept.split("-")))[:60] or "tune"
+def _line(*widgets: QWidget, wide: int = -1) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.setSpacing(6)
+    for number, widget in enumerate(widgets):
+        line.addWidget(widget, 1 if wide in {-1, number} else 0)
+    return line
+
+
+def _region_words(take: Take | None, region: Region | None) -> str:
+    if take is None or not take.done:
+        return "Changes need a tune that is whole."
+    if region is None:
+        return "None: Continue goes on behind the tune. Select bars in the roll to rewrite them."
+    first = take.bar_of(float(region[0]))[0]
+    last, share = take.bar_of(float(region[1]))
+    last = last - 1 if share < 1e-6 and last > first else last
+    return f"Bar {first}" if first == last else f"Bars {first} to {last}"

@@ -72,7 +72,8 @@ PANELS = {
     "runs": "panels.runs:RunsPanel",
     "sweep": "panels.sweep:SweepPanel",
     "roll": "listen.roll_panel:PianoRollPanel",
-    "abc": "listen.abc_panel:AbcPanel",
+    "score": "listen.score_panel:ScorePanel",
+    "abc": "listen.text_panel:TextPanel",
     "measures": "listen.measures_panel:MeasuresPanel",
     "ages": "listen.ages_panel:AgesPanel",
 }

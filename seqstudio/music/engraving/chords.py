@@ -28,6 +28,7 @@ class Chord:
         layer: Number of the layer within it.
         steps: Place of each head in half spaces from the lowest line.
         up: Whether its stem points up.
+        voiced: Whether it shares its staff with another layer.
         aside: For each head, whether it stands on the other side of the stem.
         columns: For each accidental, its column from the head, from 0; -1 without one.
         shift: How far it is moved right to make way for another layer.
@@ -41,6 +42,7 @@ class Chord:
     layer: int
     steps: tuple[int, ...]
     up: bool = True
+    voiced: bool = False
     aside: tuple[bool, ...] = ()
     columns: tuple[int, ...] = ()
     shift: float = 0.0
@@ -140,6 +142,7 @@ def _staff_chords(staff: Staff, number: int, layers: tuple[tuple[Event, ...], ..
         ]
         _point_stems(made, up=None if not several else order % 2 == 0)
         for chord in made:
+            chord.voiced = several
             if several and not chord.steps:
                 chord.raised = 4 if order % 2 == 0 else -4
         chords += made

@@ -135,18 +135,17 @@ class Ink:
         return chord.x + (chord.head_width - half if chord.up else half)
 
     def _stem(self, chord: Chord) -> None:
-        note = chord.event.heads[0].note
         x = self._stem_x(chord)
         root = self._y(chord, min(chord.steps) if chord.up else max(chord.steps))
         root += -0.16 if chord.up else 0.16
-        self._drawn.marks.append(Stroke(x, root, x, chord.tip, _STEM_WIDTH, note))
+        self._drawn.marks.append(Stroke(x, root, x, chord.tip, _STEM_WIDTH))
         piece = chord.event.piece
         if piece.flags and piece.beam < 0:
             name = "flagUp" if chord.up else "flagDown"
             step = _BEAM_STEP if chord.up else -_BEAM_STEP
             for order in range(piece.flags):
                 place = chord.tip + step * order
-                self._drawn.marks.append(Glyph(name, x - _STEM_WIDTH / 2, place, note))
+                self._drawn.marks.append(Glyph(name, x - _STEM_WIDTH / 2, place))
 
     def _beam(self, group: list[Chord]) -> None:
         """Draw the beams of a group and end its stems on the outermost."""
@@ -206,13 +205,19 @@ class Ink:
         key = (chord.staff, chord.layer, note)
         begun = self._ties.pop(key, None)
         if piece.tied_from:
-            x, from_y, up = begun or (self._left - 0.6, y, not chord.up)
+            x, from_y, up = begun or (self._left - 0.6, y, self._tie_up(chord, order))
             self._tie(x, chord.x - 0.1 - (0.9 if chord.columns[order] >= 0 else 0), from_y,
                       up=up, note=note)  # fmt: skip
         if piece.tied_on:
-            above = not chord.up if len(chord.steps) == 1 else order >= len(chord.steps) / 2
+            above = self._tie_up(chord, order)
             dots = 0.35 + 0.55 * piece.dots if piece.dots and above else 0.1
             self._ties[key] = (chord.x + chord.head_width + dots, y, above)
+
+    def _tie_up(self, chord: Chord, order: int) -> bool:
+        """Tell whether a tie bends upwards: away from the stem, outwards in chords and layers."""
+        if chord.voiced:
+            return chord.up
+        return order >= len(chord.steps) / 2 if len(chord.steps) > 1 else not chord.up
 
     def _tie(self, x1: float, x2: float, y: float, *, up: bool, note: int) -> None:
         height = min(1.2, 0.45 + 0.06 * max(0.0, x2 - x1))

@@ -60,9 +60,12 @@ class _Layout:
         self._notation = notation
         self._width = width
         self._ended = ended
-        self._names = [staff.track.name for staff in notation.staves]
+        named = [[notation.score.track(voice).name for voice in staff.voices]
+                 for staff in notation.staves]  # fmt: skip
+        self._names = [[name for name in names if name] for names in named]
         several = len(notation.staves) > 1
-        longest = max((len(name) for name in self._names), default=0) if several else 0
+        all_names = [name for names in self._names for name in names]
+        longest = max((len(name) for name in all_names), default=0) if several else 0
         self._indent = min(12.0, longest * _NAME_ROOM + 1.0) if longest else 0.0
         alters = notation.key.alters
         self._signs = [(letter, alter) for letter, alter in enumerate(alters) if alter]
@@ -179,10 +182,13 @@ class _Layout:
         if len(tops) > 1:
             self._bracket(drawn, left, tops)
         if line.first and self._indent:
-            for name, top in zip(self._names, tops, strict=True):
-                marks.append(Words(name, left - 1.2, top + 2.4, 1.25, "name", "right"))
+            for names, top in zip(self._names, tops, strict=True):
+                middle = top + 2.45 - 0.8 * (len(names) - 1)
+                for order, name in enumerate(names):
+                    place = middle + 1.6 * order
+                    marks.append(Words(name, left - 1.4, place, 1.3, "name", "right"))
         if line.number > 1:
-            marks.append(Words(f"{line.number}", left, tops[0] - 0.9, 1.15, "number"))
+            marks.append(Words(f"{line.number}", left, tops[0] - 1.5, 1.2, "number"))
         for staff, top in zip(self._notation.staves, tops, strict=True):
             x = left + 0.6
             self._clef(drawn, staff.clef, x, top)

@@ -157,5 +157,7 @@ def beam_span(metre: Metre, *, even: bool) -> Fraction:
     """
     if metre.strict:
         return Fraction(0)
+    if metre.beat > 1:
+        return metre.beat if even else metre.beat / 2
     wide = even and len(metre.groups) in {2, 4} and metre.beat == 1
     return 2 * metre.beat if wide else max(metre.beat, _HALF)

@@ -15,6 +15,8 @@ from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks.base import hash_of
 from seqstudio.data.vocabulary import Vocabulary
+from seqstudio.music.abc import write_tune
+from seqstudio.music.collection import kind_of
 
 if TYPE_CHECKING:
     from seqstudio.document.settings import DataSettings
@@ -32,7 +34,7 @@ LIBRARY = (
 )  # fmt: skip
 _LIBRARY_LEAST = 300_000
 
-_SHIPPED_BOOK = "Traditional tunes in the public domain, shipped with SeqStudio."
+SHIPPED_BOOK = "Traditional tunes in the public domain, shipped with SeqStudio."
 
 
 def resolve(path: str, base: Path | None) -> Path:
@@ -117,6 +119,8 @@ def open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
     Raises:
         DataError: The file is no good, or holds too few usable tunes.
     """
+    if not is_book(settings.path, base):
+        return _open_other_music(settings, base)
     title, origin, text = read_book(settings.path, base)
     book = tunebook.split(text, settings.held_out, title)
     train, notes = tunebook.join(book.train), book.notes
@@ -127,6 +131,40 @@ def open_tunes(settings: DataSettings, base: Path | None) -> Dataset:
     tunes = f"Tunes: {len(book.train):,} to learn, {len(book.valid):,} held out"
     text = train + tunebook.join(book.valid)
     return text_dataset(title, origin, text, len(train), (tunes, *notes))
+
+
+def _open_other_music(settings: DataSettings, base: Path | None) -> Dataset:
+    """Write folders, MIDI files and lists of time steps as tunes in ABC, by character."""
+    from seqstudio.data.pieces import music_source  # it names the shipped book of this file
+
+    source = music_source(settings, base)
+    written = [
+        tuple(each.text.strip() or write_tune(each.score) for each in part)
+        for part in (source.train, source.valid)
+    ]
+    train, valid = (tunebook.join(tunes) for tunes in written)
+    notes = source.notes
+    if transposes(settings, train):
+        train = tunebook.in_all_keys(written[0])
+        notes = ("Training tunes written in all twelve keys", *notes)
+    _check_long_enough(source.title, train)
+    tunes = f"Tunes: {len(written[0]):,} to learn, {len(written[1]):,} held out"
+    return text_dataset(source.title, source.origin, train + valid, len(train), (tunes, *notes))
+
+
+def is_book(given: str, base: Path | None) -> bool:
+    """Return whether a path is that of a text, so of a book in ABC; "" is the shipped one."""
+    if not given:
+        return True
+    path = resolve(given, base)
+    if path.is_dir():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return True  # reading it as a book says what is wrong
+    return kind_of(head, path.name) not in ("midi", "grid")
 
 
 def transposes(settings: DataSettings, text: str) -> bool:
@@ -146,7 +184,7 @@ def read_book(given: str, base: Path | None) -> tuple[str, str, str]:
         return path.name, f"Your file {path}.", read_text(path)
     shipped = resources.files("seqstudio") / "resources" / "tunes" / "traditional.abc"
     with resources.as_file(shipped) as path:
-        return "Traditional tunes", _SHIPPED_BOOK, read_text(path)
+        return "Traditional tunes", SHIPPED_BOOK, read_text(path)
 
 
 def _check_long_enough(title: str, text: str) -> None:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text, open_tunes
+from seqstudio.data.music import open_music
 from seqstudio.data.programs import open_programs
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
 from seqstudio.data.tasks.pictures import open_captions, open_pixels, open_rows, open_shapes
+from seqstudio.data.tasks.sentences import open_sentences
 from seqstudio.data.tasks.series import open_waves
 from seqstudio.data.tasks.tagging import open_brackets, open_parity, open_tagging
 from seqstudio.data.tasks.words import open_copy, open_reverse
@@ -50,6 +52,9 @@ def open_dataset(settings: DataSettings, base: Path | None = None) -> Dataset:
 KINDS: Mapping[str, Opener] = {
     "text": open_text,
     "abc": open_tunes,
+    "abc-tokens": open_music,
+    "events": open_music,
+    "voices": open_music,
     "programs": open_programs,
     "hello": open_hello,
     "adding": open_adding,
@@ -66,5 +71,6 @@ KINDS: Mapping[str, Opener] = {
     "pixels": open_pixels,
     "captions": open_captions,
     "waves": open_waves,
+    "sentences": open_sentences,
     "frames": open_frames,
 }

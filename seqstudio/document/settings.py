@@ -74,12 +74,16 @@ class DataSettings(Settings):
     symbols: int = 5000
 
     FROM_TEXTS: ClassVar[frozenset[str]] = frozenset({"text", "masked"})
-    FROM_TUNES: ClassVar[frozenset[str]] = frozenset({"abc", "frames"})
+    FROM_TUNES: ClassVar[frozenset[str]] = frozenset(
+        {"abc", "abc-tokens", "events", "voices", "frames"}
+    )
     USES: ClassVar[Mapping[str, frozenset[str]]] = {
         "text": _FILE,
         "abc": _FILE | {"transpose"},
+        **dict.fromkeys(("abc-tokens", "events", "voices"), _FILE | {"transpose"}),
         "masked": _FILE | {"length"},
         "frames": _FILE | {"transpose", "length"},
+        "sentences": _FILE | {"length", "columns", "tokens", "symbols"},
         **dict.fromkeys(("programs", "hello", "shapes", "rows", "pixels", "captions"), _NOTHING),
     }
     """Settings that have an effect on a kind of data; one that is not named is drawn: length."""
@@ -90,6 +94,9 @@ class DataSettings(Settings):
             choices=(
                 ("text", "Text, by character"),
                 ("abc", "Tunes in ABC, by character"),
+                ("abc-tokens", "Tunes in ABC, by musical token"),
+                ("events", "Music as events"),
+                ("voices", "Music in four voices"),
                 ("programs", "Programs and talk, by character"),
                 ("hello", "The word hello"),
                 ("adding", "Adding problem"),
@@ -106,7 +113,8 @@ class DataSettings(Settings):
                 ("pixels", "Shapes, pixel by pixel"),
                 ("captions", "Pictures and sentences"),
                 ("waves", "Waves to forecast"),
-                ("frames", "Piano frames of tunes"),
+                ("sentences", "Texts with a label"),
+                ("frames", "Piano frames of music"),
             ),
             help="What the model reads and has to predict.",
         ),
@@ -121,7 +129,8 @@ class DataSettings(Settings):
         Param(
             "transpose", "Transpose", "choice", "auto",
             choices=(("auto", "When the book is small"), ("on", "Always"), ("off", "Never")),
-            help="Writes every training tune in all twelve keys. Held-out tunes stay as they are.",
+            help="Writes every training tune in all twelve keys, events at three tempos too. "
+                 "Held-out tunes stay as they are.",
         ),
         Param(
             "length", "Length", "int", 50, 4, 2000, unit="steps",
@@ -148,7 +157,12 @@ class DataSettings(Settings):
     @property
     def cut(self) -> bool:
         """Whether a window is cut out of a long text; else whole sequences are drawn."""
-        return self.kind in {"text", "abc", "programs"}
+        return self.kind in {"text", "abc", "abc-tokens", "events", "voices", "programs"}
+
+    @property
+    def takes_file(self) -> bool:
+        """Whether this kind of data can be read from a person's own file or folder."""
+        return "path" not in self.idle()
 
     def idle(self) -> frozenset[str]:
         """Return the names of the settings that have no effect on this kind of data."""

@@ -75,7 +75,7 @@ def evaluated(trainer: Trainer) -> None:
         assert dataset.vocabulary is not None
         torch.manual_seed(0)
         wish = trainer.project.sampling
-        text = complete(
+        written = complete(
             model, dataset.vocabulary, Write(0, wish.prompt, 8, 0.8, 0, 1.0, 0), STEPS
-        ).text
-        assert len(text) == 8
+        )
+        assert len(written.ends) == 8

@@ -190,7 +190,7 @@ def test_frames_hold_what_a_model_of_frames_sees() -> None:
 
 
 BROKEN = {
-    "events": "piece m4/4 kQQ d4 bar pos0 p60 pos99 p200 d4 v9 i99 g5 x bar len3 len4 p60 d0 p61 d6",
+    "events": "piece m4/4 kQ d4 bar pos0 p60 pos99 p200 d4 v9 i99 g5 x bar len3 len4 p6 d0 p7 d6",
     "voices": "piece - | C4 - . | C4 C4 C4 C4 C4 | | zz C4 E4 - -",
     "frames": "C4 E4 / zz C4 / beat2 / G9 D4",
     "abc-tokens": "X:1\nM:6/8\nL:1/8\nK:Q\n|:^c'3/2[CE2z>d'(3|1[K:D mA:|2=f//",

@@ -14,9 +14,10 @@ from typing_extensions import override
 
 from seqstudio.core.errors import DataError
 from seqstudio.data import tunebook
-from seqstudio.data.corpora import read_book, transposes
+from seqstudio.data.corpora import is_book, read_book, transposes
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks.base import Batch, Task, check_length, equal_lengths, hash_of
+from seqstudio.data.tasks.chorales import open_pieces
 from seqstudio.music.abc import read_tune
 from seqstudio.music.keys import parse_key, pitch_name
 
@@ -188,11 +189,13 @@ def _book_roll(tunes: Iterable[str]) -> Roll:
 
 
 def open_frames(settings: DataSettings, base: Path | None) -> Dataset:
-    """Open the piano frames of a book of tunes, or of the shipped one.
+    """Open the piano frames of a book of tunes, of the shipped one, or of other music.
 
     Raises:
         DataError: The book is no good, or a part of it is shorter than one piece.
     """
+    if not is_book(settings.path, base):
+        return open_pieces(settings, base)
     title, origin, text = read_book(settings.path, base)
     book = tunebook.split(text, settings.held_out, title)
     train, valid = _book_roll(book.train), _book_roll(book.valid)

@@ -53,6 +53,7 @@ class Events(WordCoding):
     """Bar, position, pitch, duration, with loudness, voice and tempo where they change."""
 
     title = "Events"
+    token_name = "event"
 
     @override
     def has_music(self, text: str) -> bool:

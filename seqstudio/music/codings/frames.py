@@ -3,9 +3,9 @@
     C4 E4 G4 / C4 E4 G4 / D4 F4 / end
 
 A model of frames reads and writes 88 numbers a step; the text holds the same, so that a key of a
-frame has a place of its own to point at. "beat1" in front says that a step is a whole beat, "beat4"
-or nothing that it is a sixteenth. Striking a key again does not show, nor which voice it belongs
-to: a key that is down in steps that follow each other is one note.
+frame has a place of its own to point at. "beat1" in front says that a step is a whole beat,
+"beat4" or nothing that it is a sixteenth. Striking a key again does not show, nor which voice it
+belongs to: a key that is down in steps that follow each other is one note.
 
 What does not fit: onsets and ends go to the nearest step, a note keeps at least one; keys off the
 piano are left out.
@@ -48,6 +48,11 @@ class Frames(WordCoding):
     title = "Frames of 88 keys"
     token_name = "step"  # what the loss is counted over
     opening = ""
+
+    @property
+    @override
+    def unit(self) -> str:
+        return "nats per step, over all keys"
 
     @override
     def has_music(self, text: str) -> bool:

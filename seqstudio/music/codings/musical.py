@@ -59,7 +59,7 @@ class AbcTokens(AbcCharacters):
     """
 
     title = "ABC, by musical token"
-    token_name = "token"
+    token_name = "ABC token"
     opening = "X:1\n"
 
     @override

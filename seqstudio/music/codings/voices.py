@@ -52,6 +52,7 @@ class Voices(WordCoding):
     """Sixteenths of soprano, alto, tenor and bass."""
 
     title = "Four voices, step by step"
+    token_name = "voice sign"
 
     @override
     def has_music(self, text: str) -> bool:

@@ -57,7 +57,6 @@ PITCHES = {name_of(pitch): pitch for pitch in range(128)}
 class WordCoding(Coding):
     """A coding made of words with one white space behind each."""
 
-    token_name = "token"
     opening = OPENING
 
     @override

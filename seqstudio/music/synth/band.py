@@ -15,15 +15,23 @@ from seqstudio.core.errors import MusicError
 from seqstudio.music.synth.drums import DAMPS
 from seqstudio.music.synth.instruments import INSTRUMENTS, instrument, place_of, tone_of
 from seqstudio.music.synth.room import Limiter, Room
-from seqstudio.music.synth.tones import Tone, rise
+from seqstudio.music.synth.tones import LAYERS, Tone, rise
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
+
+    from seqstudio.music.soundfont import SoundFont
 
 RATE = 44_100
 MOST_VOICES = 32
 _STEAL_S = 0.006
 _NEVER = 1 << 62
+DRUM_BANK = 128
+#: Brightness of the usual velocity, from 0 for the body alone.
+USUAL_VELOCITY, USUAL_BRIGHT = 80.0, 0.45
+_NO_LAYERS = (np.float32(0), np.float32(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,17 @@ class Strand:
 
 @dataclass(slots=True)
 class _Voice:
-    """A note that sounds or is about to; times in frames since the band began."""
+    """A note that sounds or is about to; times in frames since the band began.
+
+    `stolen` is where the fade of a note that has to make place begins. A note silences those of
+    its group, unless that is None.
+    """
 
     sound: Sound
     strands: tuple[Strand, ...]
     onset: int
     let_go: int
+    group: Hashable = None
     stolen: int = _NEVER
 
     def end(self, fade: int) -> int:
@@ -96,9 +109,12 @@ class Band:
     within 6 ms. Not safe to use from two threads at once; several bands are.
     """
 
-    def __init__(self, rate: int = RATE) -> None:
-        """Make a silent band for so many frames a second."""
-        self.rate = rate
+    def __init__(self, rate: int = RATE, font: SoundFont | None = None) -> None:
+        """Make a silent band for so many frames a second.
+
+        With a font, its presets play; what it lacks, the instruments of the synthesiser.
+        """
+        self.rate, self._font = rate, font
         self._frame = 0
         self._waiting: list[_Voice] = []
         self._voices: list[_Voice] = []
@@ -123,10 +139,11 @@ class Band:
                 f"no instrument is called “{sound.instrument}”",
                 hint="choose one of: " + ", ".join(INSTRUMENTS),
             )
-        strands = self._strands(sound)
+        strands, group = self._strands(sound)
         if strands:
             onset = self._frame + max(0, sound.delay)
-            self._waiting.append(_Voice(sound, strands, onset, onset + max(1, sound.frames)))
+            let_go = onset + max(1, sound.frames)
+            self._waiting.append(_Voice(sound, strands, onset, let_go, group))
 
     def release(self) -> None:
         """Let go of all notes; they die away as their instruments do."""
@@ -166,25 +183,31 @@ class Band:
     def _make_place(self, new: _Voice) -> None:
         fade = len(self._fade)
         sounding = [v for v in self._voices if v.stolen > new.onset and v.end(fade) > new.onset]
-        damped = DAMPS.get(new.sound.pitch, ()) if new.sound.instrument == "drums" else ()
         for voice in sounding:
-            if voice.sound.instrument == "drums" and voice.sound.pitch in damped:
+            if _silences(new, voice):
                 voice.stolen = new.onset
         if len(sounding) >= MOST_VOICES:
             oldest = min(sounding, key=lambda v: v.onset)
             oldest.stolen = min(oldest.stolen, new.onset)
 
-    def _strands(self, sound: Sound) -> tuple[Strand, ...]:
-        player = instrument(sound.instrument)
-        tone = tone_of(sound.instrument, sound.pitch, self.rate)
-        force = min(max(sound.velocity, 1), 127)
-        loudness = player.gain * sound.gain * (force / 80.0) ** 1.5
-        bright = 0.45 * (force / 80.0) ** 1.7
-        place = min(1.0, max(-1.0, place_of(sound.instrument, sound.pitch) + sound.pan))
-        angle = np.pi / 4 * (1 + place)
-        gains = (loudness, loudness * bright, loudness * player.width)
-        sides = (np.sqrt(2) * np.cos(angle), np.sqrt(2) * np.sin(angle))
-        return (Strand(tone, *(np.float32(gain) for gain in (*gains, *sides))),)
+    def _strands(self, sound: Sound) -> tuple[tuple[Strand, ...], Hashable]:
+        """Return the tones of a note, and the group of notes that it silences."""
+        place = _place_in(self._font, sound)
+        if self._font is None or place is None:
+            return (_strand(sound, self.rate),), None
+        velocity = min(max(sound.velocity, 1), 127)
+        tones = self._font.tones(place, sound.pitch, velocity, self.rate)
+        groups = [tone.group for tone in tones if tone.group]
+        strands = tuple(
+            Strand(
+                each.tone,
+                np.float32(each.gain * sound.gain),
+                *_NO_LAYERS,
+                *_sides(each.pan + sound.pan),
+            )
+            for each in tones
+        )
+        return strands, (place, groups[0]) if groups else None
 
     def _add(self, voice: _Voice, mix: NDArray[np.float32], begin: int) -> None:
         """Add what a voice plays into (2, n) frames that begin at `begin`."""
@@ -209,6 +232,46 @@ class Band:
         return gain
 
 
+def _silences(new: _Voice, voice: _Voice) -> bool:
+    """Return whether a note ends another: a closed hi-hat the open one."""
+    if new.group is not None or voice.group is not None:
+        return new.group == voice.group
+    drums = new.sound.instrument == "drums" == voice.sound.instrument
+    return drums and voice.sound.pitch in DAMPS.get(new.sound.pitch, ())
+
+
+def _place_in(font: SoundFont | None, sound: Sound) -> tuple[int, int] | None:
+    """Return bank and program of the preset that plays a sound, None where a font has none."""
+    if font is None:
+        return None
+    if sound.instrument == "drums":
+        places = [(DRUM_BANK, sound.program or 0), (DRUM_BANK, 0)]
+    else:
+        own = instrument(sound.instrument).program
+        program = own if sound.program is None else sound.program
+        # The first of a family stands in for one that is missing.
+        places = [(0, program), (0, program // 8 * 8)]
+    return next((place for place in places if font.has(*place)), None)
+
+
+def _strand(sound: Sound, rate: int) -> Strand:
+    """Return the tone of a note of the synthesiser with its gains."""
+    player = instrument(sound.instrument)
+    force = min(max(sound.velocity, 1), 127) / USUAL_VELOCITY
+    loudness = player.gain * sound.gain * force**1.5
+    bright = USUAL_BRIGHT * force**1.7
+    body, edge, side = (np.float32(loudness * gain) for gain in (1.0, bright, player.width))
+    sides = _sides(place_of(sound.instrument, sound.pitch) + sound.pan)
+    tone = tone_of(sound.instrument, sound.pitch, rate)
+    return Strand(tone, body, edge, side, *sides)
+
+
+def _sides(place: float) -> tuple[np.float32, np.float32]:
+    """Return the gains left and right of a place from -1 to 1, equal power, 1 in the middle."""
+    angle = np.pi / 4 * (1 + min(1.0, max(-1.0, place)))
+    return np.float32(np.sqrt(2) * np.cos(angle)), np.float32(np.sqrt(2) * np.sin(angle))
+
+
 def _from(shape: NDArray[np.float32], at: int, count: int) -> NDArray[np.float32]:
     """Return `count` gains from place `at` of a fall: one before it, zero behind it."""
     before = min(max(0, -at), count)
@@ -226,12 +289,13 @@ def _add_strand(
     mix: NDArray[np.float32],
 ) -> None:
     middle = part[0] * strand.body
-    middle += part[1] * strand.edge
-    side = part[2] * strand.side
+    if len(part) == LAYERS:
+        middle += part[1] * strand.edge
+        side = part[2] * strand.side
+        side *= 1.0 if gain is None else gain
+        mix[0] += side
+        mix[1] -= side
     if gain is not None:
         middle *= gain
-        side *= gain
     mix[0] += middle * strand.left
-    mix[0] += side
     mix[1] += middle * strand.right
-    mix[1] -= side

@@ -197,7 +197,7 @@ def _band(
     shape[hz > 0.45 * rate] = 0
     spectrum = shape * np.exp(2j * np.pi * random.uniform(size=(rows, len(hz))))
     noise: Frames = np.fft.irfft(spectrum, size, axis=1)[:, :count]
-    return 0.5 * noise / np.sqrt((noise**2).mean(axis=1, keepdims=True) + 1e-20)
+    return np.asarray(0.5 * noise / np.sqrt((noise**2).mean(axis=1, keepdims=True) + 1e-20))
 
 
 def _ringing(
@@ -209,4 +209,4 @@ def _ringing(
         if hz < 0.42 * rate:
             phases = random.uniform(0, 2 * np.pi, (3, 1))
             ringing += np.sin(2 * np.pi * hz * time_n + phases)
-    return ringing / np.sqrt(2 * len(metal))
+    return np.asarray(ringing / np.sqrt(2 * len(metal)))

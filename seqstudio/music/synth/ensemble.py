@@ -129,7 +129,7 @@ class Ensemble:
             drift = self._drift_P[player]
             wander = 0.0006 * cycles / (2 * np.pi * drift)
             turns += wander * self._slow(drift, self._phase_P[2, player], first)
-        return turns + self._phase_P[0, player] / (2 * np.pi)
+        return np.asarray(turns + self._phase_P[0, player] / (2 * np.pi))
 
     def _slow(self, cycles: float, phase: float, first: int) -> NDArray[np.float64]:
         """Return a sine of so many cycles in the loop, (CHUNK,), by the sum of two angles."""
@@ -162,7 +162,7 @@ def _breath(rate: int, hz: float, length: int) -> NDArray[np.float64]:
     turns = -(-(length + _BREATH_SEAM) // noise.shape[1])
     noise = np.tile(noise, turns)[:, : length + _BREATH_SEAM]
     seam = np.linspace(0, np.pi / 2, _BREATH_SEAM)
-    joined = noise[:, :length].copy()
+    joined: NDArray[np.float64] = noise[:, :length].copy()
     joined[:, :_BREATH_SEAM] *= np.sin(seam)
     joined[:, :_BREATH_SEAM] += np.cos(seam) * noise[:, length:]
     return joined
@@ -177,4 +177,4 @@ def _octave_breath(rate: int, half_octave: int) -> NDArray[np.float64]:
     shape = np.sqrt(hz) / (1 + (hz / (3 * 2 ** (half_octave / 2))) ** 2) * (hz < _BREATH_HZ)
     turned = np.exp(2j * np.pi * random.uniform(size=(2, len(hz))))
     noise: NDArray[np.float64] = np.fft.irfft(shape * turned, axis=1)
-    return noise / np.sqrt((noise**2).mean())
+    return np.asarray(noise / np.sqrt((noise**2).mean()))

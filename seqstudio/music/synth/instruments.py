@@ -49,7 +49,7 @@ class Instrument:
 
 def frequency(pitch: float) -> float:
     """Return the frequency of a pitch in Hz, equal temperament, A4 = 440 Hz."""
-    return TUNING_HZ * 2.0 ** ((pitch - 69) / 12)
+    return float(TUNING_HZ * 2.0 ** ((pitch - 69) / 12))
 
 
 def _levelled(sines: Sines, hz: float) -> Sines:
@@ -192,7 +192,7 @@ def _flute_levels(
     count = min(len(base), len(order_K))
     level_K[:count] = base[:count]
     level_K *= (0.45 + 1.1 * bright) ** np.minimum(order_K - 1, 3) * order_K.clip(1, 2) ** 0.2
-    return level_K / (1 + (hz_K / 6000) ** 4)
+    return np.asarray(level_K / (1 + (hz_K / 6000) ** 4))
 
 
 def _string_levels(
@@ -204,7 +204,7 @@ def _string_levels(
     body_K = np.full(len(hz_K), 0.55)
     for centre, width, height in ((285, 70, 0.7), (460, 110, 0.6), (1150, 350, 0.35)):
         body_K += height / (1 + ((hz_K - centre) / width) ** 2)
-    return saw_K * body_K
+    return np.asarray(saw_K * body_K)
 
 
 _FLUTE = Blown(_flute_levels, vibrato_cents=9, vibrato_hz=5.1, breath=0.045, loop_s=2.4)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqstudio.music.score import Score
+    from seqstudio.music.soundfont import SoundFont
 
 LONGEST_S = 1800.0
 _BLOCK = 4096
@@ -28,6 +29,7 @@ def render(
     tempo_bpm: float | None = None,
     *,
     tail_s: float = 0.0,
+    font: SoundFont | None = None,
 ) -> NDArray[np.float32]:
     """Play a score into an array.
 
@@ -39,6 +41,7 @@ def render(
         tempo_bpm: Quarter notes a minute at the beginning, None for the tempo of the score;
             later changes keep their ratio to it.
         tail_s: Seconds after the end of the score in which the room dies away.
+        font: SoundFont whose presets play, None for the synthesiser alone.
 
     Returns:
         (n, 2) left and right, float32, peak below 0.98. n is the length of the score in
@@ -56,7 +59,7 @@ def render(
             "play a part of it, or a faster tempo",
         )
     frames = round(score.end_seconds * rate) + round(tail_s * rate)
-    samples = _played(timed_sounds(score, instrument, rate), frames, Band(rate))
+    samples = _played(timed_sounds(score, instrument, rate), frames, Band(rate, font))
     _fade_end(samples, round(_END_FADE_S * rate))
     return samples
 

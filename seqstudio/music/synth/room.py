@@ -45,9 +45,10 @@ class _Folding:
 
     def __init__(self, spectra: NDArray[np.complex64], size: int) -> None:
         self._spectra, self._size = spectra, size
-        self._heard = np.zeros(spectra.shape[1:], np.complex64)
+        _sides, count, bins = spectra.shape
+        self._heard = np.zeros((count, bins), np.complex64)
         self._last = np.zeros(2 * size, np.float32)
-        self._quiet = spectra.shape[1] + 1
+        self._quiet = count + 1
 
     def after(self, sent: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Take a stretch; return what the room answers during the next one, None for silence."""
@@ -61,8 +62,7 @@ class _Folding:
         self._heard[1:] = self._heard[:-1].copy()
         self._heard[0] = np.fft.rfft(self._last)
         spectrum = (self._spectra * self._heard).sum(axis=1)
-        answer: NDArray[np.float32] = np.fft.irfft(spectrum, axis=1)[:, self._size :]
-        return answer
+        return np.fft.irfft(spectrum, axis=1)[:, self._size :].astype(np.float32)
 
 
 class Room:

@@ -27,7 +27,7 @@ class Source(Protocol):
     """Makes a tone piece by piece."""
 
     def chunk(self, index: int) -> NDArray[np.float32]:
-        """Return frames index·CHUNK up to (index + 1)·CHUNK, (3, CHUNK)."""
+        """Return frames index·CHUNK up to (index + 1)·CHUNK, (layers, CHUNK)."""
         ...
 
 
@@ -48,6 +48,7 @@ class Tone:
         attack: int = 1,
         loop: tuple[int, int] | None = None,
         length: int | None = None,
+        layers: int = LAYERS,
     ) -> None:
         """Keep what makes the tone.
 
@@ -58,10 +59,11 @@ class Tone:
             loop: First and last + 1 frame of a stretch that is repeated without end; the source
                 is periodic from its first frame on.
             length: Frames of a tone that dies away, rounded up to whole chunks.
+            layers: Layers that the source makes; 1 for a body alone.
         """
         self.release = release
         self.length = None if length is None else -(-max(1, length) // CHUNK) * CHUNK
-        self._source = source
+        self._source, self._layers = source, layers
         self._rise = rise(attack)
         self._loop = loop
         self._chunks: list[NDArray[np.float32]] = []
@@ -70,10 +72,10 @@ class Tone:
     @property
     def bytes(self) -> int:
         """Memory of the frames made so far."""
-        return len(self._chunks) * LAYERS * CHUNK * 4
+        return len(self._chunks) * self._layers * CHUNK * 4
 
     def span(self, first: int, count: int) -> NDArray[np.float32]:
-        """Return (3, count) frames from `first` on; silence behind the end."""
+        """Return (layers, count) frames from `first` on; silence behind the end."""
         if self._loop is None or first + count <= self._loop[1]:
             return self._straight(first, count)
         start, end = self._loop
@@ -104,7 +106,7 @@ class Tone:
     def _made(self, index: int) -> NDArray[np.float32]:
         first = index * CHUNK
         if self.length is not None and first >= self.length:
-            return np.zeros((LAYERS, CHUNK), np.float32)
+            return np.zeros((self._layers, CHUNK), np.float32)
         made = self._source.chunk(index)
         part = self._rise[first : first + CHUNK]
         made[:, : len(part)] *= part
@@ -117,7 +119,7 @@ class Sampled:
     """A source that was made as a whole."""
 
     def __init__(self, frames: NDArray[np.float32]) -> None:
-        """Keep (3, n) frames."""
+        """Keep (layers, n) frames."""
         self._frames = frames
 
     def chunk(self, index: int) -> NDArray[np.float32]:
@@ -161,12 +163,12 @@ class ToneCache:
 def rise(frames: int) -> NDArray[np.float32]:
     """Return half a raised cosine of so many frames, from above 0 to 1."""
     count = max(1, frames)
-    turned = np.cos(np.pi * np.arange(1, count + 1) / count)
+    turned: NDArray[np.float64] = np.cos(np.pi * np.arange(1, count + 1) / count)
     return (0.5 - 0.5 * turned).astype(np.float32)
 
 
 def dying(seconds: float, rate: int) -> NDArray[np.float32]:
     """Return a release: an exponential to -60 dB after `seconds`, its end joined to zero."""
     count = max(2, round(seconds * rate))
-    fall = np.exp(-6.9 * np.arange(count) / count)
+    fall: NDArray[np.float64] = np.exp(-6.9 * np.arange(count) / count)
     return (fall * rise(count)[::-1] ** 0.25).astype(np.float32)

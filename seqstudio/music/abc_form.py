@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_ENDINGS = 16
+_MOST_PLAYED = 4_000
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class WrittenBar:
         repeats_after: Number of further passes that the sign behind the bar asks for (:| = 1).
         endings: Passes for which an ending begins here, () if none does.
         closes_part: A double or final bar line stands behind the bar.
+        part: Part that the bar belongs to (P:), or "".
+        tempos: (beats from the beginning of the bar, quarter notes a minute).
     """
 
     expected: Fraction | None
@@ -45,6 +48,8 @@ class WrittenBar:
     repeats_after: int = 0
     endings: tuple[int, ...] = ()
     closes_part: bool = False
+    part: str = ""
+    tempos: list[tuple[Fraction, float]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -66,13 +71,43 @@ class _Section:
         return order
 
 
-def play_order(bars: Sequence[WrittenBar]) -> list[int]:
+def play_order(bars: Sequence[WrittenBar], parts: str = "") -> list[int]:
     """Return the indices of the bars in the order of playing, repeats written out.
+
+    With an order of parts such as "AABA" bars before the first part come first, then the parts,
+    each with its repeats; parts that the order does not name come at the end.
 
     A :| without |: goes back to the latest of: the beginning, the last :|, the last double bar
     (ABC 2.1, section 4.8). Every bar is played at least once, and at most 32 times: signs
     ask for sixteen passes at most, and an ending whose number is taken gets the next free one.
     """
+    if parts and any(bar.part for bar in bars):
+        return _order_of_parts(bars, parts)
+    return _order_of_repeats(bars)
+
+
+def _order_of_parts(bars: Sequence[WrittenBar], parts: str) -> list[int]:
+    waiting: list[tuple[str, list[int]]] = []
+    start = 0
+    for part, group in groupby(bars, lambda bar: bar.part):
+        within = list(group)
+        waiting.append((part, [start + index for index in _order_of_repeats(within)]))
+        start += len(within)
+    first: dict[str, int] = {}
+    for number, (part, _played) in enumerate(waiting):
+        first.setdefault(part, number)
+    chosen = [] if waiting[0][0] else [0]
+    chosen += [first[part] for part in parts if part in first]
+    order: list[int] = []
+    for number in chosen:
+        order += waiting[number][1] if len(order) < _MOST_PLAYED else ()
+    left = [played for number, (_, played) in enumerate(waiting) if number not in set(chosen)]
+    if len(order) >= _MOST_PLAYED:
+        left = [played for _part, played in waiting]
+    return order + [index for played in left for index in played]
+
+
+def _order_of_repeats(bars: Sequence[WrittenBar]) -> list[int]:
     order: list[int] = []
     start = 0
     while start < len(bars):

@@ -1,8 +1,8 @@
 """A tolerant reader of ABC 2.1 tunes, in time linear in the text.
 
 What generated text gets wrong is reported and read over; reading goes on at the next token.
-Grace notes, decorations, slurs and chord symbols are read and do not sound. P: parts and
-D.C. signs are not unfolded; a change of tempo after the first note is not followed.
+Grace notes, decorations, slurs and chord symbols are read and do not sound; D.C. signs are not
+unfolded. Parts that the order in the header's P: leaves out are played at the end.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from seqstudio.music.abc_fields import (
+    LONGEST_BEATS,
+    Players,
+    parse_meter,
+    parse_parts,
+    parse_tempo,
+    parse_unit,
+    shift_semitones,
+    written_beats,
+)
 from seqstudio.music.abc_tokens import (
     MEMBER,
     TOKEN,
@@ -25,25 +34,27 @@ from seqstudio.music.abc_tokens import (
     written_length,
     written_letter,
 )
-from seqstudio.music.abc_voice import Bar, Event, SoundingNote, Voice, default_unit_beats
+from seqstudio.music.abc_voice import (
+    Bar,
+    Event,
+    SoundingNote,
+    Voice,
+    default_unit_beats,
+    tempo_changes,
+)
 from seqstudio.music.keys import NO_KEY, Accidentals, Key, Spelled, parse_key
 from seqstudio.music.score import DEFAULT_TEMPO_BPM, Score
 
 if TYPE_CHECKING:
     from seqstudio.music.score import Note
 
-#: Lengths outside these come from damaged numbers, not from music.
-_SHORTEST_BEATS = Fraction(1, 1024)
-_LONGEST_BEATS = Fraction(256)
 _MOST_REST_BARS = 64
 _STANDARD_MARKS = frozenset(".~HLMOPSTuv")
 _TUPLET_TIME = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 _BROKEN = {1: Fraction(1, 2), 2: Fraction(1, 4), 3: Fraction(1, 8)}
-_METER = re.compile(r"\(?\s*(\d{1,3}(?:\s*\+\s*\d{1,3}){0,7})\s*\)?\s*/\s*(\d{1,3})")
-_FRACTION = re.compile(r"(\d{1,3})\s*/\s*(\d{1,3})")
-_TEMPO = re.compile(r"=\s*(\d{1,4}(?:\.\d{1,3})?)|^\s*(\d{1,4}(?:\.\d{1,3})?)\s*$")
-_SHIFT = re.compile(r"\b(octave|transpose)\s*=\s*([+-]?\d{1,2})")
-_CLEF_OCTAVE = re.compile(r"(?:treble|bass|alto|tenor)[1-5]?([+-])8")
+
+
+__all__ = ["Problem", "Tune", "parse_meter", "read_tune"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,9 @@ class _Reader:
         self._unit: Fraction | None = None
         self._tempo_bpm: float | None = None
         self._shifts: dict[str, int] = {}
+        self._parts = ""
+        self._part = ""
+        self._players = Players()
         self._marks = set(_STANDARD_MARKS)
         self._voices: dict[str, Voice] = {}
         self._voice: Voice | None = None
@@ -109,6 +123,8 @@ class _Reader:
                 self._field_line(line, in_header=index <= first_key or first_key < 0)
             elif line.kind == "music" and index > first_key:
                 self._music(line)
+            elif line.kind == "comment":
+                self._directive(self._text[line.start : min(line.end, line.start + 60)])
             elif line.kind == "music" and "H" not in self._header:
                 self._report(line.start, "text before the key: music begins after K:")
         for voice in self._voices.values():
@@ -133,6 +149,8 @@ class _Reader:
             "L": self._read_unit,
             "Q": self._read_tempo,
             "V": self._read_voice,
+            "P": self._read_part,
+            "I": lambda text, _offset: self._directive(text[:60]),
             "U": self._read_mark,
         }.get(letter)
         if reader:
@@ -142,7 +160,7 @@ class _Reader:
         key, complaint = parse_key(value)
         if complaint:
             self._report(offset, f"K: {complaint}")
-        shift = _shift_semitones(value)
+        shift = shift_semitones(value)
         if self._key is None:
             self._key = key
         if self._voice is None:
@@ -162,45 +180,48 @@ class _Reader:
             self._voice.meter = meter
 
     def _read_unit(self, value: str, offset: int) -> None:
-        match = _FRACTION.match(value)
-        if match is None or not (int(match[1]) and int(match[2])):
+        unit = parse_unit(value)
+        if unit is None:
             self._report(offset, f"L: “{value[:20]}” is no note length")
             return
-        unit = Fraction(int(match[1]), int(match[2]))
         if self._voice is None:
             self._unit = unit
         else:
             self._voice.unit = unit
 
     def _read_tempo(self, value: str, offset: int) -> None:
-        if self._tempo_bpm is not None or any(voice.bars for voice in self._voices.values()):
+        tempo_bpm, complaint = parse_tempo(value, self._unit_beats())
+        if complaint:
+            self._report(offset, f"Q: {complaint}")
+        if tempo_bpm is None:
             return
-        unquoted = re.sub(r'"[^"]*"', "", value)
-        match = _TEMPO.search(unquoted)
-        if match is None:
-            if unquoted.strip():
-                self._report(offset, f"Q: “{value[:20]}” is no tempo")
-            return
-        # "1/4 3/8=40" sums its notes; "120" alone counts unit notes (ABC 2.1, section 9.1).
-        parts = _FRACTION.findall(unquoted.split("=", 1)[0])
-        beats = sum((Fraction(4 * int(a), int(b)) for a, b in parts if int(b)), Fraction(0))
-        unit = beats or (Fraction(1) if match[1] else self._unit_beats())
-        self._set_tempo(float(match[1] or match[2]) * float(unit), offset)
+        begun = any(voice.begun for voice in self._voices.values())
+        if not begun and (self._tempo_bpm is None or self._key is not None):
+            self._tempo_bpm = tempo_bpm
+        if self._voice is not None:
+            self._voice.mark_tempo(tempo_bpm)
+
+    def _read_part(self, value: str, _offset: int) -> None:
+        if self._key is None:
+            self._parts = parse_parts(value)
+        elif self._parts:
+            for voice in self._voices.values():
+                self._close_bar(voice)
+                voice.part = value[:1]
+            self._part = value[:1]
+
+    def _directive(self, text: str) -> None:
+        self._players.direct(self._voice.name if self._voice else "", text)
 
     def _unit_beats(self) -> Fraction:
         return default_unit_beats(self._meter) if self._unit is None else self._unit * 4
 
-    def _set_tempo(self, tempo_bpm: float, offset: int) -> None:
-        if 10 <= tempo_bpm <= 1000:
-            self._tempo_bpm = tempo_bpm
-        else:
-            self._report(offset, "Q: a tempo lies between 10 and 1000 quarter notes a minute")
-
     def _read_voice(self, value: str, offset: int) -> None:
         name = value.split(maxsplit=1)[0] if value else ""
-        shift = _shift_semitones(value)
+        shift = shift_semitones(value)
         if shift:
             self._shifts[name] = shift
+        self._players.call(name, value)
         if self._key is not None:
             self._voice = self._voice_called(name)
             if not name:
@@ -215,6 +236,7 @@ class _Reader:
             accidentals = Accidentals(self._key or NO_KEY)
             voice = Voice(name, accidentals, self._meter, self._unit)
             voice.shift = self._shifts.get(name, 0) or self._shifts.get("", 0)
+            voice.part = self._part
             self._voices[name] = voice
         return self._voices[name]
 
@@ -277,7 +299,7 @@ class _Reader:
             self._report(match.start(), "a chord without notes")
             return
         times = self._length(match["chord_length"], match, voice) / voice.unit_beats
-        voice.add(Event(min(times * lengths[0], _LONGEST_BEATS), notes))
+        voice.add(Event(min(times * lengths[0], LONGEST_BEATS), notes))
 
     def _pitch(self, match: re.Match[str], voice: Voice) -> int | None:
         letter, octave, written = written_letter(match)
@@ -291,7 +313,7 @@ class _Reader:
         return None
 
     def _length(self, written: str, match: re.Match[str], voice: Voice) -> Fraction:
-        beats, complaint = _written_beats(written, voice.unit_beats)
+        beats, complaint = written_beats(written, voice.unit_beats)
         if complaint:
             self._report(match.start(), complaint)
         return beats
@@ -385,17 +407,21 @@ class _Reader:
 
     def _tune(self) -> Tune:
         voices = [voice for voice in self._voices.values() if voice.bars]
-        played = [voice.perform(number) for number, voice in enumerate(voices)]
+        played = [voice.perform(number, self._parts) for number, voice in enumerate(voices)]
         notes = [note for part in played for note in part.notes]
         header = {letter: "\n".join(values) for letter, values in self._header.items()}
+        tempo_bpm = self._tempo_bpm or DEFAULT_TEMPO_BPM
+        end = max((part.end for part in played), default=Fraction(0))
         score = Score(
             notes=tuple(notes),
-            tempo_bpm=self._tempo_bpm or DEFAULT_TEMPO_BPM,
+            tempo_bpm=tempo_bpm,
+            tempos=tempo_changes(tempo_bpm, played, end),
             meter=voices[0].opening_meter if voices else self._meter,
             key=(self._key or NO_KEY).name,
             title=header.get("T", "").split("\n", 1)[0],
             bar_starts=played[0].bar_starts if played else (),
-            end_beats=max((part.end for part in played), default=Fraction(0)),
+            end_beats=end,
+            tracks=self._players.tracks([voice.name for voice in voices]),
         )
         bars = tuple(bar for part in played for bar in part.bars)
         return Tune(score, self._problems(), header, bars, self._why_broken(notes))
@@ -416,41 +442,3 @@ class _Reader:
 
 
 _SILENT = frozenset({"space", "comment", "slur", "grace", "text", "decoration", "linebreak"})
-
-
-def parse_meter(value: str) -> tuple[bool, tuple[int, int] | None]:
-    """Read the value of an M: field.
-
-    Returns:
-        Whether it was understood, and the metre, None for free metre.
-    """
-    stripped = value.strip()
-    if stripped.startswith("C"):
-        return True, (2, 2) if stripped.startswith("C|") else (4, 4)
-    if stripped.lower() in ("", "none"):
-        return True, None
-    match = _METER.match(stripped)
-    if match is None:
-        return False, None
-    beats = sum(int(part) for part in match[1].split("+"))
-    unit = int(match[2])
-    if not (1 <= beats <= 64 and unit in (1, 2, 4, 8, 16, 32, 64)):
-        return False, None
-    return True, (beats, unit)
-
-
-def _shift_semitones(value: str) -> int:
-    shift = sum(int(n) * (12 if what == "octave" else 1) for what, n in _SHIFT.findall(value))
-    clef = _CLEF_OCTAVE.search(value)
-    return shift + (int(clef[1] + "12") if clef else 0)
-
-
-@lru_cache(maxsize=1024)
-def _written_beats(written: str, unit_beats: Fraction) -> tuple[Fraction, str]:
-    """Return the length in beats of a written number and a complaint about it, or ""."""
-    length = written_length(written)
-    beats = (length or 1) * unit_beats
-    bounded = min(max(beats, _SHORTEST_BEATS), _LONGEST_BEATS)
-    if length is None:
-        return bounded, "a length of zero"
-    return bounded, "" if bounded == beats else "a length that no note has"

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from seqstudio.music.keys import Accidentals
 
 
+_MOST_TEMPOS_A_BAR = 8
+_MOST_TEMPOS = 1_000
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """A bar as written.
@@ -55,6 +59,7 @@ class Voice:
         unit: Value of L: in whole notes, None for the default of the metre.
         shift: Semitones that octave=, transpose= and octave clefs add to what is written.
         opening_meter: Metre of the first bar.
+        part: Part that P: says begins here, or "".
         layers: Events of the bar being read; "&" begins another layer at its beginning.
     """
 
@@ -71,6 +76,8 @@ class Voice:
     tuplet_left: int = 0
     next_factor: Fraction | None = None
     opening_meter: tuple[int, int] | None = None
+    part: str = ""
+    tempo_marks: list[tuple[int, int, float]] = field(default_factory=list)
 
     @property
     def unit_beats(self) -> Fraction:
@@ -81,6 +88,15 @@ class Voice:
     def bar_beats(self) -> Fraction | None:
         """Length of a full bar in beats, None in free metre."""
         return None if self.meter is None else Fraction(4 * self.meter[0], self.meter[1])
+
+    @property
+    def begun(self) -> bool:
+        """Whether the voice has music already."""
+        return bool(self.bars or self.layers[0])
+
+    def mark_tempo(self, tempo_bpm: float) -> None:
+        """Change the tempo at this place of the bar."""
+        self.tempo_marks.append((len(self.layers) - 1, len(self.layers[-1]), tempo_bpm))
 
     @property
     def last_event(self) -> Event | None:
@@ -105,12 +121,27 @@ class Voice:
             return
         if not self.bars:
             self.opening_meter = self.meter
-        bar = WrittenBar(self.bar_beats, opens_repeat=self.opens_repeat, endings=self.endings)
+        bar = WrittenBar(
+            self.bar_beats,
+            opens_repeat=self.opens_repeat,
+            endings=self.endings,
+            part=self.part,
+            tempos=self._tempos_of_bar(),
+        )
         for layer in self.layers:
             bar.length = max(bar.length, _place(layer, bar.notes))
         self.bars.append(bar)
         self.layers = [[]]
         self.opens_repeat, self.endings = False, ()
+
+    def _tempos_of_bar(self) -> list[tuple[Fraction, float]]:
+        # By number of events, since a broken rhythm may still have changed the one before.
+        found = []
+        for layer, count, tempo_bpm in self.tempo_marks:
+            events = self.layers[layer][:count] if layer < len(self.layers) else []
+            found.append((sum((each.length for each in events), Fraction(0)), tempo_bpm))
+        self.tempo_marks = []
+        return found[-_MOST_TEMPOS_A_BAR:]
 
     def mark_bar_line(self, line: str) -> None:
         """Take the meaning of a bar line behind the last closed bar."""
@@ -122,9 +153,14 @@ class Voice:
             last.closes_part = last.closes_part or any(sign in line for sign in ("||", "]", "["))
         self.opens_repeat = self.opens_repeat or line.endswith(":")
 
-    def perform(self, number: int) -> Performance:
-        """Write out the repeats, join the ties and place everything on the line of beats."""
-        order = play_order(self.bars)
+    def perform(self, number: int, parts: str = "") -> Performance:
+        """Write out the repeats, join the ties and place everything on the line of beats.
+
+        Args:
+            number: Number of the voice.
+            parts: Order of the parts as the header has it, or "".
+        """
+        order = play_order(self.bars, parts)
         starts = []
         at = Fraction(0)
         for index in order:
@@ -132,23 +168,54 @@ class Voice:
             at += self.bars[index].length
         notes = _played(self.bars, order, starts, number)
         bars = _finished_bars(self.bars, order, starts, number)
-        return Performance(notes, bars, tuple(starts), at)
+        tempos = [
+            (start + offset, tempo_bpm)
+            for index, start in zip(order, starts, strict=True)
+            for offset, tempo_bpm in self.bars[index].tempos
+        ]
+        return Performance(notes, bars, tuple(starts), at, tempos)
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """A voice as played: notes, written bars, onsets of the played bars, end; all in beats."""
+    """A voice as played: notes, written bars, onsets of the played bars, end, all in beats.
+
+    `tempos` has (beat, quarter notes a minute) wherever the voice names a tempo.
+    """
 
     notes: list[Note]
     bars: list[Bar]
     bar_starts: tuple[Fraction, ...]
     end: Fraction
+    tempos: list[tuple[Fraction, float]]
 
 
 def default_unit_beats(meter: tuple[int, int] | None) -> Fraction:
     """Return the length of an unmarked note: a sixteenth below three quarters, else an eighth."""
     short = meter is not None and Fraction(*meter) < Fraction(3, 4)
     return Fraction(1, 4) if short else Fraction(1, 2)
+
+
+def tempo_changes(
+    tempo_bpm: float, played: list[Performance], end: Fraction
+) -> tuple[tuple[Fraction, float], ...]:
+    """Return the changes of the tempo; of several voices at one beat the first counts.
+
+    Args:
+        tempo_bpm: Tempo of the beginning.
+        played: The voices.
+        end: End of the tune in beats.
+    """
+    marks: dict[Fraction, float] = {}
+    for part in played:
+        for beat, bpm in part.tempos:
+            marks.setdefault(beat, bpm)
+    changes: list[tuple[Fraction, float]] = []
+    for beat in sorted(marks):
+        before = changes[-1][1] if changes else tempo_bpm
+        if 0 < beat < end and marks[beat] != before and len(changes) < _MOST_TEMPOS:
+            changes.append((beat, marks[beat]))
+    return tuple(changes)
 
 
 def _place(layer: list[Event], notes: list[WrittenNote]) -> Fraction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ from seqstudio.engine.circuit import (
 )
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.losses import prediction_losses
+
+KEPT_FOR_STEPS = "_kept_for_steps"
+"""Name under which a module keeps what its quick steps make of its weights."""
 
 APART = "@apart"
 """Where a state keeps what does not depend on the main stream, while a text is written."""
@@ -86,6 +89,17 @@ class GraphModel(Circuit):
     def module(self, block_id: str) -> nn.Module:
         """Return the module of a block; KeyError when it is bypassed or not part of the model."""
         return self.blocks[attribute_name(block_id)]
+
+    @override
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout on or off; what was kept for quick steps is made anew afterwards.
+
+        Fused optimizers change weights without counting up their version, so that whoever keeps
+        something made of weights cannot see it; but nobody trains in evaluation mode.
+        """
+        for module in self.modules():
+            module.__dict__.pop(KEPT_FOR_STEPS, None)
+        return super().train(mode)
 
     @override
     def forward(self, inputs: Tensor | Inputs, state: State | None = None) -> tuple[Tensor, State]:

@@ -26,7 +26,7 @@ from seqstudio.engine.layers import (
     Transformer,
     rotary_angles,
 )
-from seqstudio.engine.model import GraphModel, State
+from seqstudio.engine.model import KEPT_FOR_STEPS, GraphModel, State
 from seqstudio.engine.throughtime import QuickGRU, QuickLSTM, QuickRNN
 
 CellState = Tensor | tuple[Tensor, Tensor] | None
@@ -177,18 +177,18 @@ def _step_lstm(cell: nn.RNNBase, x: Tensor, state: CellState) -> tuple[Tensor, C
 def _side_by_side(cell: Any) -> tuple[Tensor, Tensor]:
     """Return both weights of an LSTM as one, (I + H, 4 H) in the order i, f, o, g, and the bias.
 
-    They are kept with the cell until a weight changes: while a text is written nobody trains.
+    They are kept with the cell until somebody trains, see `GraphModel.train`, or loads weights.
     """
     weights = _weights(cell)
     key = tuple((weight._version, weight.data_ptr()) for weight in weights)  # noqa: SLF001
-    kept = getattr(cell, "_kept_for_steps", None)
+    kept = cell.__dict__.get(KEPT_FOR_STEPS)
     if kept is None or kept[0] != key:
         units = cell.hidden_size
         order = torch.tensor([0, 1, 3, 2]).repeat_interleave(units) * units
         order = (order + torch.arange(units).repeat(4)).to(weights[0].device)
         weight = torch.cat(weights[:2], 1)[order].t().contiguous()
         both = weights[2] + weights[3] if cell.bias else weight.new_zeros(4 * units)
-        kept = cell._kept_for_steps = (key, weight, both[order])  # noqa: SLF001
+        kept = cell.__dict__[KEPT_FOR_STEPS] = (key, weight, both[order])
     return kept[1], kept[2]
 
 

@@ -116,3 +116,24 @@ def test_steps_of_a_transformer_equal_the_whole_sequence(options: dict, rotary: 
             parts.append(y)
     torch.testing.assert_close(torch.cat(parts, 1), whole, rtol=0, atol=1e-12)
     assert [seen for _, _, seen in state] == [9, 9, 9]
+
+
+def test_steps_follow_the_weights_that_a_fused_optimizer_changes_unseen() -> None:
+    torch.manual_seed(0)
+    project = make("abc-lstm")
+    dataset = open_dataset(project.data)
+    model = GraphModel(project.graph, facts_of(dataset, project.training))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05, fused=True)
+    tokens = torch.arange(12)[None]
+    for _ in range(3):
+        model.eval()
+        with torch.no_grad():
+            whole, _ = model(tokens)
+            state = model.writing_state()
+            for t in range(12):
+                step, state = step_model(model, tokens[:, t : t + 1], state)
+                assert torch.allclose(step[:, 0], whole[:, t], atol=1e-4)
+        model.train()
+        outputs, _ = model(tokens[:, :-1])
+        outputs.logsumexp(-1).mean().backward()
+        optimizer.step()

@@ -27,14 +27,18 @@ from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
 from seqstudio.engine.rate_finder import broken_off, rate_sweep
-from seqstudio.engine.sampling import write
-from seqstudio.records.messages import Event, Failed, Progress, Write
+from seqstudio.engine.sampling import Writing, write
+from seqstudio.engine.steered import Wishes
+from seqstudio.records.messages import Event, Failed, Progress, Steer, Write
 from seqstudio.records.readings import RateSweep, Validation, freeze
 
 if TYPE_CHECKING:
+    from seqstudio.data.vocabulary import Vocabulary
     from seqstudio.engine.trainer import Trainer
 
 SLICE_S = 0.03
+HELD = 16
+"""Texts that may wait for a wish; beyond that the oldest ends as it is."""
 FIRST_CHECKPOINT_S = 5.0
 CHECKPOINT_S = 30.0
 AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
@@ -42,15 +46,20 @@ PROBED_ROWS = 4
 HEALTH_SHARE = 0.004
 RATE = "rate"  # name of the search for a learning rate
 _OVER = object()
+_WAITS = object()
 
 
 @dataclass(frozen=True)
 class _Work:
-    """Work beside the steps: done slice by slice; large products gain from more threads."""
+    """Work beside the steps: done slice by slice; large products gain from more threads.
 
-    slices: Iterator[None]
+    A slice that is `_WAITS` sets the work aside until it is steered; `text` tells which it is.
+    """
+
+    slices: Iterator[object]
     large: bool
     name: str = ""
+    text: int = 0
 
 
 class Beside:
@@ -60,6 +69,9 @@ class Beside:
         self._trainer = trainer
         self._emit = emit
         self._queue: deque[_Work] = deque()
+        self._asked: deque[_Work] = deque()  # texts that somebody waits for come first
+        self._held: dict[int, _Work] = {}
+        self._wishes: dict[int, Wishes] = {}
         self._sweep: RateSweep | None = None
         self.look_at(probe_text)
         self._validate = Cadence(0.05, first_s=2.0, at_least_s=1.0)
@@ -73,7 +85,7 @@ class Beside:
     @property
     def waiting(self) -> bool:
         """Whether there is work to do."""
-        return bool(self._queue)
+        return bool(self._queue or self._asked)
 
     @property
     def unmeasured(self) -> str:
@@ -87,7 +99,7 @@ class Beside:
 
     # ---------------------------------------------------------------- the queue
 
-    def line_up(self, slices: Iterator[None], *, large: bool = False, name: str = "") -> None:
+    def line_up(self, slices: Iterator[object], *, large: bool = False, name: str = "") -> None:
         """Add work, done in the order of coming; with a name it can be given up."""
         self._queue.append(_Work(slices, large, name))
 
@@ -100,11 +112,16 @@ class Beside:
     def slice(self) -> None:
         """Do about `SLICE_S` of the work that waits."""
         end = time.perf_counter() + SLICE_S
-        while self._queue and time.perf_counter() < end:
-            work = self._queue[0]
+        while self.waiting and time.perf_counter() < end:
+            queue = self._asked or self._queue
+            work = queue[0]
             with _threads(self._trainer.setup.threads if work.large else 1):
-                if next(work.slices, _OVER) is _OVER:
-                    self._queue.popleft()
+                found = next(work.slices, _OVER)
+            if found is _WAITS:
+                self._hold(queue.popleft())
+            elif found is _OVER:
+                queue.popleft()
+                self._wishes.pop(work.text, None)
 
     def plan(self) -> None:
         """Line up what is due before the next step."""
@@ -195,7 +212,7 @@ class Beside:
 
     # ----------------------------------------------------------------- writing
 
-    def _write_automatically(self) -> Iterator[None]:
+    def _write_automatically(self) -> Iterator[object]:
         began = time.perf_counter()
         wish = self._trainer.project.sampling
         seed = self._trainer.project.training.seed
@@ -204,7 +221,29 @@ class Beside:
         yield from self.written(request)
         self._writing.done(self._trainer.seconds, time.perf_counter() - began)
 
-    def written(self, request: Write) -> Iterator[None]:
+    def ask(self, request: Write) -> None:
+        """Write a text before anything else that waits."""
+        self._wishes[request.request] = Wishes()
+        slices = self.written(request)
+        self._asked.append(_Work(slices, large=False, text=request.request))
+
+    def steer(self, steer: Steer) -> None:
+        """Steer a text that is being written; one that is not is left alone."""
+        wishes = self._wishes.get(steer.request)
+        if wishes is not None:
+            wishes.put(steer)
+        held = self._held.pop(steer.request, None)
+        if held is not None:
+            self._asked.append(held)
+
+    def _hold(self, work: _Work) -> None:
+        """Set a text aside until it is steered."""
+        self._held[work.text] = work
+        if len(self._held) > HELD:
+            oldest = next(iter(self._held))
+            self.steer(Steer(oldest, 1.0, 0, 1.0, stop=True))
+
+    def written(self, request: Write) -> Iterator[object]:
         """Write a sample and tell it while it grows."""
         trainer = self._trainer
         if trainer.dataset.vocabulary is None:
@@ -215,14 +254,19 @@ class Beside:
             return
         shown = 0.0
         try:
-            for writing in write(trainer.model, trainer.dataset.vocabulary, request, trainer.step):
+            for writing in self._writings(request, trainer.dataset.vocabulary):
                 now = time.perf_counter()
-                if writing.done or now - shown > FLUSH_S:
+                if writing.done or writing.waits or now - shown > FLUSH_S:
                     self._emit(writing.sample())
                     shown = now
-                yield
+                yield _WAITS if writing.waits else None
         except SeqError as error:
             self._emit(Failed(error.what, error.why, error.hint, fatal=False))
+
+    def _writings(self, request: Write, vocabulary: Vocabulary) -> Iterator[Writing]:
+        trainer = self._trainer
+        kind, wishes = trainer.project.data.kind, self._wishes.get(request.request)
+        return write(trainer.model, vocabulary, request, trainer.step, kind=kind, wishes=wishes)
 
     # --------------------------------------------------------------- measuring
 
@@ -238,18 +282,18 @@ class Beside:
         self._tell(trainer.step, result, complete, best)
         self._validate.done(trainer.seconds, time.perf_counter() - began)
 
-    def finish(self) -> Iterator[None]:
+    def finish(self) -> Iterator[object]:
         """Measure the whole held-out part, with the last weights and with the best ones so far."""
         trainer = self._trainer
         self._emit(Progress("Measuring the whole held-out part", math.nan))
         last, earlier, kept = Score(), Score(), self._best_kept()
         for last in self._score(trainer.model):  # noqa: B007  the last one is the result
-            yield
+            yield None
         if kept is not None:
             before = copy.deepcopy(trainer.model)  # a stop in between has to find the last weights
             store.load_model(before, kept.part("model"))
             for earlier in self._score(before):  # noqa: B007
-                yield
+                yield None
         won = kept is not None and earlier.loss < last.loss
         if kept is not None:
             self._tell(kept.step, earlier, complete=True, best=won)

@@ -8,18 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqstudio.core.errors import RunError
 from seqstudio.data.vocabulary import Vocabulary
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import APART, GraphModel, State
+from seqstudio.engine.steered import Course, Wishes
 from seqstudio.engine.stepping import step_model
 from seqstudio.insight.choosing import Probabilities, choose, next_probabilities
 from seqstudio.records.messages import Write
 from seqstudio.records.readings import Sample, freeze
 
 SHOWN_CHOICES = 8
+FITTED = 64
+"""Most tokens of what follows a place that tell how well a filling fits."""
 
 
 class Memory:
@@ -125,13 +129,29 @@ def prompt_ids(vocabulary: Vocabulary, prompt: str) -> list[int]:
 
 
 def write(
-    model: GraphModel, vocabulary: Vocabulary, request: Write, step: int
+    model: GraphModel,
+    vocabulary: Vocabulary,
+    request: Write,
+    step: int,
+    *,
+    kind: str = "",
+    wishes: Wishes | None = None,
 ) -> Iterator[Writing]:
     """Write the text that `request` asks for; yields after every token.
 
     The model is left in evaluation mode.
 
-    The same model, request and seed give the same text.
+    The same model, request, seed and wishes give the same text. A text with constraints ends
+    with its piece; one without has the length that was asked for.
+
+    Args:
+        model: One that predicts tokens.
+        vocabulary: Its tokens.
+        request: What is asked for.
+        step: Optimizer steps behind the weights.
+        kind: Kind of the data, for constraints and bars.
+        wishes: Where the text can be steered. One that has to wait for a wish yields a `Writing`
+            that `waits`, again and again.
 
     Raises:
         RunError: The model does not predict tokens.
@@ -141,21 +161,103 @@ def write(
         raise RunError(
             "This model cannot write", "it does not predict tokens", "Use a Next-token head"
         )
-    chances = np.random.default_rng(request.seed)
-    memory, done = Memory(model), _Written()
-    logits = memory.read(prompt_ids(vocabulary, request.prompt))
-    for number in range(request.length):
-        scores = logits.float().cpu().numpy()
-        if not np.isfinite(scores).all():
-            raise RunError("The model gives no probabilities", "its numbers are not finite")
-        p = next_probabilities(scores, request.temperature, request.top_k, request.top_p)
-        token = choose(p, chances.random())
-        done.ids.append(token)
-        done.probability.append(float(p[token]))
-        last = number + 1 == request.length
-        yield Writing(vocabulary, request, step, done, p, last)
-        if not last:
-            logits = memory.read([token])
+    pen = _Pen(model, vocabulary, request, step, kind, wishes or Wishes())
+    if request.after and request.tries > 1:
+        yield from _fill(pen, vocabulary.encode(request.after).tolist()[:FITTED])
+    else:
+        yield from pen.write(np.random.default_rng(request.seed))
+
+
+class _Pen:
+    """Writes one request, as often as it is tried."""
+
+    def __init__(
+        self,
+        model: GraphModel,
+        vocabulary: Vocabulary,
+        request: Write,
+        step: int,
+        kind: str,
+        wishes: Wishes,
+    ) -> None:
+        self.request = request
+        self._model, self._vocabulary, self._step = model, vocabulary, step
+        self._kind, self.wishes = kind, wishes
+        self._memory = Memory(model)
+        self._prompt = prompt_ids(vocabulary, request.prompt)
+
+    def write(self, chances: np.random.Generator, *, drafts: bool = False) -> Iterator[Writing]:
+        """Write the text once.
+
+        Args:
+            chances: Where the choices come from.
+            drafts: It is one of several: its end is not the end of the writing.
+        """
+        self._memory, done = Memory(self._model), _Written()
+        course = Course(self.request, self._vocabulary, self._kind, self._prompt, self.wishes)
+        p = np.zeros(len(self._vocabulary))
+        unread = self._prompt
+        logits = self._memory.read(unread)
+        while True:
+            turn = course.turn()
+            if turn != "go on":
+                yield self._writing(done, p, turn == "end" and not drafts, waits=turn == "wait")
+                if turn == "end":
+                    return
+                continue
+            if len(done.ids) and unread:
+                logits = self._memory.read(unread)
+            scores = _finite(logits)
+            wish = course.request
+            p = next_probabilities(scores, wish.temperature, wish.top_k, wish.top_p)
+            token = choose(course.masked(scores, p), chances.random())
+            done.ids.append(token)
+            done.probability.append(float(p[token]))
+            course.took(token)
+            unread = [token]
+            last = len(done.ids) >= course.limit or course.over()
+            yield self._writing(done, p, last and not drafts)
+            if last:
+                return
+
+    def fit(self, last: int, after: list[int]) -> float:
+        """Return log p of what follows, in nats, given all that was read and the `last` token."""
+        total, unread = 0.0, last
+        for token in after:
+            scores = self._memory.read([unread]).double().cpu().log_softmax(-1)
+            total, unread = total + float(scores[token]), token
+        return total
+
+    def _writing(
+        self, done: _Written, p: Probabilities, last: bool, *, waits: bool = False
+    ) -> Writing:
+        return Writing(self._vocabulary, self.request, self._step, done, p, last, waits)
+
+
+def _fill(pen: _Pen, after: list[int]) -> Iterator[Writing]:
+    """Write several fillings and end with the one under which `after` is likeliest."""
+    best, best_fit = None, -np.inf
+    for number in range(pen.request.tries):
+        seed = pen.request.seed
+        chances = np.random.default_rng([seed, number] if number else seed)
+        draft = None
+        for draft in pen.write(chances, drafts=True):
+            yield draft
+        if draft is not None and draft.ids:
+            fit = pen.fit(draft.ids[-1], after)
+            if best is None or fit > best_fit:
+                best, best_fit = draft, fit
+        if pen.wishes.stopped:
+            break
+    if best is not None:
+        yield replace(best, done=True)
+
+
+def _finite(logits: Tensor) -> NDArray[np.float32]:
+    scores: NDArray[np.float32] = logits.float().cpu().numpy()
+    if not np.isfinite(scores).all():
+        raise RunError("The model gives no probabilities", "its numbers are not finite")
+    return scores
 
 
 @dataclass(frozen=True)
@@ -163,7 +265,8 @@ class Writing:
     """A text on its way.
 
     Attributes:
-        done: It has the length that was asked for.
+        done: It is complete.
+        waits: The bars that may be written are; it goes on after a wish.
     """
 
     _vocabulary: Vocabulary
@@ -172,6 +275,12 @@ class Writing:
     _written: _Written
     _p: Probabilities
     done: bool
+    waits: bool = False
+
+    @property
+    def ids(self) -> list[int]:
+        """Numbers of the tokens so far."""
+        return self._written.ids
 
     def sample(self) -> Sample:
         """Return the text as far as it is, as a record."""

@@ -40,6 +40,7 @@ from seqstudio.records.messages import (
     Progress,
     Saved,
     Start,
+    Steer,
     Write,
 )
 
@@ -403,8 +404,12 @@ class Trainer:
         self._probe_now = True
 
     def write(self, request: Write) -> None:
-        """Write a sample, in slices between the steps."""
-        self._beside.line_up(self._beside.written(request))
+        """Write a text before the next step, and before other work beside the steps."""
+        self._beside.ask(request)
+
+    def steer(self, steer: Steer) -> None:
+        """Steer a text that is being written."""
+        self._beside.steer(steer)
 
     def flush(self) -> None:
         """Emit the numbers that wait."""

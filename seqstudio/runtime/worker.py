@@ -40,6 +40,7 @@ from seqstudio.records.messages import (
     Start,
     State,
     StateChanged,
+    Steer,
     Step,
     Stop,
     Write,
@@ -340,6 +341,8 @@ class _Worker:
                     trainer.set_probe_text(command.text)
                 case Write():
                     trainer.write(command)
+                case Steer():
+                    trainer.steer(command)
                 case Checkpoint():
                     self._checkpoint(trainer)
         except Exception as error:  # noqa: BLE001  a refused wish does not end a run

@@ -50,4 +50,7 @@ def _tone(rate: int, *, accent: bool) -> NDArray[np.float32]:
     wave = np.sin(2 * np.pi * (_ACCENT_HZ if accent else _PLAIN_HZ) * time_n)
     shape = np.exp(-time_n / 0.012) * np.minimum(1.0, time_n / 0.001)
     level = _LEVEL * (1.0 if accent else 0.7)
-    return (level * wave * shape * np.linspace(1, 0, len(time_n))).astype(np.float32)
+    tone_n: NDArray[np.float32] = (level * wave * shape * np.linspace(1, 0, len(time_n))).astype(
+        np.float32
+    )
+    return tone_n

@@ -8,6 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import mido
+import numpy as np
 
 from seqstudio.core.errors import DeviceError
 from seqstudio.music.synth import instrument_of
@@ -94,10 +95,9 @@ class MidiSender:
         self._expected = at + frames
         first = math.floor(song.beats(at) * CLOCKS_PER_BEAT) - 1
         last = math.ceil(song.beats(at + frames) * CLOCKS_PER_BEAT) + 1
-        for number in range(max(0, first), last):
-            place = song.frame(number / CLOCKS_PER_BEAT)
-            if at <= place < at + frames:
-                self._push(frame + place - at, _CLOCK, None)
+        places = song.frames(np.arange(max(0, first), last) / CLOCKS_PER_BEAT)
+        for place in places[(places >= at) & (places < at + frames)]:
+            self._push(frame + int(place) - at, _CLOCK, None)
 
     def _jump(self, frame: int, beats: float) -> None:
         self._push(frame, _TRANSPORT, min(16383, max(0, math.floor(beats * 4 + 1e-6))))

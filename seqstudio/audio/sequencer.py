@@ -135,6 +135,11 @@ class Sequencer:
             return self._rolling and not self._over()
 
     @property
+    def rolling(self) -> bool:
+        """Whether it plays, or what it has played still rings."""
+        return self._rolling
+
+    @property
     def starved(self) -> bool:
         """Whether it waits at the frontier of an unfinished song."""
         with self._lock:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqstudio.bench.canvas import measure
 from seqstudio.bench.drawing import measure_drawing
+from seqstudio.bench.hearing import hear
 from seqstudio.bench.linking import measure_linking
 from seqstudio.bench.pausing import pause
 from seqstudio.bench.results import NONE, quantile
@@ -445,6 +446,7 @@ PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
     "canvas": measure,
     "drawing": measure_drawing,
     "first_paint": first_paint,
+    "hear": hear,
     "linking": measure_linking,
     "pause": pause,
     "play": play,

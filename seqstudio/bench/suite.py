@@ -114,6 +114,18 @@ def _several(seconds: float, options: Options) -> Iterator[Row]:
     return bench_several(seconds)
 
 
+def _sound(seconds: float, options: Options) -> Iterator[Row]:
+    from seqstudio.bench.sound import PIECES, SCORES, STOPS, TUNES, bench_sound
+
+    usual = BENCHMARKS["sound"].seconds
+    stops, tunes, pieces, scores = (
+        min(_times(seconds, usual, most), most) for most in (STOPS, TUNES, PIECES, SCORES)
+    )
+    return bench_sound(
+        seconds, options.platform, stops=stops, tunes=tunes, pieces=pieces, scores=scores
+    )
+
+
 def _learn(seconds: float, options: Options) -> Iterator[Row]:
     from seqstudio.bench.learning import bench_learn
 
@@ -137,6 +149,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "gradflow": Benchmark("dL/dh_t at every step", "unrolled", 20, _gradflow),
     "several": Benchmark(
         "training with two processes", "two threads", 40, _several, default=False
+    ),
+    "sound": Benchmark(
+        "playing while a model trains, stops, first sound", "", 600, _sound, default=False
     ),
     "learn": Benchmark("best held-out loss in 5 minutes", "floor", 300, _learn, default=False),
 }

@@ -27,6 +27,7 @@ class SoundDesk(QObject):
         message: Why there is no sound and what to do, "" with sound or before it was tried.
         tempo_bpm: Quarter notes a minute at the beginning.
         metronome: Whether beats are clicked.
+        opener: What looks for a sound device; may take a while, runs in a worker thread.
         error: Why something failed that was done beside the window, None when nothing did.
 
     Signals:
@@ -46,7 +47,7 @@ class SoundDesk(QObject):
         self.metronome = False
         self.error: SeqError | None = None
         self.sequencer = Sequencer(NullOutput(RATE), Band(RATE), Tuning(RATE))
-        self._opener = opener
+        self.opener = opener
         self._opened = self._ready = False
         self._chores = Chores()
         self._score: Score | None = None
@@ -147,7 +148,7 @@ class SoundDesk(QObject):
         """Look for a sound device, once; `message` says what was found."""
         if not self._opened:
             self._opened = True
-            self.in_background(self._opener, self._take_output)
+            self.in_background(self.opener, self._take_output)
 
     @property
     def can_retry_sound(self) -> bool:

@@ -228,9 +228,13 @@ class ListenSession(SoundDesk):
         if step is not None:
             return history.sample_at(step)
         writing = history.writing
-        if writing is not None and (
-            0 < self._asked == writing.request or self.session.state in {"running", "paused"}
-        ):
+        if self._asked:
+            # Texts that the trainer writes by itself may come between; they are not followed.
+            asked = [each for each in (writing, *reversed(history.samples))
+                     if each is not None and each.request == self._asked]  # fmt: skip
+            if asked:
+                return asked[0]
+        if writing is not None and self.session.state in {"running", "paused"}:
             return writing  # a run that ended leaves a text behind that nobody will finish
         return history.samples[-1] if history.samples else None
 

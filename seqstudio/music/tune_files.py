@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from seqstudio.core.errors import MusicError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
     from seqstudio.music.score import Score
+    from seqstudio.music.synth import Sound
 
 #: Seconds in which the last note dies away.
 TAIL_S = 1.5
+_BLOCK = 8192
+_END_FADE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,30 @@ KINDS = {
 """By suffix, in the order of menus."""
 
 
+class Player(Protocol):
+    """Who plays a voice, such as `audio.sequencer.Part`."""
+
+    @property
+    def voice(self) -> int:
+        """Number of the voice."""
+
+    @property
+    def instrument(self) -> str:
+        """One of `synth.INSTRUMENTS`."""
+
+    @property
+    def gain(self) -> float:
+        """Linear gain."""
+
+    @property
+    def pan(self) -> float:
+        """-1 left to 1 right."""
+
+    @property
+    def muted(self) -> bool:
+        """Whether it is not heard."""
+
+
 class CancelledError(Exception):
     """The person does not want the file any more; raised by a `progress` function."""
 
@@ -64,7 +91,7 @@ def tune_bytes(
     suffix: str,
     text: str = "",
     *,
-    instruments: str | Mapping[int, str] | None = None,
+    players: Iterable[Player] = (),
     progress: Callable[[float], None] | None = None,
 ) -> bytes:
     """Return the content of a file.
@@ -73,7 +100,7 @@ def tune_bytes(
         score: The tune, at the tempo that is wanted.
         suffix: One of `KINDS`.
         text: The tune as it was written, if in ABC; else ABC is written anew.
-        instruments: What plays, see `synth.render`.
+        players: Who plays; voices that are not named are played by their tracks.
         progress: Called with the share that is done, 0 to 1; what it raises ends the work.
 
     Raises:
@@ -92,7 +119,7 @@ def tune_bytes(
 
         return musicxml_bytes(score)
     if suffix in KINDS:
-        return _sound_bytes(score, suffix, instruments, progress or (lambda _share: None))
+        return _sound_bytes(score, suffix, players, progress or (lambda _share: None))
     raise MusicError(
         f"A tune is not saved as {suffix or 'a file without an ending'}",
         "the kind of file is unknown",
@@ -101,10 +128,7 @@ def tune_bytes(
 
 
 def _sound_bytes(
-    score: Score,
-    suffix: str,
-    instruments: str | Mapping[int, str] | None,
-    progress: Callable[[float], None],
+    score: Score, suffix: str, players: Iterable[Player], progress: Callable[[float], None]
 ) -> bytes:
     from seqstudio.music.synth import RATE
     from seqstudio.music.wav import wav_bytes
@@ -112,21 +136,59 @@ def _sound_bytes(
     encode = flac_bytes if suffix == ".flac" else wav_bytes
     if suffix == ".flac":
         _soundfile()  # said before the sound is made, not after
-    return encode(rendered(score, instruments, progress), RATE)
+    return encode(rendered(score, players, progress), RATE)
 
 
 def rendered(
-    score: Score,
-    instruments: str | Mapping[int, str] | None,
-    progress: Callable[[float], None],
+    score: Score, players: Iterable[Player], progress: Callable[[float], None]
 ) -> NDArray[np.float32]:
-    """Return the sound of a score, (n, 2), its last note dying away."""
-    from seqstudio.music.synth import RATE, render
+    """Return the sound of a score as it is heard, (n, 2), its last note dying away.
 
-    progress(0.0)
-    samples = render(score, instruments or "piano", RATE, tail_s=TAIL_S)  # type: ignore[arg-type]
-    progress(1.0)
+    Raises:
+        MusicError: It lasts longer than half an hour.
+    """
+    import numpy as np
+
+    from seqstudio.music.synth import LONGEST_S, RATE, Band
+
+    if score.end_seconds > LONGEST_S:
+        raise MusicError(
+            "The tune is too long for a file of sound",
+            f"it lasts {score.end_seconds / 60:,.0f} minutes, 30 are possible",
+            "Save it as MIDI",
+        )
+    waiting, band = _sounds(score, players), Band(RATE)
+    samples = np.empty((round(score.end_seconds * RATE) + round(TAIL_S * RATE), 2), np.float32)
+    for begin in range(0, len(samples), _BLOCK):
+        progress(begin / len(samples))
+        end = min(len(samples), begin + _BLOCK)
+        while waiting and waiting[-1][0] < end:
+            onset, sound = waiting.pop()
+            band.start(sound.after(onset - begin))
+        samples[begin:end] = band.block(end - begin)
+    fade = round(_END_FADE_S * RATE)
+    samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
     return samples
+
+
+def _sounds(score: Score, players: Iterable[Player]) -> list[tuple[int, Sound]]:
+    """Return the notes that are heard with their onsets in frames, the last one first."""
+    from seqstudio.music.synth import RATE
+    from seqstudio.music.synth.rendering import timed_sounds
+
+    by_voice = {player.voice: player for player in players}
+    timed: list[tuple[int, Sound]] = []
+    for voice in score.voices:
+        player = by_voice.get(voice)
+        if player is not None and player.muted:
+            continue
+        alone = replace(score, notes=tuple(n for n in score.notes if n.voice == voice))
+        named = None if player is None else {voice: player.instrument}
+        sounds = timed_sounds(alone, named, RATE)
+        if player is not None:
+            sounds = [(at, replace(s, gain=player.gain, pan=player.pan)) for at, s in sounds]
+        timed += sounds
+    return sorted(timed, key=lambda each: each[0], reverse=True)
 
 
 def flac_bytes(samples: NDArray[np.float32], rate: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
@@ -13,11 +12,7 @@ from seqstudio.core.errors import SeqError
 from seqstudio.core.files import write_atomic
 from seqstudio.music.tune_files import KINDS, CancelledError, tune_bytes
 from seqstudio.studio.listen.sound import ListenSession, Saved
-from seqstudio.studio.listen.takes import Take
 from seqstudio.studio.widgets import Button, IconButton, InlineError, Label, ProgressBar
-
-if TYPE_CHECKING:
-    from seqstudio.music.score import Score
 
 _PACE_MS = 60
 
@@ -120,12 +115,12 @@ class SaveMenu(QWidget):
             return
         self.trouble.hide()
         saving = self._saving = Saving()
-        score, instruments = heard(self.listen, take)
+        score, players = take.score.at_tempo(self.listen.tempo_bpm), self.listen.parts
         text = take.tune_text.strip()
 
         def work() -> Saved | None:
             try:
-                data = tune_bytes(score, path.suffix.lower(), text, instruments=instruments,
+                data = tune_bytes(score, path.suffix.lower(), text, players=players,
                                   progress=saving.progress)  # fmt: skip
                 saving.progress(1.0)
                 write_atomic(path, data)
@@ -169,11 +164,6 @@ class SaveMenu(QWidget):
 
             self.listen.session.notice.emit(Notice(f"Saved {saved.path.name}", "", "", "success"))
         self.saved.emit(saved)
-
-
-def heard(listen: ListenSession, take: Take) -> tuple[Score, str]:
-    """Return a take at the tempo that is set, and what plays it."""
-    return take.score.at_tempo(listen.tempo_bpm), listen.instrument
 
 
 def file_name(title: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from platformdirs import user_data_dir
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QDockWidget
 from typing_extensions import override
@@ -24,14 +24,6 @@ from seqstudio.studio.deck import Deck
 from seqstudio.studio.focus import give_focus
 from seqstudio.studio.gallery import Gallery
 from seqstudio.studio.inspector import Inspector
-from seqstudio.studio.listen import (
-    AbcPanel,
-    AgesPanel,
-    ListenSession,
-    MeasuresPanel,
-    PianoRollPanel,
-    WritePanel,
-)
 from seqstudio.studio.outline import Outline
 from seqstudio.studio.own_blocks import OwnBlocksDesk
 from seqstudio.studio.page import Page
@@ -304,41 +296,6 @@ def edited_blocks(before: Graph, now: Graph) -> list[str]:
 
 def _is_head(kind: str) -> bool:
     return kind in KINDS and bool(KINDS[kind].head)
-
-
-class ListenPage(Page):
-    """The tune that the model wrote: roll above, text and measures below, writing at the right.
-
-    Signals:
-        template_wanted(str): the person wants a project that writes tunes.
-    """
-
-    template_wanted = Signal(str)
-
-    def __init__(self, session: Session) -> None:
-        super().__init__("listen")
-        self.listen = ListenSession(session, parent=self)
-        listen = self.listen
-        self.roll = PianoRollPanel(session, listen=listen)
-        self.home = self.roll.roll
-        self.write = WritePanel(session, listen=listen)
-        self.abc, self.ages = AbcPanel(session, listen=listen), AgesPanel(session, listen=listen)
-        self.measures = MeasuresPanel(session, listen=listen)
-        for panel in (self.roll, self.write, self.abc, self.ages, self.measures):
-            panel.template_wanted.connect(self.template_wanted)
-        top = self.add(self.roll, Area.LeftDockWidgetArea)
-        side = self.add(self.write, Area.RightDockWidgetArea)
-        text = self.add(self.abc, Area.LeftDockWidgetArea)
-        ages = self.add(self.ages, Area.RightDockWidgetArea)
-        measures = self.add(self.measures, Area.LeftDockWidgetArea)
-        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        self.splitDockWidget(top, text, vertical)
-        self.splitDockWidget(text, measures, horizontal)
-        self.splitDockWidget(side, ages, vertical)
-        self.size_docks([top, text], [430, 250], vertical)
-        self.size_docks([text, measures], [640, 470], horizontal)
-        self.size_docks([side, ages], [430, 250], vertical)
-        self.size_docks([top, side], [1110, 330], horizontal)
 
 
 class TrainPage(Page):

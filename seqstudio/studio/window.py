@@ -41,9 +41,10 @@ from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
 from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
+from seqstudio.studio.listen.page import ListenPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
-from seqstudio.studio.pages import BuildPage, ListenPage, TrainPage
+from seqstudio.studio.pages import BuildPage, TrainPage
 from seqstudio.studio.recovery import Offer, Recovery, set_aside
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar

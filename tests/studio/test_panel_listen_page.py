@@ -18,14 +18,14 @@ from seqstudio.music.abc import read_tune
 from seqstudio.records.readings import Sample, Validation, freeze
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.listen import (
-    AbcPanel,
+    TextPanel,
     AgesPanel,
     ListenSession,
     MeasuresPanel,
     PianoRollPanel,
     WritePanel,
 )
-from seqstudio.studio.listen.abc_panel import offset_of
+from seqstudio.studio.listen.text_panel import offset_of
 from seqstudio.studio.listen.roll import PianoRoll
 from seqstudio.studio.listen.roll_panel import place_words
 from seqstudio.studio.listen.takes import take_of_sample
@@ -219,7 +219,7 @@ def test_a_click_on_a_note_goes_there_in_sound_and_text(session, listen, show):
 
 def test_hovering_a_note_outlines_its_character(session, listen, show):
     arrive(session, sample())
-    abc = show(AbcPanel)
+    abc = show(TextPanel)
     abc.hide()  # else it lies under or over the roll
     roll = show(PianoRollPanel).roll
     note = roll.score.notes[3]
@@ -330,7 +330,7 @@ def test_a_project_of_words_offers_tunes(qtbot, make_session, clock):
     with qtbot.waitSignal(panel.template_wanted) as caught:
         QTest.mouseClick(button, LEFT)
     assert caught.args == ["abc-lstm"]
-    for kind in (WritePanel, AbcPanel, MeasuresPanel, AgesPanel):
+    for kind in (WritePanel, TextPanel, MeasuresPanel, AgesPanel):
         other = kind(session)
         qtbot.addWidget(other)
         other.refresh()
@@ -352,7 +352,7 @@ def test_the_roll_of_an_empty_tune_paints(qtbot):
 
 def test_a_click_on_a_character_seeks(session, listen, show):
     arrive(session, sample())
-    abc = show(AbcPanel)
+    abc = show(TextPanel)
     rect = abc.strip.token_rect(len(HEAD) + 2)
     QTest.mouseClick(abc.strip._cells.viewport(), LEFT, pos=rect.center().toPoint())
     assert listen.position_beats == 2.0
@@ -380,7 +380,7 @@ def test_a_tune_that_is_looked_at_follows_the_shared_cursor_and_leads_it(session
 
 def test_the_character_at_the_playhead_is_outlined(session, listen, show):
     arrive(session, sample())
-    abc = show(AbcPanel)
+    abc = show(TextPanel)
     assert abc.strip.cursor_token() is None
     listen.seek(4.2)
     assert abc.strip.cursor_token() == len(HEAD) + 5
@@ -388,14 +388,14 @@ def test_the_character_at_the_playhead_is_outlined(session, listen, show):
 
 def test_underlines_are_surprise_and_given_characters_have_none(session, show):
     arrive(session, sample("CD", prompt=HEAD, p=[0.25, 1.0]))
-    values = show(AbcPanel).strip._cells._value_N
+    values = show(TextPanel).strip._cells._value_N
     assert np.isnan(values[: len(HEAD)]).all()
     assert values[len(HEAD) :] == pytest.approx([math.log(4), 0.0])
 
 
 def test_problems_are_listed_and_lead_to_their_place(session, show):
     arrive(session, sample("CD}EF|GA\\B|\n"))
-    abc = show(AbcPanel)
+    abc = show(TextPanel)
     problems = abc.take.tune.problems
     assert problems
     assert abc.problems.count() == len(problems)
@@ -413,7 +413,7 @@ def test_offsets_of_problems_stay_inside_the_text():
 
 def test_copying_takes_the_whole_text(session, show):
     arrive(session, sample())
-    show(AbcPanel).copy_button.click()
+    show(TextPanel).copy_button.click()
     assert QGuiApplication.clipboard().text() == HEAD + MUSIC
 
 
@@ -600,7 +600,7 @@ def test_files_are_saved_and_failures_told_in_place(qtbot, session, listen, show
 
 
 @pytest.mark.parametrize("mode", ["dark", "light"])
-@pytest.mark.parametrize("kind", [PianoRollPanel, WritePanel, AbcPanel, MeasuresPanel, AgesPanel])
+@pytest.mark.parametrize("kind", [PianoRollPanel, WritePanel, TextPanel, MeasuresPanel, AgesPanel])
 def test_every_panel_makes_a_picture_without_being_shown(qtbot, session, listen, kind, mode):
     themes().set_mode(mode)
     arrive(session, sample(), sample(step=200))

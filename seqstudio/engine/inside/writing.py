@@ -25,7 +25,9 @@ def written(subject: Subject, wish: WriteOf) -> Iterator[Written | None]:
         raise RunError("This model cannot write", "its data have no symbols", "Choose a text")
     request = Write(0, wish.prompt, wish.length, wish.temperature, wish.top_k, wish.top_p,
                     wish.seed, wish.constraints)  # fmt: skip
-    for number, writing in enumerate(write(subject.model, vocabulary, request, subject.step), 1):
+    kind = subject.project.data.kind
+    writings = write(subject.model, vocabulary, request, subject.step, kind=kind)
+    for number, writing in enumerate(writings, 1):
         told = writing.done or number % TOLD_EVERY == 0
         yield Written(writing.sample()) if told else None
 

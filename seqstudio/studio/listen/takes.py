@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,29 @@ class Take:
             each.offset for each in self.coding.split(self.text) if each.offset > self.start
         ]
         return self.text[self.start : following[0] if following else len(self.text)]
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The text cut into the tokens of its coding."""
+        return self.coding.tokens(self.text)
+
+    @cached_property
+    def _token_starts(self) -> list[int]:
+        return [0, *accumulate(map(len, self.tokens))][:-1]
+
+    def token_at(self, character: int) -> int:
+        """Return the number of the token that a character of the text belongs to."""
+        return max(0, bisect_right(self._token_starts, character) - 1)
+
+    def character_of(self, token: int) -> int:
+        """Return where a token begins in the text."""
+        return self._token_starts[token] if 0 <= token < len(self.tokens) else 0
+
+    @cached_property
+    def token_probability(self) -> NDArray[np.float64]:
+        """(tokens,) probability of each token when it was chosen, NaN where it was given."""
+        starts = self._token_starts
+        return self.probability[starts] if starts else np.empty(0)
 
     @cached_property
     def chances(self) -> tuple[float, ...]:

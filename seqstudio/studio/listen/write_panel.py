@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.music.guiding import guide
 from seqstudio.records.messages import Constraints
 from seqstudio.studio.listen.keep_form import KeepForm
 from seqstudio.studio.listen.music_panel import MusicPanel
@@ -41,7 +42,6 @@ from seqstudio.studio.widgets import (
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-GUIDED = frozenset({"abc", "abc-tokens"})
 _LAST_SEED = 2**31 - 1
 _ROLLED_SEEDS = 10_000
 _STEER_MS = 120
@@ -74,6 +74,7 @@ class WritePanel(MusicPanel):
         super().__init__(session, parent, listen=listen)
         self.desk = TakeDesk.of(self.listen)
         self._last: Wish | None = None
+        self._guided: tuple[object, bool] = (None, False)
         self.begin = PromptForm(self.listen)
         self.keep = KeepForm()
         self.sound = SoundForm(self.listen)
@@ -220,8 +221,13 @@ class WritePanel(MusicPanel):
     @property
     def guided(self) -> bool:
         """Whether the model's data have bars that writing can be guided by."""
+        dataset = self.session.dataset
         project = self.session.run_project or self.session.project
-        return project.data.kind in GUIDED
+        if self._guided[0] is not dataset:
+            symbols = dataset.vocabulary.symbols if dataset and dataset.vocabulary else ()
+            known = bool(symbols) and guide(project.data.kind, Constraints(), symbols) is not None
+            self._guided = dataset, known
+        return self._guided[1]
 
     def _show_guided(self) -> None:
         """Offer constraints and the live pace where the data have bars."""

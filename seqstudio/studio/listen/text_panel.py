@@ -1,4 +1,4 @@
-"""`AbcPanel`: the text that the model writes, with what is no good ABC in it."""
+"""`TextPanel`: the text that the model writes, token by token, with what is no good in it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ _SHOWN = 40
 _MOST_LINES = 3
 
 
-class AbcPanel(MusicPanel):
-    """Characters, underlined by surprise; the one at the playhead or under a pointer outlined."""
+class TextPanel(MusicPanel):
+    """Tokens, underlined by surprise; the one at the playhead or under a pointer outlined."""
 
-    title = "ABC"
+    title = "Text"
     explanation: ClassVar[Explanation] = Explanation(
-        "The text as the model writes it, one character at a time. The underline is the "
-        "surprise of the character, −ln p in nats: none when it was certain, solid from 4 nats "
-        "on. Characters of the prompt have none. Click one to hear the tune from there.\n\n"
+        "The text as the model writes it, one token at a time: a character of ABC, a musical "
+        "token, an event, a step, as its data are written. The underline is the surprise of the "
+        "token, −ln p in nats: none when it was certain, solid from 4 nats on. Tokens of the "
+        "prompt have none. Click one to hear the tune from there.\n\n"
         "Below is what the reader could not make sense of. It reads on after every problem, so "
         "that a half right tune can still be heard.",
         (r"s_i = -\ln p(x_i \mid x_{<i})",),
-        "ABC standard 2.1",
+        "ABC standard 2.1 for tunes in ABC",
     )
 
     def __init__(
@@ -50,7 +51,7 @@ class AbcPanel(MusicPanel):
         listen: ListenSession | None = None,
     ) -> None:
         super().__init__(session, parent, listen=listen)
-        self.strip = TokenStrip(name="ABC text")
+        self.strip = TokenStrip(name="Text of the tune")
         self.strip.set_mode("underline")
         self.problems = _Problems()
         self.copy_button = IconButton("copy", "Copy the text")
@@ -65,7 +66,7 @@ class AbcPanel(MusicPanel):
         self.set_body(body)
         self.copy_button.clicked.connect(self._copy)
         self.strip.hovered.connect(self._hovered)
-        self.strip.clicked.connect(self.listen.go_to)
+        self.strip.clicked.connect(self._clicked)
         self.problems.picked.connect(self._problem_picked)
         self.listen.moved.connect(self._outline)
         self.listen.hover_changed.connect(self._outline)
@@ -74,8 +75,8 @@ class AbcPanel(MusicPanel):
     def draw_take(self, take: Take) -> None:
         if take is not self._shown:
             self._shown = take
-            self.strip.set_tokens(take.text)
-            chosen = np.maximum(take.probability, np.exp(-SURPRISE))
+            self.strip.set_tokens(take.tokens)
+            chosen = np.maximum(take.token_probability, np.exp(-SURPRISE))
             self.strip.set_values(-np.log(chosen), limit=SURPRISE)
             self.problems.set_take(take)
         self._outline()
@@ -89,8 +90,10 @@ class AbcPanel(MusicPanel):
             return
         count = len(take.tune.problems)
         words = "no problems" if not count else f"{count} problem{'s' * (count > 1)}"
-        what = "the text the model writes" if take.sample else "a tune of the book"
-        self.header.set_subtitle(f"{what}, {words}")
+        what = "as the model writes it" if take.sample else "a tune of the corpus"
+        if take.sample is None and self.listen.can_undo:
+            what = "as edited"
+        self.header.set_subtitle(f"{take.coding.title}, {what}, {words}")
 
     # The outlined character
 
@@ -103,9 +106,9 @@ class AbcPanel(MusicPanel):
         note = self.listen.hovered or self._heard(take)
         source = take.source(note) if note is not None else None
         if source is not None:
-            self.strip.set_cursor(source[0], reveal=self.listen.playing)
+            self.strip.set_cursor(take.token_at(source[0]), reveal=self.listen.playing)
         elif not take.done:
-            self.strip.set_cursor(len(take.text) - 1 if take.text else None)
+            self.strip.set_cursor(len(take.tokens) - 1 if take.text else None)
         else:
             self.strip.set_cursor(None)
 
@@ -116,8 +119,14 @@ class AbcPanel(MusicPanel):
         return next(iter(sounding_at(take.score.notes, at)), None)
 
     @Slot(int)
-    def _hovered(self, character: int) -> None:
+    def _clicked(self, token: int) -> None:
+        if self._shown is not None:
+            self.listen.go_to(self._shown.character_of(token))
+
+    @Slot(int)
+    def _hovered(self, token: int) -> None:
         take = self._shown
+        character = take.character_of(token) if take and token >= 0 else -1
         note = take.note_at(character) if take and character >= 0 else None
         source = take.source(note) if take and note else None
         inside = source is not None and source[0] <= character < source[1]
@@ -128,8 +137,8 @@ class AbcPanel(MusicPanel):
         take = self._shown
         if take is not None:
             place = take.start + offset_of(take.text[take.start :], take.tune.problems[number])
-            self.strip.set_cursor(place)
-            self.session.move_cursor(t=place)
+            self.strip.set_cursor(take.token_at(place))
+            self.session.move_cursor(t=take.token_at(place))
 
     @Slot()
     def _copy(self) -> None:

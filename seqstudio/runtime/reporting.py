@@ -259,13 +259,17 @@ def _html(runs: Sequence[Reported], out: Path) -> dict[Path, bytes]:
 
 
 def _curves_section(runs: Sequence[Reported]) -> str:
-    unit = next((run.history.facts.unit for run in runs if run.history.facts), "")
-    loss = [line for number, run in enumerate(runs) for line in _loss_lines(run, number)]
+    loss = dict[str, list[Line]]()  # by unit: losses of different units never share a chart
+    for number, run in enumerate(runs):
+        unit = run.history.facts.unit if run.history.facts else ""
+        loss.setdefault(unit, []).extend(_loss_lines(run, number))
     norm = [_line(run, number, "grad_norm") for number, run in enumerate(runs)]
     rate = [_line(run, number, "rate") for number, run in enumerate(runs)]
     return (
         "<h2>Curves</h2>"
-        + chart(f"Loss, {unit}" if unit else "Loss", loss)
+        + "".join(
+            chart(f"Loss, {unit}" if unit else "Loss", lines) for unit, lines in loss.items()
+        )
         + '<div class="pair">'
         + chart("Gradient norm before clipping", norm, height=220, log=True)
         + chart("Learning rate", rate, height=220)

@@ -29,6 +29,7 @@ from seqstudio.studio.theme import pen, theme
 from seqstudio.studio.widgets import Label, Segments, format_number, parse_number
 
 if TYPE_CHECKING:
+    from seqstudio.runtime.history import RunHistory
     from seqstudio.studio.session import Session
 
 _LIVE_WORDS = {
@@ -177,7 +178,7 @@ class CurvesPanel(Panel):
 
     def _lay_out(self) -> None:
         """Set up lines, references and ranges when what they rest on is another one."""
-        lines = run_lines(self.session)
+        lines = [each for each in run_lines(self.session) if self._shares_unit(each.history)]
         look = tuple((each.name, id(each.history), each.label, each.arch) for each in lines)
         started = bool(len(self.session.history.curves))
         key = (look, self.measure.key, self._unit, self._clock.value(), self._chance, self._floor,
@@ -196,6 +197,10 @@ class CurvesPanel(Panel):
         self._add_references()
         if same_place and view[0].high > self._chart.view()[0].high:
             self._chart.set_range(x=(view[0].low, view[0].high))
+
+    def _shares_unit(self, history: RunHistory) -> bool:
+        """Whether a run's loss may stand in this chart: losses of other units never do."""
+        return history.facts is None or history.facts.unit == self._unit
 
     def _set_axes(self) -> None:
         words = "training time, minutes" if self._by_minutes else "training step k"
@@ -357,7 +362,9 @@ class CurvesPanel(Panel):
             return
         beside = len(self._runs) - 1
         runs = f", {beside + 1} runs" if beside else ""
-        self.header.set_subtitle(f"{self.session.run_title()}{runs}")
+        apart = sum(not self._shares_unit(each) for each in self.session.others.values())
+        left = f", {apart} left out: other unit than {self._unit}" if apart else ""
+        self.header.set_subtitle(f"{self.session.run_title()}{runs}{left}")
 
     @override
     def numbers(self) -> dict[str, NDArray[Any]]:

@@ -11,6 +11,7 @@ from seqstudio.studio.listen.ages_panel import AgesPanel
 from seqstudio.studio.listen.measures_panel import MeasuresPanel
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.roll_panel import PianoRollPanel
+from seqstudio.studio.listen.score_panel import ScorePanel
 from seqstudio.studio.listen.shelf_panel import ShelfPanel
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.take_desk import TakeDesk
@@ -49,7 +50,8 @@ class ListenPage(Page):
         self.measures = self._panel(MeasuresPanel, session)
         self.takes = self._panel(ShelfPanel, session)
         self.ages = self._panel(AgesPanel, session)
-        self.texts = Deck([self.text])
+        self.score = self._panel(ScorePanel, session)
+        self.texts = Deck([self.text, self.score])
         self.numbers = Deck([self.measures])
         self.shelf = Deck([self.takes, self.ages])
         self._arrange()

@@ -31,5 +31,5 @@ def test_every_unit_has_a_chart_of_its_own(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     write_report(folders, "html", out)
     page = out.read_text("utf-8")
-    assert len(re.findall("Loss, nats per character", page)) == 1
-    assert len(re.findall("Loss, nats per event", page)) == 1
+    assert len(re.findall(">Loss, nats per character<", page)) == 1
+    assert len(re.findall(">Loss, nats per event<", page)) == 1

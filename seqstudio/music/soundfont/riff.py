@@ -63,8 +63,9 @@ def _walk(data: NDArray[np.uint8], at: int, end: int) -> list[Chunk]:
         head = data[at : at + 8].tobytes()
         size = int.from_bytes(head[4:8], "little")
         if at + 8 + size > end:
-            name = head[:4].decode("ascii", "replace")
-            raise refused(f"its part “{name}” claims {size:,} bytes, {end - at - 8:,} are there")
+            name = head[:4].decode("latin-1")
+            which = f"part “{name}”" if name.isalnum() and name.isascii() else f"byte {at:,}"
+            raise refused(f"its {which} claims {size:,} bytes more, {end - at - 8:,} are there")
         chunks.append(Chunk(head[:4], at + 8, at + 8 + size))
         if len(chunks) > _MOST_CHUNKS:
             raise refused(f"it has more than {_MOST_CHUNKS} parts")

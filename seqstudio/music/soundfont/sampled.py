@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from seqstudio.music.soundfont.tables import Rows
     from seqstudio.music.soundfont.zones import Region
 
-_PHASES = 1024
+_PHASES = 4096
 _TAPS = 16
 _MOST_TAPS = 64
 _MARGIN = 2048

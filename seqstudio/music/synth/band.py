@@ -93,9 +93,10 @@ class _Voice:
 
     def end(self, fade: int) -> int:
         """Return the frame from which it is silent."""
-        return min(max(self._end_of(each) for each in self.strands), self.stolen + fade)
+        return min(max(self.end_of(each) for each in self.strands), self.stolen + fade)
 
-    def _end_of(self, strand: Strand) -> int:
+    def end_of(self, strand: Strand) -> int:
+        """Return the frame from which one of its tones is silent."""
         tone = strand.tone
         own = _NEVER if tone.length is None else self.onset + tone.length
         released = _NEVER if tone.release is None else self.let_go + len(tone.release)
@@ -142,14 +143,17 @@ class Band:
         strands, group = self._strands(sound)
         if strands:
             onset = self._frame + max(0, sound.delay)
-            let_go = onset + max(1, sound.frames)
+            rings = sound.instrument == "drums" and all(each.tone.length for each in strands)
+            let_go = _NEVER if rings else onset + max(1, sound.frames)
             self._waiting.append(_Voice(sound, strands, onset, let_go, group))
 
-    def release(self) -> None:
-        """Let go of all notes; they die away as their instruments do."""
-        self._waiting.clear()
-        for voice in self._voices:
-            voice.let_go = min(voice.let_go, self._frame)
+    def release(self, sound: Sound | None = None) -> None:
+        """Let go of all notes, or of the one that `sound` began; they die away as they do."""
+        if sound is None:
+            self._waiting.clear()
+        for voice in (*self._voices, *self._waiting):
+            if sound is None or voice.sound is sound:
+                voice.let_go = min(voice.let_go, max(self._frame, voice.onset + 1))
 
     def clear(self) -> None:
         """Be silent at once, the room included."""
@@ -214,7 +218,7 @@ class Band:
         last = begin + mix.shape[1]
         for strand in voice.strands:
             first = max(voice.onset, begin)
-            until = min(last, voice.end(len(self._fade)))
+            until = min(last, voice.end_of(strand), voice.stolen + len(self._fade))
             if until > first:
                 part = strand.tone.span(first - voice.onset, until - first)
                 gain = self._gain(voice, strand.tone, first, until)

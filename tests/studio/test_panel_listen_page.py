@@ -463,7 +463,7 @@ def test_every_age_has_a_card_that_plays_it(qtbot, session, listen, show):
     assert [card._step.text() for card in panel.cards] == ["k 0", "k 400"]
     assert [card._loss.text() for card in panel.cards] == ["", "1.62 nats"]
     assert panel.cards[1]._bars.text() == "2 of 2 bars add up"
-    assert panel.header._title.text() == "The same prompt, two ages"
+    assert panel.header.subtitle() == "the same prompt, two ages, by ear"
     ready(qtbot, listen)
     panel.cards[0].button.click()
     assert listen.take.sample is young

@@ -4,46 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
+import numpy as np
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.records.messages import StateChanged
 from seqstudio.records.readings import Sample, Validation
 from seqstudio.studio.listen.findings import findings_of
 from seqstudio.studio.listen.music_panel import MusicPanel
+from seqstudio.studio.listen.past import Told
 from seqstudio.studio.listen.sound import ListenSession
+from seqstudio.studio.listen.take_desk import TakeDesk
 from seqstudio.studio.listen.takes import Take, ages, take_of_sample
+from seqstudio.studio.listen.thumbnail import Thumbnail
+from seqstudio.studio.listen.wishes import Wish
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, pen, theme
-from seqstudio.studio.widgets import ElidedLabel, IconButton, Label
+from seqstudio.studio.widgets import Button, ElidedLabel, IconButton, Label, Segments
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
 _COUNTS = {1: "one age", 2: "two ages", 3: "three ages", 4: "four ages"}
-_DOT = 1.6
-_MOST_DOTS = 48
+MOST = 4
+_LENGTH = 300
 
 
 class AgesPanel(MusicPanel):
-    """Up to four kept samples from young to old, each with a play button."""
+    """Up to four ages of the model from young to old: recorded samples, or kept weights asked."""
 
-    title = "The same prompt, three ages"
+    title = "Ages"
     kinds: ClassVar[frozenset[type]] = frozenset({Sample, Validation, StateChanged})
     explanation: ClassVar[Explanation] = Explanation(
-        "Every now and then the trainer writes a tune by itself, with the prompt, temperature "
-        "and seed of the project. Up to four of them are shown: the first, the newest, and two "
-        "between. Dots are the first notes, pitch over time. The loss is the last one measured "
-        "on held-out data at or before that step."
+        "Recorded: every now and then the trainer writes a tune by itself, with the prompt, "
+        "temperature and seed of the project. Up to four of them are shown: the first, the "
+        "newest, and two between.\n\n"
+        "Kept weights: the checkpoints of the run are asked to write the tune that was asked for "
+        "last, with the same prompt, settings and seed; the step of the training clock is among "
+        "them. The loss is the last one measured on held-out data at or before that step."
     )
 
     def __init__(
@@ -54,8 +54,23 @@ class AgesPanel(MusicPanel):
         listen: ListenSession | None = None,
     ) -> None:
         super().__init__(session, parent, listen=listen)
+        self.desk = TakeDesk.of(self.listen)
         self.cards: list[AgeCard] = []
+        self.refused = ""
         self._takes: dict[int, Take] = {}
+        self._asked: dict[int, int] = {}
+        self._past: dict[int, Sample] = {}
+        self.source = Segments([("recorded", "Recorded"), ("kept", "Kept weights")], name="Ages")
+        self.header.add_switch(self.source)
+        self.ask_button = Button("Write at these steps", icon="note")
+        self.steps_words = Label("", "small", "textMid", wrap=True)
+        self.set_body(self._lay_out())
+        self.source.value_changed.connect(self._source_changed)
+        self.ask_button.clicked.connect(self.ask)
+        self.desk.past.told.connect(self._told)
+        self.listen.playing_changed.connect(self._mark)
+
+    def _lay_out(self) -> QWidget:
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
@@ -64,14 +79,23 @@ class AgesPanel(MusicPanel):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(8, 8, 8, 8)
         self._column.setSpacing(6)
+        self._column.addWidget(self.steps_words)
+        self._column.addWidget(self.ask_button, 0, Qt.AlignmentFlag.AlignLeft)
         self._column.addStretch(1)
         scroll.setWidget(inside)
-        self.set_body(scroll)
-        self.listen.playing_changed.connect(self._mark)
+        return scroll
 
     @override
     def forget(self) -> None:
         self._takes.clear()
+        self._past.clear()
+        self._asked.clear()
+        self.refused = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether kept weights are asked, instead of showing what was recorded."""
+        return self.source.value() == "kept"
 
     @override
     def draw(self) -> None:
@@ -79,11 +103,71 @@ class AgesPanel(MusicPanel):
         if not self.listen.is_music:
             self._show_cards([])
             return
-        samples = ages(self.session.history.samples)
+        samples = self._asked_samples() if self.kept else ages(self.session.history.samples, MOST)
         self._show_cards(samples)
-        if not samples and self.take is not None:
+        self._show_steps()
+        if not samples and not self.kept and self.take is not None:
             how = "Training keeps what the model writes; the first tune comes at step 0."
             self.show_empty("clock", "No ages to compare yet", how, cover=True)
+
+    def _show_steps(self) -> None:
+        steps = self.steps()
+        can_ask = self.kept and bool(self.session.history.run)
+        self.ask_button.setVisible(can_ask)
+        self.ask_button.setEnabled(not self._asked)
+        self.steps_words.setVisible(self.kept)
+        if not can_ask:
+            words = "A run keeps its weights now and then. Press Train to begin one."
+        elif self.refused:
+            words = self.refused
+        else:
+            named = ", ".join(f"{step:,}" for step in steps)
+            words = f"k {named} · {_wish_words(self._wish())}"
+        self.steps_words.setText(words)
+
+    def steps(self) -> list[int]:
+        """Return the kept steps to ask: up to four, that of the training clock among them."""
+        kept = self.desk.past.steps()
+        if not kept:
+            return []
+        places = np.geomspace(1, len(kept), min(MOST, len(kept))).round().astype(int) - 1
+        chosen = {kept[place] for place in places} | {kept[-1]}
+        at = self.session.cursor.step
+        if at is not None:
+            chosen.add(max(step for step in kept if step <= max(at, 0)))
+        return sorted(chosen)[-MOST:]
+
+    def _wish(self) -> Wish:
+        """Return what was asked for last, else what the trainer asks for by itself."""
+        sampling, coding = self.session.project.sampling, self.listen.coding
+        own = sampling.prompt or (coding.opening if coding is not None else "")
+        plain = Wish(own, _LENGTH, sampling.temperature, sampling.top_k, sampling.top_p)
+        return self.desk.last_wish or plain
+
+    @Slot()
+    def ask(self) -> None:
+        """Let the weights of every step in view write."""
+        self._past.clear()
+        self.refused = ""
+        wish = self._wish()
+        for number, step in enumerate(self.steps()):
+            self._asked[self.desk.past.ask(f"age {number}", wish, step)] = step
+        self.invalidate()
+
+    @Slot(object)
+    def _told(self, told: object) -> None:
+        if not isinstance(told, Told) or told.request not in self._asked:
+            return
+        if told.sample is None:
+            self.refused = f"k {told.step:,}: {told.refused}"
+        else:
+            self._past[told.step] = told.sample
+        if told.sample is None or told.sample.done:
+            del self._asked[told.request]
+        self.invalidate()
+
+    def _asked_samples(self) -> list[Sample]:
+        return [self._past[step] for step in sorted(self._past)]
 
     def _show_cards(self, samples: list[Sample]) -> None:
         while len(self.cards) < len(samples):
@@ -104,7 +188,10 @@ class AgesPanel(MusicPanel):
 
     def _take_of(self, sample: Sample) -> Take:
         if id(sample) not in self._takes:
-            self._takes[id(sample)] = take_of_sample(sample)
+            coding = self.listen.coding
+            self._takes[id(sample)] = (
+                take_of_sample(sample) if coding is None else take_of_sample(sample, None, coding)
+            )
         return self._takes[id(sample)]
 
     def _loss_at(self, step: int) -> str:
@@ -114,8 +201,12 @@ class AgesPanel(MusicPanel):
     @override
     def tell(self) -> None:
         count = len(self.cards)
-        self.header.set_title(f"The same prompt, {_COUNTS.get(count, 'three ages')}")
-        self.header.set_subtitle("by ear" if count > 1 else "")
+        words = _COUNTS.get(count, f"{count} ages") if count else ""
+        self.header.set_subtitle(f"the same prompt, {words}, by ear" if count else "")
+
+    @Slot(str)
+    def _source_changed(self, _source: str) -> None:
+        self.invalidate()
 
     @Slot(object)
     def _play(self, sample: object) -> None:
@@ -125,7 +216,8 @@ class AgesPanel(MusicPanel):
         if current:
             self.listen.toggle()
         else:
-            self.listen.choose(sample)
+            self.listen.stop()
+            self.listen.take_up(self._take_of(sample))
             self.listen.play()
 
     @Slot()
@@ -152,7 +244,7 @@ class AgeCard(QWidget):
         self._step = Label("", "mono", "textHi")
         self._bars = ElidedLabel("", "small", "textMid")
         self._loss = Label("", "monoSmall", "textMid")
-        self._dots = _Dots()
+        self._dots = Thumbnail()
         self._lay_out()
         self.button.clicked.connect(self._play)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -226,45 +318,5 @@ class AgeCard(QWidget):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
 
 
-class _Dots(QWidget):
-    """The first notes of a take: pitch over order of onset."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._take: Take | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        follow_theme(self)
-
-    def set_take(self, take: Take) -> None:
-        self._take = take
-        self.update()
-
-    @override
-    def sizeHint(self) -> QSize:
-        return QSize(110, 30)
-
-    @override
-    def minimumSizeHint(self) -> QSize:
-        return QSize(40, 30)
-
-    @Slot()
-    def restyle(self) -> None:
-        self.update()
-
-    @override
-    def paintEvent(self, event: QPaintEvent, /) -> None:
-        notes = self._take.score.notes[:_MOST_DOTS] if self._take else ()
-        if not notes:
-            return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme().role("output"))
-        end = max(float(notes[-1].start), 1.0)
-        pitches = [note.pitch for note in notes]
-        span = max(max(pitches) - min(pitches), 12)
-        room = QRectF(self.rect()).adjusted(4, 4, -4, -4)
-        for note in notes:
-            x = room.left() + room.width() * float(note.start) / end
-            y = room.bottom() - room.height() * (note.pitch - min(pitches)) / span
-            painter.drawEllipse(QPointF(x, y), _DOT, _DOT)
+def _wish_words(wish: Wish) -> str:
+    return f"temperature {wish.temperature:g}, seed {wish.seed}, at most {wish.length} tokens"

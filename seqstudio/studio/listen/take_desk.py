@@ -37,6 +37,7 @@ class TakeDesk(QObject):
         listen: The tune of the page.
         shelf: The takes of the project in view.
         wish: What the model is being asked now, None when nothing is on its way.
+        last_wish: What was asked for last, None before.
         request: Number of the last request.
         past: Asks older weights.
 
@@ -53,6 +54,7 @@ class TakeDesk(QObject):
         self.listen = listen
         self.session = listen.session
         self.wish: Wish | None = None
+        self.last_wish: Wish | None = None
         self.request = 0
         self._ahead = 0
         self._history = self.session.history
@@ -100,7 +102,7 @@ class TakeDesk(QObject):
         )  # fmt: skip
         if request:
             self._asked[request] = wish, self.session.history.run, origin
-            self.wish, self.request = wish, request
+            self.wish, self.request, self.last_wish = wish, request, wish
             self.listen.follow(request)
             self.writing_changed.emit()
         return request

@@ -203,17 +203,18 @@ class TokenVocabulary(WordVocabulary):
         Raises:
             DataError: No token fits at some place; the error names what stands there.
         """
-        if not skip_unknown and self.unknown(text):
+        tokens: list[str] = self._cut.findall(text)
+        if not skip_unknown and sum(map(len, tokens)) != len(text):
             raise self._unknown_error(text)
-        return np.array([self._numbers[token] for token in self._cut.findall(text)], np.uint16)
+        return np.fromiter(map(self._numbers.__getitem__, tokens), np.uint16, len(tokens))
 
     @override
     def decode(self, ids: NDArray[np.integer]) -> str:
-        return "".join(self.symbols[int(number)] for number in ids)
+        return "".join(map(self.symbols.__getitem__, np.asarray(ids).tolist()))
 
     @override
     def ends(self, ids: NDArray[np.integer]) -> NDArray[np.int64]:
-        return np.cumsum([len(self.symbols[int(number)]) for number in ids], dtype=np.int64)
+        return np.cumsum(self._lengths[np.asarray(ids, np.intp)], dtype=np.int64)
 
     @override
     def unknown(self, text: str) -> tuple[str, ...]:
@@ -228,6 +229,10 @@ class TokenVocabulary(WordVocabulary):
             shown,
             "Leave them out, or train on a text that has them",
         )
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        return np.array([len(symbol) for symbol in self.symbols], np.int64)
 
     @cached_property
     def _cut(self) -> re.Pattern[str]:

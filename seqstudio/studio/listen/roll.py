@@ -79,6 +79,7 @@ class PianoRoll(RollSurface):
         self._chance_N = np.empty(0)
         self._shades: Shades | None = None
         self._position = 0.0
+        self._playing = False
         self._hover: Note | None = None
         self._outlined: Note | None = None
         self._gesture: Gesture | None = None
@@ -127,7 +128,7 @@ class PianoRoll(RollSurface):
 
     def set_position(self, beats: float, *, playing: bool) -> None:
         """Put the playhead to a place; while playing, the view turns its page with it."""
-        self._position = beats
+        self._position, self._playing = beats, playing
         self.editor.playhead = Fraction(beats).limit_denominator(960)
         if playing and self.follow:
             self.reveal(beats)
@@ -190,7 +191,8 @@ class PianoRoll(RollSurface):
         notepaint.paint_lit(painter, frame, self.table, lit)
         self._paint_gesture(painter, frame)
         rollpaint.paint_loop(painter, frame, self.loop, on=self.looped)
-        rollpaint.paint_pressed_keys(painter, frame, {int(p) for p in self.table.pitch_N[lit]})
+        if self._playing:
+            rollpaint.paint_pressed_keys(painter, frame, self.table.pitch_N[lit].tolist())
         if self._take is not None:
             self._paint_marks(painter, frame, self._take)
         if self._told:

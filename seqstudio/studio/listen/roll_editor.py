@@ -76,12 +76,14 @@ class RollEditor(QObject):
             table: Its notes.
             kept: Whether it is the same tune, edited; the selection of another one is forgotten.
         """
-        before = self.notes if self._wanted is None else self._wanted
+        before = self._wanted
+        if before is None and kept:  # an edit was taken back: what it had changed is selected
+            before = _changed(self.table.notes, table.notes) or self.notes
         self._wanted = None
         self.score, self.table = score, table
         if self.voice not in edits.voices_of(score):
             self.voice = edits.voices_of(score)[0]
-        self.selected = table.found(before) if kept else frozenset()
+        self.selected = table.found(before or ()) if kept else frozenset()
         self.changed.emit()
 
     @property
@@ -266,3 +268,9 @@ class RollEditor(QObject):
         self._change(
             lambda score, notes: edits.duplicate(score, notes, self.grid), "Duplicate notes"
         )
+
+
+def _changed(before: Iterable[Note], after: Iterable[Note]) -> tuple[Note, ...]:
+    """Return the notes that were not there before, whatever text wrote them."""
+    known = {replace(note, source=None) for note in before}
+    return tuple(note for note in after if replace(note, source=None) not in known)

@@ -26,8 +26,6 @@ from seqstudio.studio.widgets import (
 
 _BAR_PX = 96
 _GAP = 12
-#: Widths in pixels below which a part of the row gives way, at the usual size of text.
-_ROOM_SCALE, _ROOM_STRENGTH, _ROOM_LANE, _ROOM_WORDS = 940, 700, 620, 520
 
 
 class RollTools(QWidget):
@@ -51,9 +49,10 @@ class RollTools(QWidget):
     def __init__(self, editor: RollEditor, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.editor = editor
-        self.tracks = IconButton("tidy", "Tracks", checkable=True)
+        self.tracks = IconButton("table", "Tracks", checkable=True)
         self.tool = Segments(TOOLS, name="Tool")
         self.grid = ComboField([(grid, grid.title) for grid in GRIDS], editor.grid, name="Grid")
+        self.grid.setMinimumContentsLength(6)
         self.quantise = Button("Quantise", kind="text", key=key_of("quantise"))
         self.strength = NumberField(100, 0, 100, form="int", name="Strength of quantising in %")
         self.lane = Segments(LANES, editor.lane, name="Lane below")
@@ -138,6 +137,7 @@ class RollTools(QWidget):
             self.place.set_options(places)
             self.place.set_value(place)
         self.number.setVisible(count > 0)
+        self._fit()
         if count:
             self._first = int(what == "Head")  # heads are counted from 1 everywhere
             self.number.set_range(self._first, count - 1 + self._first)
@@ -180,15 +180,29 @@ class RollTools(QWidget):
 
     def _fit(self) -> None:
         """Leave out what does not fit, the least needed first; keys do the same."""
-        room = self.width() / max(1.0, theme().scale)
-        extra = 180 if self.place.isVisibleTo(self) else 0
-        self.scale.setVisible(self.scale.scale is not None and room >= _ROOM_SCALE + extra)
-        strong = room >= _ROOM_STRENGTH + extra
-        self.strength.setVisible(strong)
-        self._labels["%"].setVisible(strong)
-        self.lane.setVisible(room >= _ROOM_LANE + extra)
-        for name in ("Grid", "Colour"):
-            self._labels[name].setVisible(room >= _ROOM_WORDS + extra)
+        labels = self._labels
+        self.scale.setVisible(self.scale.scale is not None)
+        gives_way = (
+            (labels["Grid"], labels["Colour"]),
+            (self.strength, labels["%"]),
+            (self.lane,),
+            (self.scale,),
+            (self.quantise,),
+        )
+        for group in gives_way[:3] + gives_way[4:]:
+            for widget in group:
+                widget.show()
+        for group in gives_way:
+            if self._needed() <= self.width():
+                return
+            for widget in group:
+                widget.hide()
+
+    def _needed(self) -> int:
+        """Return how wide everything is that is shown."""
+        row = self.layout()
+        assert row is not None
+        return row.totalMinimumSize().width()
 
     @override
     def minimumSizeHint(self) -> QSize:

@@ -220,3 +220,9 @@ def _soundfile() -> Any:
             "Install it with: pip install soundfile. Or save as WAV",
         ) from error
     return soundfile
+
+
+def file_name(title: str) -> str:
+    """Return a title as a name that every file system takes, without its ending."""
+    kept = "".join(c if c.isalnum() else "-" for c in title.lower())
+    return "-".join(filter(None, kept.split("-")))[:60] or "tune"

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.templates import TEMPLATES, Template
+from seqstudio.studio.listen.imported import holds_music
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader, SearchField
 
@@ -271,4 +272,6 @@ def _scaled(frame: QRectF, whole: QRectF, scale: float, centre: QPointF) -> QRec
 
 def template_for(path: Path) -> str:
     """Return the template that suits a person's file."""
-    return "abc-lstm" if path.suffix.lower() == ".abc" else "char-lstm"
+    if path.suffix.lower() == ".abc":
+        return "abc-lstm"
+    return "events-gpt" if holds_music(path) else "char-lstm"

@@ -41,6 +41,7 @@ from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
 from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
+from seqstudio.studio.listen.imported import holds_music
 from seqstudio.studio.listen.page import ListenPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
@@ -361,7 +362,7 @@ class MainWindow(QMainWindow):
             self.session.new(make(template_for(path), str(path)))
 
     def _same_kind(self, path: Path) -> bool:
-        data, tunes = self.session.project.data, path.suffix.lower() == ".abc"
+        data, tunes = self.session.project.data, holds_music(path)
         return data.kind in (data.FROM_TUNES if tunes else data.FROM_TEXTS)
 
     def open_project(self, path: Path) -> bool:

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.listen.ages_panel import AgesPanel
+from seqstudio.studio.listen.dragging import MusicDrop
 from seqstudio.studio.listen.measures_panel import MeasuresPanel
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.roll_panel import PianoRollPanel
@@ -43,6 +44,7 @@ class ListenPage(Page):
         super().__init__("listen")
         self.listen = ListenSession(session, parent=self)
         self.desk = TakeDesk.of(self.listen)
+        self.drop = MusicDrop(self, self.listen)
         self.roll = self._panel(PianoRollPanel, session)
         self.home = self.roll.roll
         self.write = self._panel(WritePanel, session)

@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWid
 
 from seqstudio.core.errors import SeqError
 from seqstudio.core.files import write_atomic
-from seqstudio.music.tune_files import KINDS, CancelledError, tune_bytes
+from seqstudio.music.tune_files import KINDS, CancelledError, file_name, tune_bytes
+from seqstudio.studio.listen.dragging import DragHandle
 from seqstudio.studio.listen.sound import ListenSession, Saved
 from seqstudio.studio.widgets import Button, IconButton, InlineError, Label, ProgressBar
 
@@ -73,10 +74,14 @@ class SaveMenu(QWidget):
         line.addWidget(self.words)
         line.addWidget(self.bar, 1)
         line.addWidget(self.cancel_button)
+        first = QHBoxLayout()
+        first.setSpacing(4)
+        first.addWidget(self.button, 1)
+        first.addWidget(DragHandle(self.listen))
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(6)
-        rows.addWidget(self.button)
+        rows.addLayout(first)
         rows.addWidget(self._progress)
         rows.addWidget(self.trouble)
         self._progress.hide()
@@ -164,9 +169,3 @@ class SaveMenu(QWidget):
 
             self.listen.session.notice.emit(Notice(f"Saved {saved.path.name}", "", "", "success"))
         self.saved.emit(saved)
-
-
-def file_name(title: str) -> str:
-    """Return a title as a name that every file system takes, without its ending."""
-    kept = "".join(c if c.isalnum() else "-" for c in title.lower())
-    return "-".join(filter(None, kept.split("-")))[:60] or "tune"

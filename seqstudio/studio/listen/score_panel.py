@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
 from seqstudio.music.score import Note
+from seqstudio.studio.listen.dragging import DragHandle
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.score_view import MOST_NOTES, MOST_STAVES, ScoreView
 from seqstudio.studio.listen.sound import ListenSession
@@ -58,7 +59,8 @@ class ScorePanel(MusicPanel):
         self.larger.setAccessibleName("Larger notes")
         self.two_staves.setToolTip("Four voices on two staves instead of four")
         self.follow.setToolTip("Turn the page with the playhead")
-        for widget in (self.smaller, self.larger, self.two_staves, self.follow):
+        for widget in (self.smaller, self.larger, self.two_staves, self.follow,
+                       DragHandle(self.listen)):  # fmt: skip
             self.header.add_switch(widget)
         self._connect()
         self.set_body(self.view)

@@ -81,6 +81,8 @@ class Song:
         self.end = self.frame(float(score.end_beats))
         last = int(self.onset[-1]) if len(self.onset) else 0
         self.limit = self.end if arrangement.complete else last
+        if arrangement.metronome:
+            self.clicks  # noqa: B018 - now, and not in the thread that makes sound
         self._parts = {part.voice: part for part in arrangement.parts}
 
     @property

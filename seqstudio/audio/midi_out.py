@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CLOCKS_PER_BEAT = 24
 _DRUMS = 9
-_PITCHED = tuple(channel for channel in range(16) if channel != _DRUMS)
+#: Channel of what somebody plays; the voices of a score have the others.
+_PLAYED = 15
+_PITCHED = tuple(channel for channel in range(15) if channel != _DRUMS)
 #: General MIDI programs of our instruments, for a part that plays another one than its track.
 _PROGRAMS = {
     "piano": 0,
@@ -83,7 +85,8 @@ class MidiSender:
         """Play a note from output frame `frame` on, for `held` frames."""
         channel = self._channels.get(note.voice)
         if channel is None:
-            channel = _DRUMS if part.instrument == "drums" else _PITCHED[note.voice % 15]
+            pitched = _PITCHED[note.voice % len(_PITCHED)]
+            channel = _DRUMS if part.instrument == "drums" else pitched
         key, token = (channel, note.pitch), next(self._order)
         self._push(frame, _ON, (key, note.velocity, token))
         self._push(frame + held, _OFF, (key, token))
@@ -139,13 +142,15 @@ class MidiSender:
             del self._sounding[key]
             self._send("note_off", channel=key[0], note=key[1])
 
-    def through(self, message: Any) -> None:
-        """Send a message that somebody plays at once, and remember its note."""
-        key = (message.channel, message.note)
-        if message.type == "note_on" and message.velocity:
-            self._on(key, message.velocity, next(self._order))
-        elif key in self._sounding:
-            self._off(key, self._sounding[key])
+    def key_on(self, pitch: int, velocity: int) -> None:
+        """Begin a note at once that somebody plays."""
+        self._on((_PLAYED, pitch), velocity, next(self._order))
+
+    def key_off(self, pitch: int) -> None:
+        """End it."""
+        token = self._sounding.get((_PLAYED, pitch))
+        if token is not None:
+            self._off((_PLAYED, pitch), token)
 
     def stop(self) -> None:
         """Release every note and stop the clock; nothing that was to come is sent."""

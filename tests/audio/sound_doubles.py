@@ -100,6 +100,9 @@ class LevelBand:
         self.voices = [[f - frames, e - frames, s] for f, e, s in self.voices if e > frames]
         return out
 
+    def release(self, sound=None):
+        self.voices = [each for each in self.voices if sound not in {None, each[2]}]
+
     def clear(self):
         self.voices.clear()
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from seqstudio.audio import sequencer as sequencer_module
 from seqstudio.audio.arrangement import Arrangement, Part, click_beats
 from seqstudio.audio.output import NullOutput, SoundOutput
 from seqstudio.audio.sequencer import Sequencer
@@ -144,6 +145,16 @@ def test_a_tempo_change_keeps_the_beat_and_the_onsets_in_step(desk):
     desk.hear(2.0)
     # 0.25 s had been made ahead at the old tempo.
     assert desk.sequencer.position_beats == pytest.approx(before + 0.5 + 1.75, abs=0.03)
+
+
+def test_a_voice_that_is_muted_is_silent_at_once(desk):
+    score = tune([60], beats=20)
+    desk.sequencer.arrange(Arrangement(score, (Part(0, "organ"),)))
+    desk.sequencer.play()
+    desk.hear(1.0)
+    desk.sequencer.arrange(Arrangement(score, (Part(0, "organ", muted=True),)))
+    desk.hear(0.3)
+    assert not desk.hear(0.5).any()
 
 
 # The end, stop and seek
@@ -370,7 +381,8 @@ def test_the_metronome_clicks_at_the_beats_and_may_be_switched_while_playing(des
 # Outputs that come and go
 
 
-def test_a_device_that_goes_is_replaced_at_the_same_beat(desk):
+def test_a_device_that_goes_is_replaced_at_the_same_beat(desk, monkeypatch):
+    monkeypatch.setattr(sequencer_module, "NullOutput", lambda rate: NullOutput(rate, desk.clock))
     desk.sequencer.arrange(Arrangement(tune(SCALE)))
     desk.sequencer.play()
     desk.hear(1.0)
@@ -381,7 +393,9 @@ def test_a_device_that_goes_is_replaced_at_the_same_beat(desk):
     assert "gone" in desk.sequencer.trouble.what
     assert isinstance(desk.sequencer.output, NullOutput)
     assert desk.sequencer.playing
-    assert desk.sequencer.position_beats == pytest.approx(at, abs=0.1)
+    assert desk.sequencer.position_beats == pytest.approx(at, abs=1e-3)
+    desk.clock.now += 1.0
+    assert desk.sequencer.position_beats == pytest.approx(at + 2.0, abs=1e-3)
     assert desk.sequencer.volume == 0.5
 
 

@@ -9,13 +9,16 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
 from seqstudio.audio.arrangement import Part
+from seqstudio.audio.midi_ports import Ports
 from seqstudio.audio.output import RATE, NullOutput, SoundOutput
+from seqstudio.bench.soundness import MemoryPort, held_notes
 from seqstudio.blocks.templates import make
-from seqstudio.core.errors import StorageError
+from seqstudio.core.errors import DeviceError, StorageError
 from seqstudio.data.corpora import text_dataset
 from seqstudio.document.document import Document
 from seqstudio.music.abc import read_tune
@@ -701,3 +704,98 @@ def test_closing_stops_sound_and_workers(qtbot, session, opener):
     listen.close()
     assert not listen.playing
     assert listen._chores._workers is None
+
+
+# A keyboard
+
+
+class Keys:
+    """A system of MIDI ports in memory; `play` is a keyboard."""
+
+    def __init__(self):
+        self.port = MemoryPort()
+
+    def ports(self):
+        return Ports(("Synth",), ("Keys",))
+
+    def open_output(self, name):
+        if name != "Synth":
+            raise DeviceError(f"the MIDI port {name} does not open", "", "connect it")
+        return self.port
+
+    def open_input(self, _name, heard):
+        self.play = lambda kind, pitch: heard(mido.Message(kind, note=pitch, velocity=70))
+        return MemoryPort()
+
+
+@pytest.fixture
+def keys(qtbot, session, listen):
+    listen.midi = Keys()
+    arrive(session, sample())
+    ready(qtbot, listen)
+    listen.look_for_ports()
+    qtbot.waitUntil(lambda: listen.midi_ports().inputs == ("Keys",))
+    return listen.midi
+
+
+def test_notes_go_to_the_chosen_port_and_panic_silences_it(qtbot, listen, keys, clock):
+    listen.set_midi_out("Synth")
+    qtbot.waitUntil(lambda: listen.sequencer.midi is not None)
+    listen.play()
+    clock.now += 0.7
+    qtbot.waitUntil(lambda: held_notes(keys.port.sent) == 1)
+    listen.panic()
+    assert held_notes(keys.port.sent) == 0
+    assert not listen.playing
+    listen.set_midi_out("")
+    assert keys.port.closed
+
+
+def test_a_port_that_does_not_open_is_told(qtbot, listen, keys):
+    listen.set_midi_out("Other")
+    qtbot.waitUntil(lambda: listen.midi_message != "")
+    assert listen.midi_message == "The MIDI port Other does not open: connect it."
+
+
+def test_a_phrase_is_recorded_behind_its_count_in(qtbot, listen, keys, clock):
+    recorded = []
+    listen.phrase_recorded.connect(recorded.append)
+    listen.set_midi_in("Keys")
+    qtbot.waitUntil(lambda: hasattr(keys, "play") and not listen._chores)
+    listen.record()
+    qtbot.waitUntil(lambda: not listen._chores and listen.playing)
+    clock.now += 2.0  # the bar that is counted
+    keys.play("note_on", 64)
+    clock.now += 0.52
+    keys.play("note_off", 64)
+    assert listen.recording
+    listen.stop_recording()
+    (phrase,) = recorded
+    assert [(note.pitch, note.start, note.length) for note in phrase.notes] == [(64, 0, 1)]
+    assert not listen.recording
+    assert listen.sequencer.arrangement.score.notes[0].pitch == 60  # the tune is back
+
+
+def test_playing_in_turns_hands_phrases_over_and_plays_answers(
+    qtbot, session, listen, keys, clock
+):
+    phrases = []
+    listen.phrase_heard.connect(phrases.append)
+    listen.begin_jam()
+    qtbot.waitUntil(lambda: not listen._chores)
+    clock.now += 0.01
+    listen.note_on(67)
+    clock.now += 0.5
+    listen.note_off(67)
+    clock.now += 2.1
+    qtbot.waitUntil(lambda: len(phrases) == 1)
+    assert [note.pitch for note in phrases[0].notes] == [67]
+    arrive(session, sample("GG|", step=200))  # a tune of the run does not take the clock away
+    listen.answer_jam(listen.take.score)
+    answer = listen.sequencer.arrangement.score.notes
+    assert answer[0].start % 4 == 0
+    assert answer[0].start > 5
+    listen.stop()
+    assert listen.jam is None
+    assert not listen.playing
+    assert listen.sequencer.arrangement.score.end_beats < 100

@@ -73,7 +73,8 @@ class SoundDesk(QObject):
                 for its voices stay, and it goes on if it plays.
         """
         if anew:
-            self.stop()
+            if not self.occupied:
+                self.stop()
             self._parts.clear()
             self._looped, self._range = False, None
         self._score, self._complete = score, complete
@@ -87,7 +88,14 @@ class SoundDesk(QObject):
         """The score at the tempo that is heard, None without one."""
         return None if self._score is None else self._score.at_tempo(self.tempo_bpm)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether the sequencer plays something else than the score."""
+        return False
+
     def _arrange(self) -> None:
+        if self.occupied:
+            return
         score = self.heard_score or Score()
         self.sequencer.arrange(Arrangement(score, self.parts, self.metronome, self._complete))
 
@@ -270,6 +278,8 @@ class SoundDesk(QObject):
         self.sound_changed.emit()
 
     def _apply_loop(self) -> None:
+        if self.occupied:
+            return
         whole = (0.0, float(self._score.end_beats)) if self._score and self._complete else None
         self.sequencer.loop = (self._range or whole) if self._looped else None
 

@@ -22,8 +22,9 @@ from seqstudio.music.score import Note, Score
 from seqstudio.music.synth import render
 from seqstudio.music.wav import wav_bytes
 from seqstudio.records.readings import Sample
-from seqstudio.studio.listen.desk import Opener, SoundDesk
+from seqstudio.studio.listen.desk import Opener
 from seqstudio.studio.listen.edited import Edits, edited_take
+from seqstudio.studio.listen.keyboard_desk import KeyboardDesk
 from seqstudio.studio.listen.linking import TuneLink
 from seqstudio.studio.listen.takes import Take, book_take, take_of_sample, tune_start
 from seqstudio.studio.session import Cursor, Session
@@ -39,7 +40,7 @@ class Saved:
     error: SeqError | None = None
 
 
-class ListenSession(SoundDesk):
+class ListenSession(KeyboardDesk):
     """The current tune: taken from the run, edited, played while it is written, saved.
 
     Attributes:

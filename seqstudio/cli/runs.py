@@ -101,16 +101,17 @@ class Trained:
             DataError: The prompt has characters that it never saw.
         """
         from seqstudio.engine.decoding import written_sample
-        from seqstudio.engine.sampling import write
+        from seqstudio.engine.writings import writings
 
-        if self.dataset.vocabulary is None:
+        if self.dataset.vocabulary is None and self.model.pattern != "notes":
             hint = "Use a model that predicts tokens"
             raise RunError(f"{self.run} cannot write", "it reads no tokens", hint)
         if self.dataset.writes is not None:
             return written_sample(self.model, self.dataset, request, self.step).text
         line, text = ProgressLine(), ""
         line.begin()
-        writing = write(self.model, self.dataset.vocabulary, request, self.step)
+        kind = self.project.data.kind
+        writing = writings(self.model, self.dataset, request, self.step, kind=kind)
         for count, so_far in enumerate(writing, 1):
             if so_far.done:
                 text = so_far.sample().text

@@ -19,6 +19,7 @@ from seqstudio.engine import checkpoint as store
 from seqstudio.engine.cadence import Cadence
 from seqstudio.engine.decoding import written_sample
 from seqstudio.engine.evaluation import PART_TOKENS, Score
+from seqstudio.engine.frames_writing import FramesWriting
 from seqstudio.engine.health_tap import HealthTap
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.learner import Learnt
@@ -27,13 +28,13 @@ from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap
 from seqstudio.engine.rate_finder import broken_off, rate_sweep
-from seqstudio.engine.sampling import Writing, write
+from seqstudio.engine.sampling import Writing
 from seqstudio.engine.steered import Wishes
+from seqstudio.engine.writings import writings
 from seqstudio.records.messages import Event, Failed, Progress, Steer, Write
 from seqstudio.records.readings import RateSweep, Validation, freeze
 
 if TYPE_CHECKING:
-    from seqstudio.data.vocabulary import Vocabulary
     from seqstudio.engine.trainer import Trainer
 
 SLICE_S = 0.03
@@ -45,6 +46,8 @@ AUTOMATIC = 0  # request number of the samples that the trainer writes by itself
 PROBED_ROWS = 4
 HEALTH_SHARE = 0.004
 RATE = "rate"  # name of the search for a learning rate
+WRITERS = frozenset(("next token", "notes"))
+"""Patterns of models that write by themselves."""
 _OVER = object()
 _WAITS = object()
 
@@ -126,7 +129,7 @@ class Beside:
     def plan(self) -> None:
         """Line up what is due before the next step."""
         trainer, now = self._trainer, self._trainer.seconds
-        if self._writing.due(now) and trainer.model.pattern == "next token":
+        if self._writing.due(now) and trainer.model.pattern in WRITERS:
             self.line_up(self._write_automatically())
         if trainer.probing and self._looking.due(now):
             self.line_up(self.look())
@@ -246,7 +249,7 @@ class Beside:
     def written(self, request: Write) -> Iterator[object]:
         """Write a sample and tell it while it grows."""
         trainer = self._trainer
-        if trainer.dataset.vocabulary is None:
+        if trainer.dataset.vocabulary is None and trainer.model.pattern != "notes":
             self._emit(Failed("This model cannot write", "it reads no tokens", "", fatal=False))
             return
         if trainer.dataset.writes is not None:
@@ -254,7 +257,7 @@ class Beside:
             return
         shown = 0.0
         try:
-            for writing in self._writings(request, trainer.dataset.vocabulary):
+            for writing in self._writings(request):
                 now = time.perf_counter()
                 if writing.done or writing.waits or now - shown > FLUSH_S:
                     self._emit(writing.sample())
@@ -263,10 +266,16 @@ class Beside:
         except SeqError as error:
             self._emit(Failed(error.what, error.why, error.hint, fatal=False))
 
-    def _writings(self, request: Write, vocabulary: Vocabulary) -> Iterator[Writing]:
+    def _writings(self, request: Write) -> Iterator[Writing | FramesWriting]:
         trainer = self._trainer
-        kind, wishes = trainer.project.data.kind, self._wishes.get(request.request)
-        return write(trainer.model, vocabulary, request, trainer.step, kind=kind, wishes=wishes)
+        return writings(
+            trainer.model,
+            trainer.dataset,
+            request,
+            trainer.step,
+            kind=trainer.project.data.kind,
+            wishes=self._wishes.get(request.request),
+        )
 
     # --------------------------------------------------------------- measuring
 
@@ -302,7 +311,7 @@ class Beside:
             trainer.save_best()
         if trainer.probing:
             yield from self.look()
-        if trainer.model.pattern == "next token":
+        if trainer.model.pattern in WRITERS:
             yield from self._write_automatically()
 
     def _best_kept(self) -> store.Checkpoint | None:

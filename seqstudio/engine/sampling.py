@@ -115,6 +115,12 @@ class _Written:
     ids: list[int] = field(default_factory=list)
     probability: list[float] = field(default_factory=list)
 
+    def drop(self, count: int) -> None:
+        """Take back the last tokens."""
+        for _ in range(count):
+            self.ids.pop()
+            self.probability.pop()
+
 
 def prompt_ids(vocabulary: Vocabulary, prompt: str) -> list[int]:
     """Return the numbers of a prompt; without one, a line break (or the first symbol).
@@ -216,6 +222,7 @@ class _Pen:
             course.took(token)
             unread = [token]
             last = len(done.ids) >= course.limit or course.over()
+            done.drop(course.surplus if last else 0)
             yield self._writing(done, p, last and not drafts)
             if last:
                 return

@@ -127,6 +127,12 @@ class Course:
         possible = np.where(mask, scores.astype(np.float64), -np.inf)
         return next_probabilities(possible, self.request.temperature, 0, 1.0)
 
+    @property
+    def surplus(self) -> int:
+        """Tokens at the end of a region that stand in what follows it already."""
+        found = self._guide if self._region else None
+        return 0 if found is None else found.surplus(self.request.after)
+
     def over(self) -> bool:
         """Tell whether the text has come to its end by itself."""
         return self._guide is not None and self._guide.ended

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from seqstudio.music.guiding.abc_guide import AbcGuide
 from seqstudio.music.guiding.base import Guide
+from seqstudio.music.guiding.events_guide import EventsGuide
+from seqstudio.music.guiding.voices_guide import VoicesGuide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Guide", "guide"]
 
-_GUIDES: dict[str, type[Guide]] = {"abc": AbcGuide, "abc-tokens": AbcGuide}
+_GUIDES: dict[str, type[Guide]] = {
+    "abc": AbcGuide,
+    "abc-tokens": AbcGuide,
+    "events": EventsGuide,
+    "voices": VoicesGuide,
+}
 
 
 def guide(

@@ -24,6 +24,8 @@ _MANY = 3
 class AbcGuide(Guide):
     """Follows the place in a tune; where a text is beyond the rules, waits for the next bar."""
 
+    signs = ("|", ":")
+
     def __init__(
         self, constraints: Constraints, symbols: Sequence[str], *, region: bool = False
     ) -> None:

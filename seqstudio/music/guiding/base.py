@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class Guide(ABC):
     bars: int = 0
     ended: bool = False
     note: str = ""
+    signs: ClassVar[tuple[str, ...]] = ()
+    """What closes a bar; a region ends with it unless what follows begins with it."""
 
     @abstractmethod
     def __init__(
@@ -43,6 +45,11 @@ class Guide(ABC):
     @abstractmethod
     def at_bar(self) -> bool:
         """Whether nothing of the next bar is there yet."""
+
+    def surplus(self, after: str) -> int:
+        """Return how many tokens at the end of a region stand in what follows it already."""
+        closed = self.ended and after.lstrip(" ").startswith(self.signs)
+        return int(closed)
 
     @abstractmethod
     def begin(self) -> None:

@@ -125,8 +125,12 @@ class Dataset:
         ids = self.train if part == "train" else self.valid
         return self.vocabulary.decode(ids[:n]) if self.vocabulary else ""
 
+    def first(self, part: Part) -> Batch:
+        """Return the examples that the preview of a part shows."""
+        return self._drawn_from(part).draw(np.random.default_rng(_SEEDS[part]), 100)
+
     def _examples(self, task: Task, part: Part, n: int) -> str:
-        batch = task.draw(np.random.default_rng(_SEEDS[part]), 100)
+        batch = self.first(part)
         return "\n".join(task.line(batch, row) for row in range(100))[:n]
 
     def _drawn_from(self, part: Part = "train") -> Task:

@@ -149,10 +149,12 @@ def test_tempo_metronome_and_loop_reach_the_sound(panel, listen):
 
 
 def test_a_drawn_note_sounds_for_a_moment(qtbot, panel, listen, monkeypatch):
-    sounds = []
-    monkeypatch.setattr(listen.sequencer, "sound", sounds.append)
+    told = []
+    monkeypatch.setattr(listen.sequencer, "note_on", lambda *note: told.append(note))
+    monkeypatch.setattr(listen.sequencer, "note_off", told.append)
     panel.editor.heard.emit(Note(61, Fraction(0), Fraction(1)))
-    assert [(each.pitch, each.instrument) for each in sounds] == [(61, listen.instrument)]
+    assert told == [(61, 80, listen.instrument)]
+    qtbot.waitUntil(lambda: told[1:] == [61])
 
 
 def test_the_row_of_tools_sets_the_roll(panel):

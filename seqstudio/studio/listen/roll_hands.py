@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
+from typing_extensions import override
 
 from seqstudio.music import edits
 from seqstudio.music.edits import FREE, Edited
@@ -67,6 +68,7 @@ class Seek(Gesture):
         super().__init__(roll, place)
         roll.seek_wanted.emit(self.frame.beats_at(place.x()))
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         self.roll.seek_wanted.emit(frame.beats_at(place.x()))
 
@@ -79,6 +81,7 @@ class Gather(Gesture):
         self._before = self.editor.selected if more else frozenset()
         self._beats = self.frame.beats_at(place.x())
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         corner = QPointF(frame.x(self._beats), self.pressed.y())
         self.band = QRectF(corner, place).normalized()
@@ -86,6 +89,7 @@ class Gather(Gesture):
         first, last = frame.beats_at(self.band.left()), frame.beats_at(self.band.right())
         self.editor.select(self._before | set(self.roll.table.within(first, last, low, high)))
 
+    @override
     def end(self) -> None:
         if not self.moved:
             if not self._before:
@@ -104,6 +108,7 @@ class Move(Gesture):
         self._by = Fraction(0), 0
         self.roll.editor.heard.emit(self._anchor)
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         if self.editor.refusal:
             return
@@ -123,12 +128,13 @@ class Move(Gesture):
         wanted = start + frame.beats_at(place.x()) - self.frame.beats_at(self.pressed.x())
         return self.roll.grid_for(held).near(self.editor.score, wanted) - self._anchor.start
 
+    @override
     def end(self) -> None:
         if not self.moved:
             self.roll.note_picked.emit(self._anchor)
         elif self.editor.refusal:
             self.editor.refused.emit(self.editor.refusal)
-        elif self._copy and self._by != (0, 0):
+        elif self._copy and any(self._by):
             copies = [replace(note, source=None) for note in self.ghosts]
             self.editor.apply(edits.add(self.editor.score, copies), "Copy notes")
         else:
@@ -143,6 +149,7 @@ class Resize(Gesture):
         self._anchor, self._at_start = roll.table.notes[number], at_start
         self._edited: Edited | None = None
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         if self.editor.refusal:
             return
@@ -155,6 +162,7 @@ class Resize(Gesture):
         )
         self.ghosts = self._edited.notes
 
+    @override
     def end(self) -> None:
         if not self.moved:
             self.roll.note_picked.emit(self._anchor)
@@ -176,6 +184,7 @@ class Draw(Gesture):
             self.ghosts = (self._note,)
             self.editor.heard.emit(self._note)
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         if self.editor.refusal:
             return
@@ -191,6 +200,7 @@ class Draw(Gesture):
         self._note = replace(self._note, pitch=pitch, length=end - self._note.start)
         self.ghosts = (self._note,)
 
+    @override
     def end(self) -> None:
         self.editor.draw(self._note)
 
@@ -206,6 +216,7 @@ class Velocity(Gesture):
         if number is not None:
             self._set(number, place)
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         if self._together:
             self._set(-1, place)
@@ -232,6 +243,7 @@ class Velocity(Gesture):
             replace(table.notes[each], velocity=loud) for each, loud in self._wanted.items()
         )
 
+    @override
     def end(self) -> None:
         if self.editor.refusal:
             self.editor.refused.emit(self.editor.refusal)
@@ -258,6 +270,7 @@ class Loop(Gesture):
         if part == "new":
             self._span = at, at
 
+    @override
     def follow(self, frame: RollFrame, place: QPointF, held: Modifiers) -> None:
         grid, score = self.roll.grid_for(held), self.editor.score
         at, (first, end) = frame.beats_at(place.x()), self._span
@@ -272,6 +285,7 @@ class Loop(Gesture):
         if high > low:
             self.roll.loop_range_wanted.emit(low, high)
 
+    @override
     def end(self) -> None:
         if not self.moved:
             self.roll.loop_wanted.emit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
 from seqstudio.music import edits
@@ -42,13 +42,19 @@ def menu_of(roll: PianoRoll, parent: QWidget) -> QMenu:
         if not name:
             menu.addSeparator()
             continue
-        action = menu.addAction(words, partial(roll.act, name))
+        action = QAction(words, menu)
+        action.triggered.connect(partial(_act, roll, name))
+        menu.addAction(action)
         action.setShortcut(QKeySequence(key_text(key_of(name))))
         locked = bool(editor.refusal) and name not in {"copy", "all", "loop_selection"}
         missing = (needs and not editor.selected) or (name == "paste" and not editor.has_clip)
         action.setEnabled(not locked and not missing)
     _add_tracks(menu, roll)
     return menu
+
+
+def _act(roll: PianoRoll, name: str, _checked: bool = False) -> None:
+    roll.act(name)
 
 
 def _add_tracks(menu: QMenu, roll: PianoRoll) -> None:

@@ -74,7 +74,7 @@ class PianoRollPanel(MusicPanel):
         self.tools = RollTools(self.editor)
         self.tracks = TrackList(self.listen, self.editor)
         self.thoughts = Thoughts(session, self)
-        self._audition_desk = Audition(self.listen)
+        self._audition_desk = Audition(self.listen, self)
         self.play_button = IconButton("play", "Play", key="Space", checkable=True)
         self.stop_button = IconButton("stop", "Stop")
         self.loop_button = IconButton("loop", "Repeat the loop, or the tune", key="L",
@@ -115,7 +115,7 @@ class PianoRollPanel(MusicPanel):
         self.play_button.clicked.connect(listen.toggle)
         self.stop_button.clicked.connect(listen.stop)
         self.loop_button.clicked.connect(self._toggle_loop)
-        self.metronome.clicked.connect(listen.set_metronome)
+        self.metronome.clicked.connect(self._click_beats)
         self.tempo.committed.connect(self._tempo_chosen)
         self.newest.clicked.connect(listen.go_live)
         self.inside.clicked.connect(listen.link.look_inside)
@@ -230,6 +230,10 @@ class PianoRollPanel(MusicPanel):
     def _toggle_loop(self) -> None:
         self.listen.set_loop(not self.listen.looped)
 
+    @Slot()
+    def _click_beats(self) -> None:
+        self.listen.set_metronome(self.metronome.isChecked())
+
     @Slot(object)
     def _tempo_chosen(self, bpm: object) -> None:
         if isinstance(bpm, int | float):
@@ -249,9 +253,9 @@ class PianoRollPanel(MusicPanel):
 
     @Slot(object)
     def _note_hovered(self, note: object) -> None:
-        known = isinstance(note, Note)
-        self.listen.hover(note if known else None)
-        self.roll.hint = self.thoughts.expect(note) if isinstance(note, Note) else ""
+        known = note if isinstance(note, Note) else None
+        self.listen.hover(known)
+        self.roll.hint = self.thoughts.expect(known) if known is not None else ""
 
     @Slot(object)
     def _hover_changed(self, note: object) -> None:

@@ -182,7 +182,7 @@ class RollTools(QWidget):
         """Leave out what does not fit, the least needed first; keys do the same."""
         labels = self._labels
         self.scale.setVisible(self.scale.scale is not None)
-        gives_way = (
+        gives_way: tuple[tuple[QWidget, ...], ...] = (
             (labels["Grid"], labels["Colour"]),
             (self.strength, labels["%"]),
             (self.lane,),

@@ -296,10 +296,10 @@ class Thoughts(QObject):
 
     def _activation(self) -> tuple[Values, Scale] | None:
         cells = self.cells
-        rows = np.flatnonzero(cells.units == self.unit) if cells is not None else ()
-        if cells is None or not len(rows):
+        if cells is None or self.unit not in cells.units:
             return None
-        value_T = np.asarray(cells.values[rows[0]], float)
+        row = int(np.flatnonzero(cells.units == self.unit)[0])
+        value_T = np.array(cells.values[row], np.float64)
         limit = cells.limit or float(np.nanmax(np.abs(value_T), initial=1e-9))
         words = f"unit {self.unit}, {cells.places[cells.place].title}, {cells.state}"
         if cells.signed:

@@ -267,13 +267,13 @@ class TrackRow(QWidget):
     def _instrument_chosen(self, name: object) -> None:
         self.played.emit(replace(self._part, instrument=str(name)))
 
-    @Slot(bool)
-    def _mute_clicked(self, on: bool) -> None:
-        self.muted.emit(self.voice, on)
+    @Slot()
+    def _mute_clicked(self) -> None:
+        self.muted.emit(self.voice, self.mute.isChecked())
 
-    @Slot(bool)
-    def _solo_clicked(self, on: bool) -> None:
-        self.soloed.emit(self.voice, on)
+    @Slot()
+    def _solo_clicked(self) -> None:
+        self.soloed.emit(self.voice, self.solo.isChecked())
 
     @Slot()
     def _remove_clicked(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from seqstudio.blocks.opening import RNN_KINDS
+from seqstudio.blocks.insides import RNN_KINDS
 from seqstudio.engine.circuit import Circuit
 from seqstudio.engine.model import GraphModel
 

@@ -10,8 +10,9 @@ from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import check
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.grouping import group, ungroup
+from seqstudio.blocks.insides import OPENINGS
 from seqstudio.blocks.names import attribute_name
-from seqstudio.blocks.opening import OPENINGS, opened
+from seqstudio.blocks.opening import opened
 from seqstudio.document.graph import Block, Graph, Wire
 from seqstudio.document.project import Project
 from seqstudio.engine.circuit import Circuit

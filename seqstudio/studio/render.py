@@ -76,6 +76,8 @@ PANELS = {
     "abc": "listen.text_panel:TextPanel",
     "measures": "listen.measures_panel:MeasuresPanel",
     "ages": "listen.ages_panel:AgesPanel",
+    "takes": "listen.shelf_panel:ShelfPanel",
+    "jam": "listen.jam_panel:JamPanel",
 }
 CANVAS, WINDOW = "canvas", "window"
 PANEL_SIZE, WINDOW_SIZE = (1120, 700), (1440, 900)

@@ -257,8 +257,9 @@ def test_what_can_be_counted_in_a_tune():
 def test_the_longest_copied_run_leaves_the_header_out():
     assert music_of(HEAD + MUSIC) == MUSIC
     assert music_of("no key") == "no key"
-    assert copied_run("xxGABc|yy", HEAD + MUSIC) == "GABc|"
-    assert copied_run("", MUSIC) == ""
+    found = copied_run("xxGABc|yy", HEAD + MUSIC)
+    assert (found.text, found.start, found.title, found.tokens) == ("GABc|", 2, "Scale", 5)
+    assert copied_run("", MUSIC).text == ""
 
 
 def test_the_corpus_is_counted_alike():

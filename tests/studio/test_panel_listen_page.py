@@ -18,17 +18,17 @@ from seqstudio.music.abc import read_tune
 from seqstudio.records.readings import Sample, Validation, freeze
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.listen import (
-    TextPanel,
     AgesPanel,
     ListenSession,
     MeasuresPanel,
     PianoRollPanel,
+    TextPanel,
     WritePanel,
 )
-from seqstudio.studio.listen.text_panel import offset_of
 from seqstudio.studio.listen.roll import PianoRoll
 from seqstudio.studio.listen.roll_panel import place_words
 from seqstudio.studio.listen.takes import take_of_sample
+from seqstudio.studio.listen.text_panel import offset_of
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import themes
 
@@ -430,7 +430,7 @@ def test_measures_stand_beside_those_of_the_corpus(qtbot, session, show):
     assert rows["Bars that add up"].corpus == "corpus 1.00"
     assert rows["Notes in one scale"].value == "0.88"
     assert rows["Pitch range"].value == "C4–C♯5, 13 semitones"
-    assert rows["Longest copied run"].value == f"{len(panel.copied)} characters"
+    assert rows["Longest copied run"].value == f"{len(panel.copied.text)} characters"
     assert rows["Valid"].value == "yes, clean"
     panel.refresh()
     assert f"{panel.corpus.tunes} held-out tunes" in panel.header.subtitle()

@@ -3,72 +3,57 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.data.dataset import Dataset
+from seqstudio.music.codings import Coding
 from seqstudio.studio.listen.findings import (
+    Copied,
     Corpus,
     Findings,
     copied_run,
     corpus_of,
     findings_of,
+    many_of,
     music_of,
 )
+from seqstudio.studio.listen.measure_rows import NAMES, Row, rows_of_many, rows_of_tune, whole
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.sound import ListenSession
-from seqstudio.studio.listen.takes import Take, tone_name
+from seqstudio.studio.listen.take_desk import TakeDesk
+from seqstudio.studio.listen.takes import Take
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, theme
-from seqstudio.studio.widgets import Label, ProgressBar
+from seqstudio.studio.widgets import Label, ProgressBar, Segments
 from seqstudio.studio.widgets.token_lines import shown_text
 
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
-_RANGE_SEMITONES = 48.0
-_COPY_CHARACTERS = 100.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measure as it is shown.
-
-    Attributes:
-        value: Of this tune, "–" while unknown.
-        corpus: Of the corpus, "" while unknown.
-        share: Length of the bar, NaN for none.
-        tick: Where the corpus stands on the bar, NaN for nowhere.
-        tone: Colour token of the value.
-    """
-
-    value: str = "–"
-    corpus: str = ""
-    share: float = math.nan
-    tick: float = math.nan
-    tone: str = "textHi"
-
-
-NAMES = ("Bars that add up", "Notes in one scale", "Pitch range", "Longest copied run", "Valid")
-
 
 class MeasuresPanel(MusicPanel):
-    """Numbers about the tune; none of them measures beauty."""
+    """Numbers about the tune, or about all takes; none of them measures beauty."""
 
     title = "Is it music?"
     explanation: ClassVar[Explanation] = Explanation(
         "Bars that add up: bars whose notes and rests fill the metre, over all bars in a metre. "
         "Pickups, and two short bars that make a full one across a repeat, count as full.\n\n"
-        "Notes in one scale: the largest share of notes that lie in one major or natural minor "
-        "scale. A tune in any church mode without accidentals has 1.\n\n"
+        "Surprise: mean -ln p of the tokens that the model chose, after temperature, top k and "
+        "top p; beside it the loss on held-out data, in the same unit. Units of different "
+        "codings cannot be compared.\n\n"
+        "Notes in one scale: the largest share of notes in one major or natural minor scale. "
+        "Pitch classes: entropy of the twelve, 3.58 bits for all alike. Groove: how alike the "
+        "rhythms of neighbouring bars are. Repeated bars: those that stood before, note by note. "
+        "Notes at a time: mean where any sounds. Empty beats: those in which nothing sounds.\n\n"
         "Longest copied run: the longest passage after the header that stands letter by letter "
-        "in the training text. Valid: it has a key and notes. The corpus is the held-out part: "
-        "what tunes have that nobody trained on. None of these numbers measures beauty.",
+        "in the training text, and the tune that it stands in; it is underlined in the text. "
+        "The corpus is the held-out part, mean and standard deviation: what tunes have that "
+        "nobody trained on. None of these numbers measures beauty.",
         source="Blumer et al. 1985 for the longest common passage; after MusPy and MusDr",
     )
 
@@ -80,69 +65,82 @@ class MeasuresPanel(MusicPanel):
         listen: ListenSession | None = None,
     ) -> None:
         super().__init__(session, parent, listen=listen)
+        self.desk = TakeDesk.of(self.listen)
         self.findings: Findings | None = None
         self.corpus: Corpus | None = None
-        self.copied: str | None = None
+        self.copied: Copied | None = None
         self._measured: Take | None = None
         self._dataset: Dataset | None = None
+        self._counts = _Counts(self.listen)
+        self._counts.corpus_came.connect(self._corpus_came)
+        self._counts.copy_came.connect(self._copy_came)
+        self.of = Segments([("tune", "This tune"), ("all", "All takes")], name="Of what")
+        self.header.add_switch(self.of)
         self._rows = {name: _MeasureRow(name) for name in NAMES}
+        self.passage = Label("", "small", "textMid", wrap=True)
+        self.set_body(self._lay_out())
+        self.of.value_changed.connect(self.invalidate)
+        self.desk.shelf_changed.connect(self.invalidate)
+
+    def _lay_out(self) -> QWidget:
         body = _Well()
         column = QVBoxLayout(body)
         column.setContentsMargins(16, 8, 16, 8)
-        column.setSpacing(2)
+        column.setSpacing(0)
         for row in self._rows.values():
             column.addWidget(row)
+        column.addWidget(self.passage)
         column.addStretch(1)
-        self.set_body(body)
+        scroll = QScrollArea()
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        return scroll
 
     @override
     def draw_take(self, take: Take) -> None:
         self._measure_corpus()
         if take is not self._measured:
             self._measured, self.copied = take, None
+            self.desk.mark_passage(None)
             self.findings = findings_of(take.tune)
-            if take.done:
-                self._measure_copy(take)
+            dataset = self.session.dataset
+            if take.done and dataset is not None:
+                self._counts.copy(take, dataset)
 
     def _measure_corpus(self) -> None:
-        dataset = self.session.dataset
-        if dataset is self._dataset or dataset is None:
-            return
-        self._dataset, self.corpus = dataset, None
+        dataset, coding = self.session.dataset, self.listen.coding
+        if dataset is not self._dataset and dataset is not None and coding is not None:
+            self._dataset, self.corpus = dataset, None
+            self._counts.corpus(dataset, coding)
 
-        def finish(corpus: Corpus) -> None:
-            if dataset is self._dataset:
-                self.corpus = corpus
-                self.invalidate()
+    @Slot(object, object)
+    def _corpus_came(self, dataset: object, corpus: object) -> None:
+        if dataset is self._dataset and isinstance(corpus, Corpus):
+            self.corpus = corpus
+            self.invalidate()
 
-        self.listen.in_background(
-            lambda: corpus_of(_whole(dataset, "valid"), _whole(dataset, "train")), finish
-        )
-
-    def _measure_copy(self, take: Take) -> None:
-        dataset = self.session.dataset
-        if dataset is None:
-            return
-        written = music_of(take.tune_text)
-
-        def finish(copied: str) -> None:
-            if take is self._measured:
-                self.copied = copied
-                self.invalidate()
-
-        self.listen.in_background(lambda: copied_run(written, _whole(dataset, "train")), finish)
+    @Slot(object, object)
+    def _copy_came(self, take: object, copied: object) -> None:
+        if take is self._measured and isinstance(take, Take) and isinstance(copied, Copied):
+            self.copied = copied
+            first = take.start + len(take.tune_text) - len(music_of(take.tune_text)) + copied.start
+            self.desk.mark_passage((first, first + len(copied.text)) if copied.text else None)
+            self.invalidate()
 
     @override
     def to_image(self, width: int, height: int, ratio: float = 1.0) -> QImage:
         """Return a picture with every number in it: what is still being counted is waited for."""
-        dataset, take = self.session.dataset, self.take
-        if dataset is not None and take is not None:
-            training = _whole(dataset, "train")
+        dataset, take, coding = self.session.dataset, self.take, self.listen.coding
+        if dataset is not None and take is not None and coding is not None:
+            training = whole(dataset, "train")
             if self.corpus is None:
-                self._dataset, self.corpus = dataset, corpus_of(_whole(dataset, "valid"), training)
+                self._dataset = dataset
+                self.corpus = corpus_of(whole(dataset, "valid"), training, coding)
             if self.copied is None and take.done:
                 self._measured, self.findings = take, findings_of(take.tune)
-                self.copied = copied_run(music_of(take.tune_text), training)
+                self.copied = copied_run(music_of(take.tune_text), training, take.coding)
         return super().to_image(width, height, ratio)
 
     @override
@@ -152,85 +150,74 @@ class MeasuresPanel(MusicPanel):
             self.header.set_subtitle("")
             return
         about = "this tune" if take.done else "so far"
+        if self.of.value() == "all":
+            about = f"{len(self.desk.shelf.takes)} takes"
         if self.corpus is not None:
             about += f", beside {self.corpus.tunes} held-out tunes"
         self.header.set_subtitle(about)
         for name, row in self.rows().items():
             self._rows[name].set_row(row)
+        self._tell_passage(take)
+
+    def _tell_passage(self, take: Take) -> None:
+        copied = self.copied
+        shown = copied is not None and bool(copied.text) and self.of.value() == "tune"
+        self.passage.setVisible(shown)
+        if copied is not None and shown:
+            where = f", in “{copied.title}”" if copied.title else ""
+            unit = take.coding.token_name
+            self.passage.setText(f"Copied: {shown_text(copied.text[:120])}{where} "
+                                 f"({copied.tokens} {unit}s)")  # fmt: skip
 
     def rows(self) -> dict[str, Row]:
         """Return what stands in each row now."""
-        found, corpus = self.findings, self.corpus
-        if found is None:
-            return {name: Row() for name in NAMES}
-        return {
-            "Bars that add up": _bars(found, corpus),
-            "Notes in one scale": _scale(found, corpus),
-            "Pitch range": _range(found, corpus, self.take),
-            "Longest copied run": _copy(self.copied, corpus),
-            "Valid": _valid(found, corpus),
-        }
+        if self.of.value() == "all":
+            return rows_of_many(many_of([t.findings for t in self.desk.shelf.takes]), self.corpus)
+        return rows_of_tune(self.findings, self.corpus, self.take, self.copied, self._loss())
+
+    def _loss(self) -> float:
+        known = self.session.history.validations
+        return known[-1].loss if known else math.nan
 
     @override
     def measured(self) -> list[tuple[str, str]]:
         rows = [(name, row.value) for name, row in self.rows().items()]
-        if self.copied:
-            rows.append(("The copied run", shown_text(self.copied[:60])))
+        if self.copied is not None and self.copied.text:
+            rows.append(("The copied run", shown_text(self.copied.text[:60])))
+            rows.append(("It stands in", self.copied.title or "a tune without a title"))
         if self.corpus is not None:
             rows.append(("Copies compared", f"{self.corpus.compared} held-out tunes"))
         return rows
 
 
-def _bars(found: Findings, corpus: Corpus | None) -> Row:
-    if not found.bars:
-        return Row("no bars", _share_words(corpus, "full_share"))
-    value = f"{found.full_bars} of {found.bars}"
-    tick = corpus.full_share if corpus else math.nan
-    return Row(value, _share_words(corpus, "full_share"), found.full_share, tick)
+class _Counts(QObject):
+    """Counts in worker threads.
 
+    Signals:
+        corpus_came(object, object): data set, `Corpus`.
+        copy_came(object, object): take, `Copied`.
+    """
 
-def _scale(found: Findings, corpus: Corpus | None) -> Row:
-    if math.isnan(found.in_scale):
-        return Row("no notes", _share_words(corpus, "in_scale"))
-    tick = corpus.in_scale if corpus else math.nan
-    return Row(f"{found.in_scale:.2f}", _share_words(corpus, "in_scale"), found.in_scale, tick)
+    corpus_came = Signal(object, object)
+    copy_came = Signal(object, object)
 
+    def __init__(self, listen: ListenSession) -> None:
+        super().__init__(listen)
+        self._listen = listen
 
-def _range(found: Findings, corpus: Corpus | None, take: Take | None) -> Row:
-    usual = f"corpus {corpus.semitones:.0f}" if corpus else ""
-    if found.lowest is None or found.highest is None:
-        return Row("no notes", usual)
-    key = take.score.key if take else "none"
-    span = found.highest - found.lowest
-    value = f"{tone_name(found.lowest, key)}–{tone_name(found.highest, key)}, {span} semitones"
-    tick = corpus.semitones / _RANGE_SEMITONES if corpus else math.nan
-    return Row(value, usual, span / _RANGE_SEMITONES, tick)
+    def corpus(self, dataset: Dataset, coding: Coding) -> None:
+        """Count the held-out tunes."""
+        self._listen.in_background(
+            lambda: corpus_of(whole(dataset, "valid"), whole(dataset, "train"), coding),
+            lambda corpus: self.corpus_came.emit(dataset, corpus),
+        )
 
-
-def _copy(copied: str | None, corpus: Corpus | None) -> Row:
-    usual = f"corpus {corpus.copied:.0f}" if corpus else ""
-    if copied is None:
-        return Row("–", usual)
-    tick = corpus.copied / _COPY_CHARACTERS if corpus else math.nan
-    return Row(f"{len(copied)} characters", usual, len(copied) / _COPY_CHARACTERS, tick)
-
-
-def _valid(found: Findings, corpus: Corpus | None) -> Row:
-    usual = f"corpus {corpus.clean:.2f} clean" if corpus else ""
-    if found.broken:
-        return Row(f"no, {found.broken}", usual, tone="error")
-    if found.problems:
-        return Row(f"yes, with {found.problems} problems", usual, tone="warn")
-    return Row("yes, clean", usual, tone="success")
-
-
-def _share_words(corpus: Corpus | None, name: str) -> str:
-    return f"corpus {getattr(corpus, name):.2f}" if corpus else ""
-
-
-def _whole(dataset: Dataset, part: str) -> str:
-    ids = dataset.train if part == "train" else dataset.valid
-    return dataset.vocabulary.decode(ids) if dataset.vocabulary else ""
+    def copy(self, take: Take, dataset: Dataset) -> None:
+        """Look for the longest passage that stands in the training text."""
+        self._listen.in_background(
+            lambda: copied_run(music_of(take.tune_text), whole(dataset, "train"), take.coding),
+            lambda copied: self.copy_came.emit(take, copied),
+        )
 
 
 class _Well(QWidget):

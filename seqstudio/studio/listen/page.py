@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.listen.ages_panel import AgesPanel
 from seqstudio.studio.listen.dragging import MusicDrop
+from seqstudio.studio.listen.jam_panel import JamPanel
 from seqstudio.studio.listen.measures_panel import MeasuresPanel
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.roll_panel import PianoRollPanel
@@ -53,7 +54,8 @@ class ListenPage(Page):
         self.takes = self._panel(ShelfPanel, session)
         self.ages = self._panel(AgesPanel, session)
         self.score = self._panel(ScorePanel, session)
-        self.texts = Deck([self.text, self.score])
+        self.jam = self._panel(JamPanel, session)
+        self.texts = Deck([self.text, self.score, self.jam])
         self.numbers = Deck([self.measures])
         self.shelf = Deck([self.takes, self.ages])
         self._arrange()

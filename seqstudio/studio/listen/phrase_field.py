@@ -45,9 +45,7 @@ class PhraseField(QWidget):
         self.keys.released.connect(self.along.release)
         self.along.changed.connect(self._changed)
         self.clear_button.clicked.connect(self.clear)
-        recorded = getattr(listen, "phrase_recorded", None)
-        if recorded is not None:  # MIDI keyboards
-            recorded.connect(self.set_phrase)
+        listen.phrase_recorded.connect(self.set_phrase)
         self._tell()
 
     @Slot(int)

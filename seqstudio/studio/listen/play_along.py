@@ -7,13 +7,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from seqstudio.audio.output import RATE
-from seqstudio.music.synth import Sound
 from seqstudio.studio.listen.phrase import Phrase
 from seqstudio.studio.listen.sound import ListenSession
 
 VELOCITY = 88
-_HELD_S = 0.6
 _IDLE_MS = 20_000
 
 
@@ -45,10 +42,8 @@ class PlayAlong(QObject):
     @Slot(int)
     def press(self, pitch: int, velocity: int = VELOCITY) -> None:
         """A key goes down: its note sounds."""
-        listen = self.listen
-        listen.open_sound()
-        listen.sequencer.set_live(True)
-        listen.sequencer.sound(Sound(pitch, velocity, round(_HELD_S * RATE), listen.instrument))
+        self.listen.set_live_keys(True)
+        self.listen.note_on(pitch, velocity)
         self._idle.start()
         if self.taking:
             self.phrase.press(pitch, velocity, self.clock())
@@ -57,6 +52,7 @@ class PlayAlong(QObject):
     @Slot(int)
     def release(self, pitch: int) -> None:
         """A key comes up."""
+        self.listen.note_off(pitch)
         if self.taking:
             self.phrase.release(pitch, self.clock())
             self.changed.emit()
@@ -70,4 +66,4 @@ class PlayAlong(QObject):
     @Slot()
     def _rest(self) -> None:
         """Nobody plays any more: the output need not run."""
-        self.listen.sequencer.set_live(False)
+        self.listen.set_live_keys(False)

@@ -40,14 +40,17 @@ class TakeDesk(QObject):
         last_wish: What was asked for last, None before.
         request: Number of the last request.
         past: Asks older weights.
+        passage: Characters of the text in view that stand in the training text, None for none.
 
     Signals:
         shelf_changed(): a take came, went or changed.
         writing_changed(): a tune begins, ends, or is steered.
+        passage_changed(): another passage of the text is marked as copied.
     """
 
     shelf_changed = Signal()
     writing_changed = Signal()
+    passage_changed = Signal()
 
     def __init__(self, listen: ListenSession) -> None:
         super().__init__(listen)
@@ -56,6 +59,7 @@ class TakeDesk(QObject):
         self.wish: Wish | None = None
         self.last_wish: Wish | None = None
         self.request = 0
+        self.passage: tuple[int, int] | None = None
         self._ahead = 0
         self._history = self.session.history
         self._asked: dict[int, tuple[Wish, str, Origin]] = {}
@@ -165,6 +169,12 @@ class TakeDesk(QObject):
         coding = self.listen.coding
         if coding is not None:
             self.keep(take_of_sample(sample, None, coding), origin, wish=wish, run=run)
+
+    def mark_passage(self, passage: tuple[int, int] | None) -> None:
+        """Mark the characters of the text in view that stand in the training text."""
+        if passage != self.passage:
+            self.passage = passage
+            self.passage_changed.emit()
 
     # The shelf
 

@@ -14,6 +14,7 @@ from seqstudio.music.abc import Problem
 from seqstudio.music.score import Note, sounding_at
 from seqstudio.studio.listen.music_panel import MusicPanel
 from seqstudio.studio.listen.sound import ListenSession
+from seqstudio.studio.listen.take_desk import TakeDesk
 from seqstudio.studio.listen.takes import Take
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, theme
@@ -70,6 +71,8 @@ class TextPanel(MusicPanel):
         self.problems.picked.connect(self._problem_picked)
         self.listen.moved.connect(self._outline)
         self.listen.hover_changed.connect(self._outline)
+        self.desk = TakeDesk.of(self.listen)
+        self.desk.passage_changed.connect(self._mark_passage)
 
     @override
     def draw_take(self, take: Take) -> None:
@@ -79,6 +82,7 @@ class TextPanel(MusicPanel):
             chosen = np.maximum(take.token_probability, np.exp(-SURPRISE))
             self.strip.set_values(-np.log(chosen), limit=SURPRISE)
             self.problems.set_take(take)
+            self._mark_passage()
         self._outline()
 
     @override
@@ -94,6 +98,17 @@ class TextPanel(MusicPanel):
         if take.sample is None and self.listen.can_undo:
             what = "as edited"
         self.header.set_subtitle(f"{take.coding.title}, {what}, {words}")
+
+    @Slot()
+    def _mark_passage(self) -> None:
+        """Underline the passage that stands in the training text."""
+        take, passage = self._shown, self.desk.passage
+        if take is None:
+            return
+        marked = np.zeros(len(take.tokens), np.bool_)
+        if passage is not None and passage[1] <= len(take.text):
+            marked[take.token_at(passage[0]) : take.token_at(passage[1] - 1) + 1] = True
+        self.strip.set_marked(marked if marked.any() else None)
 
     # The outlined character
 

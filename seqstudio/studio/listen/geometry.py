@@ -19,7 +19,7 @@ KEYBOARD = (0, 127)
 _USUAL_BEAT = (20.0, 52.0)
 _LEAST_PITCHES = 20
 _BLACK = frozenset({1, 3, 6, 8, 10})
-_GAP = 1.5
+GAP = 1.5
 _RIGHT = 24.0
 LANE_TITLE = 8.0
 LOOP_STRIP = 9.0
@@ -107,7 +107,7 @@ class RollFrame:
 
     def rect_of(self, pitch: int, start: float, end: float) -> QRectF:
         """Return where a note of a pitch is drawn, from one place in beats to another."""
-        width = max(2.0, (end - start) * self.beat - _GAP)
+        width = max(2.0, (end - start) * self.beat - GAP)
         return QRectF(self.x(start), self.y(pitch) + 0.75, width, self.row - 1.5)
 
     @cached_property
@@ -128,7 +128,7 @@ class RollFrame:
         """Return the bar of a note in the lane."""
         room = self.lane_room
         height = max(1.0, probability * room.height())
-        width = max(2.0, float(note.length) * self.beat - _GAP)
+        width = max(2.0, float(note.length) * self.beat - GAP)
         return QRectF(self.x(float(note.start)), room.bottom() - height, width, height)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QPainter
 
 from seqstudio.music.score import Note
 from seqstudio.studio.listen.colouring import Shades
-from seqstudio.studio.listen.geometry import RollFrame
+from seqstudio.studio.listen.geometry import GAP, RollFrame
 from seqstudio.studio.listen.note_table import Indices, NoteTable
 from seqstudio.studio.plots.frame import hairline
 from seqstudio.studio.theme import faded, pen, theme
@@ -21,8 +21,9 @@ from seqstudio.studio.theme import faded, pen, theme
 DOUBTED = 0.4
 _CORNER = 2.5
 _SMALL_ROW = 5.0
-_HEAD = 2.5
+_HEAD = 3.0
 _MUTED = 0.3
+_MANY = 800
 
 
 def in_sight(frame: RollFrame, table: NoteTable) -> Indices:
@@ -41,21 +42,40 @@ def paint_notes(
     """Paint notes by number, in their colours; those of muted tracks are faint."""
     painter.setClipRect(frame.grid)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(pen(theme().color("border")) if shades.outlined else Qt.PenStyle.NoPen)
-    corner = _CORNER if frame.row >= _SMALL_ROW else 0.0
+    small = _small(frame, chosen)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, not small)
+    outlined = shades.outlined and not small
+    painter.setPen(pen(theme().color("border")) if outlined else Qt.PenStyle.NoPen)
     unknown = QBrush(theme().color("surface3"))
-    rows = frame.within_rows(table.pitch_N[chosen])
-    for number in chosen[rows].tolist():
-        place = int(shades.place_N[number])
+    chosen = chosen[frame.within_rows(table.pitch_N[chosen])]
+    quiet = np.isin(table.voice_N[chosen], list(muted)).tolist()
+    places = shades.place_N[chosen].tolist()
+    for rect, place, faint in zip(_rects(frame, table, chosen), places, quiet, strict=True):
         painter.setBrush(unknown if place < 0 else shades.brushes[place])
-        note = table.notes[number]
-        rect = frame.rect_of(note.pitch, table.start_N[number], table.end_N[number])
-        painter.setOpacity(_MUTED if note.voice in muted else 1.0)
-        painter.drawRoundedRect(rect, corner, corner)
-        if place < 0:
-            painter.drawPoint(rect.center())
+        painter.setOpacity(_MUTED if faint else 1.0)
+        if small:
+            painter.drawRect(rect)
+        else:
+            painter.drawRoundedRect(rect, _CORNER, _CORNER)
     painter.setOpacity(1.0)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setClipping(False)
+
+
+def _rects(frame: RollFrame, table: NoteTable, chosen: Indices) -> list[QRectF]:
+    """Return where notes are drawn; as `RollFrame.rect_of`, thousands at once."""
+    corner = frame.rect_of(0, 0.0, 0.0)
+    lefts = corner.left() + table.start_N[chosen] * frame.beat
+    spans = (table.end_N[chosen] - table.start_N[chosen]) * frame.beat - GAP
+    tops = corner.top() - table.pitch_N[chosen] * frame.row
+    widths = np.maximum(2.0, spans)
+    places = zip(lefts.tolist(), tops.tolist(), widths.tolist(), strict=True)
+    return [QRectF(left, top, width, corner.height()) for left, top, width in places]
+
+
+def _small(frame: RollFrame, chosen: Sequence[int] | Indices) -> bool:
+    """Tell whether notes are so many or so low that round corners cannot be seen, and cost."""
+    return frame.row < _SMALL_ROW or len(chosen) > _MANY
 
 
 def paint_doubts(
@@ -92,30 +112,27 @@ def paint_chances(
 
 
 def paint_stems(
-    painter: QPainter,
-    frame: RollFrame,
-    notes: Iterable[tuple[Note, QBrush | QColor]],
+    painter: QPainter, frame: RollFrame, stems: Sequence[tuple[float, int, QColor]]
 ) -> None:
-    """Paint the velocity of notes as stems with a head that can be dragged."""
+    """Paint velocities as stems with a head that can be dragged.
+
+    Args:
+        painter: Of the roll.
+        frame: Where everything lies.
+        stems: Onset in beats, velocity and colour of each.
+    """
+    many = len(stems) > _MANY
     painter.setClipRect(frame.lane)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     foot = frame.lane_room.bottom()
-    for note, brush in notes:
-        x = math.floor(frame.x(float(note.start))) + 2.0
-        y = frame.velocity_y(note.velocity)
-        colour = brush.color() if isinstance(brush, QBrush) else brush
-        painter.setPen(pen(colour, 2.0))
-        painter.drawLine(QLineF(x, foot, x, y))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawEllipse(QPointF(x, y), _HEAD + 0.5, _HEAD + 0.5)
+    for beats, velocity, colour in stems:
+        x, y = math.floor(frame.x(beats)) + 2.0, frame.velocity_y(velocity)
+        painter.fillRect(QRectF(x - 1, y, 2, foot - y), colour)
+        if not many:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(colour)
+            painter.drawEllipse(QPointF(x, y), _HEAD, _HEAD)
     painter.setClipping(False)
-
-
-def stem_brush(table: NoteTable, shades: Shades, number: int) -> QBrush:
-    """Return the colour of a stem: that of its note, or grey where nothing is known of it."""
-    place = int(shades.place_N[number])
-    return QBrush(theme().color("border")) if place < 0 else shades.brushes[place]
 
 
 def paint_lit(painter: QPainter, frame: RollFrame, table: NoteTable, lit: Indices) -> None:
@@ -130,26 +147,28 @@ def paint_lit(painter: QPainter, frame: RollFrame, table: NoteTable, lit: Indice
 
 
 def paint_selected(painter: QPainter, frame: RollFrame, notes: Sequence[Note]) -> None:
-    """Ring the notes that are selected."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    """Ring the notes that are selected; those in sight."""
+    many = _small(frame, notes)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, not many)
     painter.setClipRect(frame.grid)
-    painter.setPen(pen(theme().color("accent"), theme().stroke("selection")))
+    painter.setPen(pen(theme().color("accent"), 1.0 if many else theme().stroke("selection")))
     painter.setBrush(faded(theme().color("accent"), 0.25))
-    first, last = frame.beats_at(frame.keys), frame.beats_at(frame.width)
     for note in notes:
-        if float(note.end) >= first and float(note.start) <= last:
-            painter.drawRoundedRect(frame.note_rect(note).adjusted(-0.5, -0.5, 0.5, 0.5), 3, 3)
+        rect = frame.note_rect(note).adjusted(-0.5, -0.5, 0.5, 0.5)
+        painter.drawRect(rect) if many else painter.drawRoundedRect(rect, 3, 3)
     painter.setClipping(False)
 
 
-def paint_ghosts(painter: QPainter, frame: RollFrame, notes: Iterable[Note]) -> None:
+def paint_ghosts(painter: QPainter, frame: RollFrame, notes: Sequence[Note]) -> None:
     """Paint notes on their way: as they will be when the button is let go."""
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    many = _small(frame, notes)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, not many)
     painter.setClipRect(frame.grid)
-    painter.setPen(pen(theme().color("accentHover"), 1.5))
+    painter.setPen(Qt.PenStyle.NoPen if many else pen(theme().color("accentHover"), 1.5))
     painter.setBrush(theme().color("accent"))
     for note in notes:
-        painter.drawRoundedRect(frame.note_rect(note), _CORNER, _CORNER)
+        rect = frame.note_rect(note)
+        painter.drawRect(rect) if many else painter.drawRoundedRect(rect, _CORNER, _CORNER)
     painter.setClipping(False)
 
 

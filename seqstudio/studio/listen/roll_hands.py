@@ -121,7 +121,13 @@ class Move(Gesture):
         if by[1] != self._by[1]:
             self.editor.heard.emit(replace(self._anchor, pitch=self._anchor.pitch + by[1]))
         self._by = by
-        self.ghosts = moved(self._notes, *by)
+        self.ghosts = moved(self._in_sight(frame, float(by[0])), *by)
+
+    def _in_sight(self, frame: RollFrame, by: float) -> tuple[Note, ...]:
+        """Return the notes that will be in view: more need not be shown."""
+        first, last = frame.beats_at(frame.keys) - by, frame.beats_at(frame.width) - by
+        seen = self.roll.table.within(first, last)
+        return self.roll.table.pick(self.editor.selected & set(seen.tolist()))
 
     def _moved_beats(self, frame: RollFrame, place: QPointF, held: Modifiers) -> Fraction:
         start = float(self._anchor.start)
@@ -135,7 +141,7 @@ class Move(Gesture):
         elif self.editor.refusal:
             self.editor.refused.emit(self.editor.refusal)
         elif self._copy and any(self._by):
-            copies = [replace(note, source=None) for note in self.ghosts]
+            copies = moved(self._notes, *self._by)
             self.editor.apply(edits.add(self.editor.score, copies), "Copy notes")
         else:
             self.editor.apply(edits.move(self.editor.score, self._notes, *self._by), "Move notes")

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, QTimer, Slot
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -14,7 +14,7 @@ from seqstudio.music.score import Note, Score
 from seqstudio.studio.listen import notepaint, rollpaint
 from seqstudio.studio.listen.colouring import Shades, by_probability
 from seqstudio.studio.listen.geometry import RollFrame, RollView
-from seqstudio.studio.listen.note_table import NoteTable
+from seqstudio.studio.listen.note_table import Indices, NoteTable
 from seqstudio.studio.listen.roll_editor import WRITING, RollEditor
 from seqstudio.studio.listen.roll_pace import Pace, same_text
 from seqstudio.studio.listen.roll_showing import Showing
@@ -177,7 +177,8 @@ class RollPicture(RollSurface):
         notepaint.paint_ghosts(painter, frame, gesture.ghosts)
         if self.editor.lane == "velocity":
             accent = theme().color("accent")
-            notepaint.paint_stems(painter, frame, [(note, accent) for note in gesture.ghosts])
+            stems = [(float(note.start), note.velocity, accent) for note in gesture.ghosts]
+            notepaint.paint_stems(painter, frame, stems)
         if gesture.band is not None:
             notepaint.paint_band(painter, frame, gesture.band)
 
@@ -231,18 +232,24 @@ class RollPicture(RollSurface):
         notepaint.paint_notes(painter, frame, table, shades, seen, self.muted)
         if self._shades is None:
             notepaint.paint_doubts(painter, frame, table, self._chance_N, seen)
-        chosen = self.editor.selected - lifted
+        chosen = (self.editor.selected - lifted) & set(seen.tolist())
         notepaint.paint_selected(painter, frame, table.pick(chosen))
         if self.editor.lane == "velocity":
-            stems = [(table.notes[n], self._stem_colour(shades, n)) for n in seen.tolist()]
-            notepaint.paint_stems(painter, frame, stems)
+            notepaint.paint_stems(painter, frame, self._stems(seen, shades))
         else:
             notepaint.paint_chances(painter, frame, table, self._chance_N, seen, plain)
 
+    def _stems(self, seen: Indices, shades: Shades) -> list[tuple[float, int, QColor]]:
+        """Return the stems of notes in their colours; those that are selected lie on top."""
+        chosen = np.isin(seen, list(self.editor.selected))
+        accent, unknown = theme().color("accent"), theme().color("border")
+        colours = [brush.color() for brush in shades.brushes]
+        starts, louds = self.table.start_N, self.table.velocity_N
+        plain = [
+            (starts[n], louds[n], unknown if place < 0 else colours[place])
+            for n, place in zip(seen[~chosen], shades.place_N[seen[~chosen]], strict=True)
+        ]
+        return [*plain, *((starts[n], louds[n], accent) for n in seen[chosen])]
+
     def _plain_shades(self) -> Shades:
         return by_probability(self.table, self._chance_N)
-
-    def _stem_colour(self, shades: Shades, number: int) -> QBrush | QColor:
-        if number in self.editor.selected:
-            return theme().color("accent")
-        return notepaint.stem_brush(self.table, shades, number)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_ENDINGS = 16
-_MOST_PLAYED = 4_000
+_MOST_PLAYED = 4_000  # bars and notes that an order of parts makes
 
 
 @dataclass(slots=True)
@@ -98,13 +98,17 @@ def _order_of_parts(bars: Sequence[WrittenBar], parts: str) -> list[int]:
         first.setdefault(part, number)
     chosen = [] if waiting[0][0] else [0]
     chosen += [first[part] for part in parts if part in first]
+    sizes = [sum(1 + len(bars[index].notes) for index in played) for _part, played in waiting]
     order: list[int] = []
+    left = dict(enumerate(played for _part, played in waiting))
+    size = 0
     for number in chosen:
-        order += waiting[number][1] if len(order) < _MOST_PLAYED else ()
-    left = [played for number, (_, played) in enumerate(waiting) if number not in set(chosen)]
-    if len(order) >= _MOST_PLAYED:
-        left = [played for _part, played in waiting]
-    return order + [index for played in left for index in played]
+        size += sizes[number]
+        if size > _MOST_PLAYED:
+            break
+        order += waiting[number][1]
+        left.pop(number, None)
+    return order + [index for played in left.values() for index in played]
 
 
 def _order_of_repeats(bars: Sequence[WrittenBar]) -> list[int]:

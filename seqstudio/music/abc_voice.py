@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 from seqstudio.music.abc_form import WrittenBar, WrittenNote, full_bars, play_order
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from seqstudio.music.keys import Accidentals
 
 
-_MOST_TEMPOS_A_BAR = 8
 _MOST_TEMPOS = 1_000
 
 
@@ -136,12 +136,15 @@ class Voice:
 
     def _tempos_of_bar(self) -> list[tuple[Fraction, float]]:
         # By number of events, since a broken rhythm may still have changed the one before.
-        found = []
-        for layer, count, tempo_bpm in self.tempo_marks:
-            events = self.layers[layer][:count] if layer < len(self.layers) else []
-            found.append((sum((each.length for each in events), Fraction(0)), tempo_bpm))
+        if not self.tempo_marks:
+            return []
+        ends = [
+            list(accumulate((each.length for each in layer), initial=Fraction(0)))
+            for layer in self.layers
+        ]
+        found = [(ends[layer][count], bpm) for layer, count, bpm in self.tempo_marks]
         self.tempo_marks = []
-        return found[-_MOST_TEMPOS_A_BAR:]
+        return found
 
     def mark_bar_line(self, line: str) -> None:
         """Take the meaning of a bar line behind the last closed bar."""

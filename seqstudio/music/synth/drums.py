@@ -52,11 +52,11 @@ _PLATE = (389.0, 547.0, 823.0, 1191.0, 1743.0, 2390.0, 3170.0, 4290.0, 5630.0, 7
 _BELL = (562.0, 845.0)
 _CLAP = (0.0, 0.011, 0.023)
 
-_KICK = Drum(52, 2.6, 0.34, 0.10, (1000, 5000), 0.02, gain=1.5)
+_KICK = Drum(52, 2.6, 0.34, 0.16, (1000, 5000), 0.02, gain=1.25)
 _SNARE = Drum(188, 0.5, 0.16, 0.85, (900, 9500), 0.22, gain=0.95)
 _STICK = Drum(810, 0.1, 0.05, 0.6, (1500, 7000), 0.03, gain=0.8)
-_CRASH = Drum(noise=1.0, band=(700, 15000), noise_s=2.2, metal=_PLATE, gain=0.6, pan=-0.4)
-_RIDE = Drum(noise=0.8, band=(3000, 13000), noise_s=1.3, metal=_PLATE, gain=0.5, pan=0.45)
+_CRASH = Drum(noise=1.0, band=(700, 15000), noise_s=2.2, metal=_PLATE, gain=0.9, pan=-0.4)
+_RIDE = Drum(noise=0.8, band=(3000, 13000), noise_s=1.3, metal=_PLATE, gain=0.75, pan=0.45)
 _SHAKER = Drum(noise=1.0, band=(4500, 13000), noise_s=0.11, gain=0.4, pan=0.3)
 
 
@@ -65,7 +65,7 @@ def _tom(hz: float, pan: float) -> Drum:
 
 
 def _hat(seconds: float) -> Drum:
-    return Drum(noise=1.0, band=(5500, 15000), noise_s=seconds, metal=_HAT, gain=0.45, pan=0.3)
+    return Drum(noise=1.0, band=(5500, 15000), noise_s=seconds, metal=_HAT, gain=0.8, pan=0.3)
 
 
 def _block(hz: float, seconds: float = 0.08, pan: float = 0.2) -> Drum:
@@ -77,7 +77,7 @@ def _conga(hz: float, seconds: float = 0.22) -> Drum:
 
 
 DRUMS: dict[int, Drum] = {
-    35: Drum(46, 2.2, 0.42, 0.06, (800, 4000), 0.02, gain=1.5),
+    35: Drum(46, 2.2, 0.42, 0.1, (800, 4000), 0.02, gain=1.25),
     36: _KICK,
     37: _STICK,
     38: _SNARE,
@@ -94,14 +94,14 @@ DRUMS: dict[int, Drum] = {
     49: _CRASH,
     50: _tom(196, 0.4),
     51: _RIDE,
-    52: Drum(noise=1.0, band=(500, 11000), noise_s=1.4, metal=_PLATE, gain=0.65, pan=0.4),
+    52: Drum(noise=1.0, band=(500, 11000), noise_s=1.4, metal=_PLATE, gain=0.9, pan=0.4),
     53: Drum(noise=0.9, band=(2000, 9000), noise_s=1.0, metal=(1180.0, 2870.0, 4510.0), gain=0.4),
     54: Drum(noise=1.0, band=(5000, 14000), noise_s=0.25, metal=(6200.0, 8100.0), gain=0.4),
-    55: Drum(noise=1.0, band=(1500, 15000), noise_s=0.8, metal=_PLATE, gain=0.6, pan=-0.2),
+    55: Drum(noise=1.0, band=(1500, 15000), noise_s=0.8, metal=_PLATE, gain=0.9, pan=-0.2),
     56: Drum(noise=1.0, band=(500, 5000), noise_s=0.3, metal=_BELL, gain=0.6, pan=0.2),
-    57: Drum(noise=1.0, band=(600, 14000), noise_s=1.9, metal=_PLATE, gain=0.6, pan=0.45),
+    57: Drum(noise=1.0, band=(600, 14000), noise_s=1.9, metal=_PLATE, gain=0.9, pan=0.45),
     58: Drum(noise=1.0, band=(1500, 6000), noise_s=0.9, bursts=(0.0, 0.04, 0.08, 0.12), gain=0.5),
-    59: Drum(noise=0.8, band=(2600, 12000), noise_s=1.1, metal=_PLATE, gain=0.5, pan=0.3),
+    59: Drum(noise=0.8, band=(2600, 12000), noise_s=1.1, metal=_PLATE, gain=0.75, pan=0.3),
     60: _conga(392, 0.14),
     61: _conga(278, 0.17),
     62: _conga(236, 0.09),
@@ -152,9 +152,19 @@ def drum_frames(pitch: int, rate: int) -> NDArray[np.float32]:
         _add_skin(frames, made, rate)
     if made.noise:
         _add_noise(frames, made, rate, np.random.default_rng(1000 + pitch))
+    frames = _without_offset(frames, rate)
     rest = min(len(frames[0]), round(0.01 * rate))
     frames[:, -rest:] *= np.linspace(1, 0, rest)
     return (made.gain * frames).astype(np.float32)
+
+
+def _without_offset(frames: Frames, rate: int) -> Frames:
+    """Take away what moves slower than 25 Hz, which nobody hears and which costs level."""
+    count = frames.shape[1]
+    size = 1 << (2 * count).bit_length()
+    hz = np.fft.rfftfreq(size, 1 / rate)
+    high = 1j * hz / (25 + 1j * hz)
+    return np.asarray(np.fft.irfft(np.fft.rfft(frames, size, axis=1) * high, axis=1)[:, :count])
 
 
 def _add_skin(frames: Frames, made: Drum, rate: int) -> None:

@@ -35,8 +35,8 @@ class Blown:
     Attributes:
         levels: (hz of the harmonics (H,), their orders (H,), brightness) to amplitudes (H,);
             brightness is 0 for the body and 1 for the loudest note.
-        players: How many there are.
-        spread_cents: How far apart they are tuned.
+        players: Each one with (cents from the pitch, level in the middle, level at the side).
+            One is in front, so that the sum neither beats nor swells as equal voices would.
         vibrato_cents: Depth of the vibrato.
         vibrato_hz: Its speed.
         vibrato_after_s: Time until it has set in.
@@ -45,8 +45,7 @@ class Blown:
     """
 
     levels: Callable[[NDArray[np.float64], NDArray[np.float64], float], NDArray[np.float64]]
-    players: int = 1
-    spread_cents: float = 0.0
+    players: tuple[tuple[float, float, float], ...] = ((0.0, 1.0, 0.0),)
     vibrato_cents: float = 6.0
     vibrato_hz: float = 5.2
     vibrato_after_s: float = 0.7
@@ -73,11 +72,11 @@ class Ensemble:
         start = round(blown.vibrato_after_s * rate)
         self.loop = (start, start + length)
         self._length = length
-        count = blown.players
-        offsets = np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
-        detuned = cycles * (2 ** (blown.spread_cents * offsets / 1200) - 1)
-        self._cycles_P = cycles + np.rint(detuned)
-        self._side_P = 0.8 * offsets * np.where(np.arange(count) % 2, -1, 1)
+        cents_P, middle_P, side_P = np.array(blown.players).T
+        count = len(cents_P)
+        self._cycles_P = cycles + np.rint(cycles * (2 ** (cents_P / 1200) - 1))
+        total = np.sqrt((middle_P**2).sum())
+        self._middle_P, self._side_P = middle_P / total, side_P / total
         loop_s = length / rate
         speeds = blown.vibrato_hz * (1 + 0.08 * random.uniform(-1, 1, count))
         self._vibrato_P = np.maximum(1, np.rint(speeds * loop_s))
@@ -91,12 +90,11 @@ class Ensemble:
     def chunk(self, index: int) -> NDArray[np.float32]:
         made = np.zeros((LAYERS, CHUNK))
         first = index * CHUNK
-        for player in range(self._blown.players):
+        for player, (middle, side) in enumerate(zip(self._middle_P, self._side_P, strict=True)):
             body, edge = self._player(player, first)
-            made[0] += body
-            made[1] += edge
-            made[2] += self._side_P[player] * (body + 0.4 * edge)
-        made /= np.sqrt(self._blown.players)
+            made[0] += middle * body
+            made[1] += middle * edge
+            made[2] += side * (body + 0.4 * edge)
         if self._breath is not None:
             breath = self._breath.take(np.arange(first, first + CHUNK), axis=1, mode="wrap")
             made[0] += breath[0]
@@ -124,7 +122,7 @@ class Ensemble:
         if first < self.loop[0]:
             swing *= np.clip(frame_n / self.loop[0], 0, 1) ** 2
         turns += depth * swing
-        if self._blown.players > 1:
+        if len(self._cycles_P) > 1:
             # Each player wanders by a cent over the loop.
             drift = self._drift_P[player]
             wander = 0.0006 * cycles / (2 * np.pi * drift)
@@ -147,7 +145,7 @@ def _tables(
     count = max(1, min(_TABLE // 100, int(min(16_000.0, _HIGHEST * rate) / hz)))
     orders = np.arange(1, count + 1, dtype=np.float64)
     quiet, loud = (blown.levels(hz * orders, orders, bright) for bright in (0.0, 1.0))
-    turned = np.exp(1j * random.uniform(-1.2, 1.2, count)) * (_TABLE / 2)
+    turned = np.exp(1j * random.uniform(-np.pi, np.pi, count)) * (_TABLE / 2)
     spectra = np.zeros((2, _TABLE // 2 + 1), complex)
     spectra[:, 1 : count + 1] = np.stack([quiet, loud - quiet]) * turned
     points = np.fft.irfft(spectra, axis=1)

@@ -99,8 +99,8 @@ def _piano(pitch: int, rate: int) -> Tone:
     order_K = _orders(hz, rate, 36)
     hz_K = hz * order_K * np.sqrt((1 + stiffness * order_K**2) / (1 + stiffness))
     struck_K = np.abs(np.sin(np.pi * order_K / 8.3)) ** 0.7 / order_K**0.55
-    soft_K = struck_K / (1 + (hz_K / (650 + 0.9 * hz)) ** 2.2)
-    loud_K = struck_K / (1 + (hz_K / (2300 + 1.6 * hz)) ** 2)
+    soft_K = struck_K / (1 + (hz_K / (520 + 0.8 * hz)) ** 2.2)
+    loud_K = struck_K / (1 + (hz_K / (3600 + 2.2 * hz)) ** 2)
     # The soundboard carries the lowest strings badly.
     board_K = 1 / (1 + (75 / hz_K) ** 2)
     levels = np.stack([soft_K, loud_K - soft_K]) * board_K
@@ -123,8 +123,8 @@ def _plucked(pitch: int, rate: int) -> Tone:
     order_K = _orders(hz, rate, 34)
     hz_K = hz * order_K * np.sqrt((1 + 4e-5 * order_K**2) / (1 + 4e-5))
     comb_K = np.abs(np.sin(np.pi * order_K * 0.21)) + 0.05
-    soft_K = comb_K / order_K**0.8 / (1 + (hz_K / (1100 + hz)) ** 2)
-    loud_K = comb_K / order_K**0.7 / (1 + (hz_K / (3800 + hz)) ** 2)
+    soft_K = comb_K / order_K**0.7 / (1 + (hz_K / (900 + hz)) ** 2)
+    loud_K = comb_K / order_K**0.5 / (1 + (hz_K / (5200 + hz)) ** 2)
     # The air of the body and its top sound with the strings.
     body_K = 1 + 0.9 / (1 + ((hz_K - 105) / 30) ** 2) + 0.7 / (1 + ((hz_K - 210) / 45) ** 2)
     body_K *= hz_K**2 / (hz_K**2 + 70.0**2)
@@ -143,7 +143,7 @@ def _bass(pitch: int, rate: int) -> Tone:
     hz_K = hz * order_K * np.sqrt((1 + 6e-5 * order_K**2) / (1 + 6e-5))
     comb_K = np.abs(np.sin(np.pi * order_K * 0.17)) + 0.08
     soft_K = comb_K / order_K**0.9 / (1 + (hz_K / (320 + hz)) ** 2)
-    loud_K = comb_K / order_K**0.75 / (1 + (hz_K / (1300 + hz)) ** 2)
+    loud_K = comb_K / order_K**0.6 / (1 + (hz_K / (2000 + hz)) ** 2)
     decay_K = 0.55 * (hz / 65) ** 0.35 * (1 + 0.32 * order_K) + (hz_K / 1500) ** 2
     levels = _sided(np.stack([soft_K, loud_K - soft_K]), 0.06, pitch)
     strings = Sines(hz_K, decay_K, levels, _phases(len(order_K), 11 * pitch))
@@ -199,17 +199,25 @@ def _string_levels(
     hz_K: NDArray[np.float64], order_K: NDArray[np.float64], bright: float
 ) -> NDArray[np.float64]:
     """Return a saw softened by the bow, seen through the resonances of violins and violas."""
-    cut = 1400 + 2600 * bright
-    saw_K = 1 / order_K / (1 + (hz_K / cut) ** 2)
+    cut = 1500 + 5200 * bright
+    saw_K = 1 / order_K**0.9 / (1 + (hz_K / cut) ** 2)
     body_K = np.full(len(hz_K), 0.55)
-    for centre, width, height in ((285, 70, 0.7), (460, 110, 0.6), (1150, 350, 0.35)):
+    for centre, width, height in (
+        (285, 90, 0.4),
+        (460, 140, 0.4),
+        (1150, 400, 0.5),
+        (2600, 900, 0.7),
+    ):
         body_K += height / (1 + ((hz_K - centre) / width) ** 2)
     return np.asarray(saw_K * body_K)
 
 
+_SECTION = (
+    (0.0, 1.0, 0.0), (-3.3, 0.4, 0.3), (3.8, 0.38, -0.3), (-5.6, 0.1, -0.5), (5.1, 0.1, 0.5),
+)  # fmt: skip
 _FLUTE = Blown(_flute_levels, vibrato_cents=9, vibrato_hz=5.1, breath=0.045, loop_s=2.4)
 _STRINGS = Blown(
-    _string_levels, players=5, spread_cents=4.0, vibrato_cents=7, vibrato_hz=5.6,
+    _string_levels, players=_SECTION, vibrato_cents=7, vibrato_hz=5.6,
     vibrato_after_s=0.5, breath=0.012, loop_s=3.0,
 )  # fmt: skip
 
@@ -235,13 +243,13 @@ def _drums(pitch: int, rate: int) -> Tone:
 
 
 _BY_NAME: dict[str, Instrument] = {
-    "piano": Instrument(_piano, width=0.55, program=0),
-    "plucked string": Instrument(_plucked, width=0.5, program=24),
+    "piano": Instrument(_piano, gain=0.86, width=0.55, program=0),
+    "plucked string": Instrument(_plucked, gain=1.1, width=0.5, program=24),
     "organ": Instrument(_organ, width=0.8, program=19),
-    "strings": Instrument(_strings, width=0.8, program=48),
-    "flute": Instrument(_flute, width=0.5, program=73),
-    "bass": Instrument(_bass, width=0.3, spread=0.0, program=33),
-    "drums": Instrument(_drums, width=0.6, spread=0.0),
+    "strings": Instrument(_strings, gain=1.05, width=0.8, program=48),
+    "flute": Instrument(_flute, gain=1.06, width=0.5, program=73),
+    "bass": Instrument(_bass, gain=0.93, width=0.3, spread=0.0, program=33),
+    "drums": Instrument(_drums, gain=1.1, width=0.6, spread=0.0),
 }
 
 #: Names that `render` and `Sound` take.

@@ -28,6 +28,11 @@ ABC = CODINGS["abc"]
 LINE = (60, 62, 64, 65, 67, 69, 71, 72)
 PHRASE = Score(tuple(Note(p, Fraction(n), Fraction(1)) for n, p in enumerate(LINE)), 96.0, (4, 4))
 WISH = Wish("", 0, 0.7, seed=3)
+LETTERS = "DEFGABcdefga"
+BOOK = "".join(
+    f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/4\nK:C\n{LETTERS[n % 12]}DEF|GABc|{LETTERS[n // 12]}BAG|FEDC|\n\n"
+    for n in range(40)
+)
 
 
 def test_the_model_is_asked_for_as_many_bars_in_key_and_metre_of_the_phrase() -> None:
@@ -57,7 +62,9 @@ def test_the_answer_is_what_stands_behind_the_phrase_cut_at_its_bars() -> None:
 
 @pytest.fixture
 def listen(qtbot, tmp_path):
-    session = Session(Document(make("abc-lstm")), threads=True)
+    book = tmp_path / "book.abc"
+    book.write_text(BOOK, encoding="utf-8")
+    session = Session(Document(make("abc-lstm", str(book))), threads=True)
     session.history = RunHistory("lstm-1")
     session.run_project = session.project
     session.state = "running"

@@ -41,7 +41,7 @@ class AgesPanel(MusicPanel):
         "Recorded: every now and then the trainer writes a tune by itself, with the prompt, "
         "temperature and seed of the project. Up to four of them are shown: the first, the "
         "newest, and two between.\n\n"
-        "Kept weights: the checkpoints of the run are asked to write the tune that was asked for "
+        "Kept: the checkpoints of the run are asked to write the tune that was asked for "
         "last, with the same prompt, settings and seed; the step of the training clock is among "
         "them. The loss is the last one measured on held-out data at or before that step."
     )
@@ -60,7 +60,7 @@ class AgesPanel(MusicPanel):
         self._takes: dict[int, Take] = {}
         self._asked: dict[int, int] = {}
         self._past: dict[int, Sample] = {}
-        self.source = Segments([("recorded", "Recorded"), ("kept", "Kept weights")], name="Ages")
+        self.source = Segments([("recorded", "Recorded"), ("kept", "Kept")], name="Ages")
         self.header.add_switch(self.source)
         self.ask_button = Button("Write at these steps", icon="note")
         self.steps_words = Label("", "small", "textMid", wrap=True)
@@ -76,12 +76,15 @@ class AgesPanel(MusicPanel):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inside = QWidget()
-        self._column = QVBoxLayout(inside)
-        self._column.setContentsMargins(8, 8, 8, 8)
+        self._column = QVBoxLayout()
         self._column.setSpacing(6)
-        self._column.addWidget(self.steps_words)
-        self._column.addWidget(self.ask_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self._column.addStretch(1)
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(8, 8, 8, 8)
+        rows.setSpacing(6)
+        rows.addWidget(self.steps_words)
+        rows.addWidget(self.ask_button, 0, Qt.AlignmentFlag.AlignLeft)
+        rows.addLayout(self._column)
+        rows.addStretch(1)
         scroll.setWidget(inside)
         return scroll
 

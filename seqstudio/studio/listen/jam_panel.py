@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QRectF, QSize, Qt, Slot
 from PySide6.QtGui import QHideEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from typing_extensions import override
 
 from seqstudio.music.guiding import guide
@@ -25,7 +32,7 @@ from seqstudio.studio.widgets import (
     CheckField,
     ComboField,
     ElidedLabel,
-    Label,
+    FormRow,
     NumberField,
     SliderField,
 )
@@ -65,9 +72,10 @@ class JamPanel(MusicPanel):
     ) -> None:
         super().__init__(session, parent, listen=listen)
         self.jam = JamDesk(self.listen, TakeDesk.of(self.listen), self)
+        self._armed = False
         self.keys = PianoKeys()
         self.beats = _Beats()
-        self.phase_words = Label("", "panelTitle", "textMid")
+        self.phase_words = ElidedLabel("", "panelTitle", "textMid")
         self.trouble = ElidedLabel("", "small", "warn")
         self.begin_button = Button("Begin", kind="primary", icon="play")
         self.over_button = Button("My phrase is over")
@@ -81,28 +89,27 @@ class JamPanel(MusicPanel):
 
     def _lay_out(self) -> QWidget:
         body = QWidget()
-        top, controls = QHBoxLayout(), QHBoxLayout()
-        top.setSpacing(10)
-        for widget in (self.begin_button, self.phase_words, self.beats, self.trouble):
-            top.addWidget(widget, 1 if widget is self.trouble else 0)
-        top.addWidget(self.over_button)
-        controls.setSpacing(8)
-        for name, field in (("Key", self.key), ("Bars", self.bars), ("T", self.temperature)):
-            controls.addWidget(Label(name, "small", "textMid"))
-            controls.addWidget(field, 0 if field is self.bars else 1)
-        controls.addWidget(self.clicks)
-        self.bars.setToolTip("Bars of an answer; 0 is as many as the phrase has")
-        self.temperature.setToolTip("Temperature of the answers")
         rows = QVBoxLayout(body)
         rows.setContentsMargins(12, 8, 12, 8)
-        rows.setSpacing(8)
-        rows.addLayout(top)
-        rows.addLayout(controls)
+        rows.setSpacing(6)
+        rows.addLayout(_line((self.begin_button, 0), (self.phase_words, 1), (self.beats, 0)))
         rows.addWidget(self.keys)
+        rows.addLayout(_line((self.over_button, 0), (self.trouble, 1), (self.clicks, 0)))
         for line in self.log:
             rows.addWidget(line)
+        for row in (
+            FormRow("Key", self.key, help_text="Key of the answers"),
+            FormRow("Bars", self.bars, unit="of an answer; 0 is as many as mine"),
+            FormRow("Temperature", self.temperature, help_text="Of the answers"),
+        ):
+            rows.addWidget(row)
         rows.addStretch(1)
-        return body
+        scroll = QScrollArea()
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        return scroll
 
     def _connect(self) -> None:
         self.begin_button.clicked.connect(self.toggle)
@@ -129,6 +136,7 @@ class JamPanel(MusicPanel):
         self.trouble.setText(self._trouble())
         for line, turn in zip(self.log, [*self.jam.turns[::-1], *[None] * _LOG], strict=False):
             line.setText("" if turn is None else _turn_words(turn))
+            line.setVisible(turn is not None)
         self._moved()
 
     def _trouble(self) -> str:
@@ -179,6 +187,7 @@ class JamPanel(MusicPanel):
 
     @Slot(int)
     def _press(self, pitch: int) -> None:
+        self._armed = True
         self.listen.set_live_keys(True)
         self.listen.note_on(pitch)
 
@@ -186,9 +195,13 @@ class JamPanel(MusicPanel):
     def hideEvent(self, event: QHideEvent, /) -> None:
         """Nobody plays on keys that cannot be seen."""
         super().hideEvent(event)
+        if self.session.closing:
+            return  # the sound has gone already
         if self.jam.going:
             self.jam.end()
-        self.listen.set_live_keys(False)
+        if self._armed:
+            self._armed = False
+            self.listen.set_live_keys(False)
 
 
 class _Beats(QWidget):
@@ -226,6 +239,14 @@ class _Beats(QWidget):
                 painter.setBrush(theme().color("accent" if lit else "surface3"))
                 x = 18 * number + 9
                 painter.drawEllipse(QRectF(x - radius, 10 - radius, 2 * radius, 2 * radius))
+
+
+def _line(*parts: tuple[QWidget, int]) -> QHBoxLayout:
+    line = QHBoxLayout()
+    line.setSpacing(8)
+    for widget, stretch in parts:
+        line.addWidget(widget, stretch)
+    return line
 
 
 def _turn_words(turn: Answered) -> str:

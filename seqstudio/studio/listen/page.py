@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QHideEvent
+from typing_extensions import override
 
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.listen.ages_panel import AgesPanel
@@ -77,3 +79,9 @@ class ListenPage(Page):
         self.size_docks([top, text], [430, 290], DOWN)
         self.size_docks([text, numbers, shelf], [400, 330, 380], ACROSS)
         self.size_docks([top, side], [1110, _SIDE], ACROSS)
+
+    @override
+    def hideEvent(self, event: QHideEvent, /) -> None:
+        """Keep an edit that was made a moment ago: the window may be closing."""
+        super().hideEvent(event)
+        self.desk.keep_edit()

@@ -66,4 +66,5 @@ class PlayAlong(QObject):
     @Slot()
     def _rest(self) -> None:
         """Nobody plays any more: the output need not run."""
-        self.listen.set_live_keys(False)
+        if not self.listen.session.closing:
+            self.listen.set_live_keys(False)

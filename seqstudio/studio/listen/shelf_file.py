@@ -21,7 +21,7 @@ from seqstudio.music.score import Note, Score, Track
 from seqstudio.records.messages import Constraints
 from seqstudio.records.readings import Sample, freeze
 from seqstudio.studio.listen.findings import Findings, findings_of
-from seqstudio.studio.listen.takes import Take, take_of_sample
+from seqstudio.studio.listen.takes import Take, filled_take, take_of_sample
 from seqstudio.studio.listen.wishes import Wish
 
 Origin = Literal["written", "edited", "imported", "played"]
@@ -73,7 +73,11 @@ class KeptTake:
     def take(self) -> Take:
         """The take as every panel of the page shows it."""
         coding = CODINGS[self.kind]
-        if self.sample is not None:
+        after = self.wish.after if self.wish is not None else ""
+        if self.sample is not None and after and self.sample.text.endswith(after):
+            text = self.sample.text[: -len(after)]
+            take = filled_take(replace(self.sample, text=text), after, coding)
+        elif self.sample is not None:
             take = take_of_sample(self.sample, self.start, coding)
         else:
             tune, given = coding.read(self.text[self.start :]), np.full(len(self.text), np.nan)

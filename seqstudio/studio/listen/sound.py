@@ -72,6 +72,7 @@ class ListenSession(KeyboardDesk):
         self.selection: tuple[Fraction, Fraction] | None = None
         self._edits = Edits()
         self._asked, self._begun = 0, False
+        self._history = session.history
         self._book: tuple[object, Take | None] = (None, None)
         self.link = TuneLink(self)
         self._listen()
@@ -169,7 +170,9 @@ class ListenSession(KeyboardDesk):
 
     @Slot()
     def _another_run(self) -> None:
-        self.live, self._asked = True, 0
+        if self.session.history is not self._history:  # else it was resumed, and tells its facts
+            self._history = self.session.history
+            self.live, self._asked = True, 0
         self._look()
 
     @Slot(str)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from seqstudio.core.errors import SeqError
 from seqstudio.document.document import Change
@@ -20,13 +20,14 @@ from seqstudio.studio.listen.past import PastWriter, Told
 from seqstudio.studio.listen.shelf import Shelf
 from seqstudio.studio.listen.shelf_file import KeptTake, Origin, kept_take
 from seqstudio.studio.listen.sound import ListenSession
-from seqstudio.studio.listen.takes import Take, take_of_sample
-from seqstudio.studio.listen.wishes import Wish, bars_ahead
+from seqstudio.studio.listen.takes import Take, filled_take, take_of_sample
+from seqstudio.studio.listen.wishes import BARS_AHEAD, Wish, bars_ahead
 from seqstudio.studio.notices import Notice
 
 #: Label of the change with which another project comes into view.
 _OPENED = "Open"
 _MOST_UNDO = 100
+_EDIT_MS = 1_200
 T = TypeVar("T")
 
 
@@ -62,6 +63,10 @@ class TakeDesk(QObject):
         self.passage: tuple[int, int] | None = None
         self._ahead = 0
         self._history = self.session.history
+        self._given_bars = 0
+        self._edited: tuple[str, Take | None] = ("", None)
+        self._edit_rest = QTimer(self, interval=_EDIT_MS, singleShot=True)
+        self._edit_rest.timeout.connect(self.keep_edit)
         self._asked: dict[int, tuple[Wish, str, Origin]] = {}
         self._deleted: list[KeptTake] = []
         self._repeated: dict[int, Wish] = {}
@@ -83,6 +88,7 @@ class TakeDesk(QObject):
         session.project_changed.connect(self._project_became)
         self.destroyed.connect(session.document.saved.connect(self._project_saved))
         self.listen.moved.connect(self._follow_playhead)
+        self.listen.take_changed.connect(self._take_changed)
         self.past.told.connect(self._past_told)
 
     # Asking and steering
@@ -99,7 +105,11 @@ class TakeDesk(QObject):
             The number of the request, 0 when there is no model.
         """
         self.listen.stop()
-        self._ahead = bars_ahead(None, 0.0) if wish.live else 0
+        self.keep_edit()
+        coding = self.listen.coding
+        given = coding.read(wish.prompt).score.bar_starts if coding is not None else ()
+        self._given_bars = len(given) if wish.live else 0
+        self._ahead = BARS_AHEAD + 1 if wish.live else 0
         request = self.session.write(
             wish.prompt, wish.length, wish.temperature, wish.top_k, wish.top_p, wish.seed,
             constraints=wish.constraints, ahead=self._ahead, after=wish.after, tries=wish.tries,
@@ -130,7 +140,7 @@ class TakeDesk(QObject):
 
     def _steer(self, *, stop: bool = False) -> None:
         if self.wish is not None:
-            self._ahead = bars_ahead(self.listen.take, self.listen.position_beats)
+            self._ahead = self._bars_wanted()
             self.session.steer(self.wish.steer(self.request, self._ahead, stop=stop))
             self.writing_changed.emit()
 
@@ -139,8 +149,13 @@ class TakeDesk(QObject):
         """Let the model write on as the playhead goes on."""
         if self.wish is None or not self.wish.live or not self._is_mine(self.listen.take):
             return
-        if bars_ahead(self.listen.take, self.listen.position_beats) > self._ahead:
+        if self._bars_wanted() > self._ahead:
             self._steer()
+
+    def _bars_wanted(self) -> int:
+        """Return how many bars behind the prompt may be written by now."""
+        wanted = bars_ahead(self.listen.take, self.listen.position_beats) - self._given_bars
+        return max(self._ahead, BARS_AHEAD + 1, wanted)
 
     def _is_mine(self, take: Take | None) -> bool:
         return take is not None and take.sample is not None and take.sample.request == self.request
@@ -166,9 +181,17 @@ class TakeDesk(QObject):
         if sample.request == self.request:
             self.wish = None
             self.writing_changed.emit()
-        coding = self.listen.coding
-        if coding is not None:
-            self.keep(take_of_sample(sample, None, coding), origin, wish=wish, run=run)
+        coding, heard = self.listen.coding, self.listen.take
+        if coding is None:
+            return
+        if wish.after:
+            take = filled_take(sample, wish.after, coding)
+            self.keep(take, origin, wish=wish, run=run)
+            self.listen.take_up(take)
+            return
+        # A text may hold several tunes: the one that is heard is the one that is kept.
+        start = heard.start if heard is not None and self._is_mine(heard) else None
+        self.keep(take_of_sample(sample, start, coding), origin, wish=wish, run=run)
 
     def mark_passage(self, passage: tuple[int, int] | None) -> None:
         """Mark the characters of the text in view that stand in the training text."""
@@ -183,6 +206,36 @@ class TakeDesk(QObject):
         """Put a take on the shelf; None when it cannot be kept, which is told."""
         kept = kept_take(take, origin, run=run, wish=wish, made_at=time.time())
         return None if kept is None else self._try(lambda: self.shelf.add(kept))
+
+    @Slot()
+    def _take_changed(self) -> None:
+        """Keep an edited tune once the person rests, as one take until another tune comes."""
+        take = self.listen.take
+        if take is None or take.sample is not None or not self.listen.can_undo:
+            self.keep_edit()
+            if not self.listen.can_redo:
+                self._edited = "", None
+            return
+        self._edited = self._edited[0], take
+        self._edit_rest.start()
+
+    @Slot()
+    def keep_edit(self) -> None:
+        """Put an edited tune on the shelf now, in the place of its last version."""
+        self._edit_rest.stop()
+        key, take = self._edited
+        if take is None:
+            return
+        before = self.shelf.get(key)
+        if before is None:
+            kept = self.keep(take, "edited")
+            self._edited = kept.key if kept is not None else "", None
+            return
+        now = kept_take(take, "edited", made_at=before.made_at)
+        self._edited = key, None
+        if now is not None:
+            self.change_take(replace(now, key=key, title=before.title, stars=before.stars,
+                                     note=before.note))  # fmt: skip
 
     def change_take(self, take: KeptTake) -> None:
         """Rename a take, or give it stars or a note."""
@@ -276,6 +329,8 @@ class TakeDesk(QObject):
     @Slot(object)
     def _project_became(self, change: object) -> None:
         if isinstance(change, Change) and change.label == _OPENED:
+            self.keep_edit()
+            self._edited = "", None
             self._saved_once = self.session.document.path is not None
             self.shelf, self._deleted = Shelf(self.session.runs_home), []
             self.tell_damage()

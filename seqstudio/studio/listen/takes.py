@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 
@@ -163,6 +163,22 @@ def take_of_sample(sample: Sample, start: int | None = None, coding: Coding = _A
     begin = _best_start(coding, text, done=sample.done) if start is None else start
     tune = coding.read(text[begin:])
     return Take(tune.score.title, text, first, probability, begin, tune, sample, coding)
+
+
+def filled_take(sample: Sample, after: str, coding: Coding = _ABC) -> Take:
+    """Return the take of a tune of which a part was written: prompt, filling, what follows.
+
+    Args:
+        sample: Prompt and filling.
+        after: What follows; it was given, like the prompt.
+        coding: How the text writes music.
+    """
+    text = sample.text.removesuffix(after) + after
+    whole = replace(sample, text=text)
+    take = take_of_sample(whole, 0, coding)
+    probability = take.probability.copy()
+    probability[len(probability) - len(after) :] = np.nan
+    return replace(take, probability=probability)
 
 
 def _by_character(sample: Sample) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from typing import Any
 import mido
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from seqstudio.audio.midi_out import MidiSender
 from seqstudio.audio.output import NullOutput
@@ -91,6 +92,7 @@ class MemoryPort:
 class _ByHand(Sequencer):
     """A sequencer that works when it is told to."""
 
+    @override
     def _start_thread(self) -> None:
         pass
 

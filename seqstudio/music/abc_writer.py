@@ -243,15 +243,16 @@ def write_tune(score: Score, number: int = 1) -> str:
     """Return a score as an ABC tune that `read_tune` reads back to the same pitches and times.
 
     Times are kept exactly where they lie on a grid of 1/48 beat or coarser, else rounded to
-    1/12 beat. Voices and overlapping notes become voices V:. Velocities are lost; repeats stay
-    written out.
+    1/12 beat. Voices and overlapping notes become voices V:. Velocities and changes of tempo are
+    lost, drums are left out, for ABC has no way to write them; repeats stay written out.
 
     Args:
         score: Notes to write.
         number: Value of X:.
     """
     steps = _steps_a_beat(score)
-    layers = _layers(score.notes, steps)
+    drums = {track.voice for track in score.tracks if track.drums}
+    layers = _layers(tuple(note for note in score.notes if note.voice not in drums), steps)
     key = parse_key(score.key)[0]
     lines = [
         f"X:{number}",

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import pytest
 
-from seqstudio.music.abc import read_tune
+from seqstudio.music.abc import read_tune, write_tune
 from seqstudio.music.abc_fields import parse_parts
-from seqstudio.music.score import Track
+from seqstudio.music.score import Note, Score, Track
 
 LETTERS = {
     60: "C",
@@ -228,3 +228,9 @@ def test_inline_fields_change_one_voice_and_no_other():
 def test_lyrics_words_and_history_are_no_music():
     tune = body("C D E F|\nw:A B c-d * e|f\nw:2. C C C\nG A B c|\nW:G G G\nN:E E E")
     assert played(tune) == "CDEFGABc"
+
+
+def test_drums_are_not_written_as_if_they_had_a_pitch():
+    notes = (Note(60, Fraction(0), Fraction(1)), Note(36, Fraction(0), Fraction(1), voice=1))
+    score = Score(notes, tracks=(Track(1, "Kit", drums=True),))
+    assert timed(read_tune(write_tune(score))) == [(60, 0, 1)]

@@ -15,12 +15,13 @@ from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Wire
-from seqstudio.engine import probes
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.losses import mean_loss
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap, horizons, positions, recurrent_cells, under_head
+from seqstudio.engine.probes.horizons import STATE_LINES, _connectivity, _recurrent_state
+from seqstudio.engine.probes.rest import at_rest
 
 ROWS, STEPS, SYMBOLS = 3, 14, 9
 BODIES = {
@@ -317,7 +318,7 @@ def by_distance(log10_norm, ks):
 def test_horizon_of_states_equals_one_backward_pass_per_loss(body, make_model, unrolled):
     model = make_model("tokens", EMBEDDING, BODIES[body], "dropout", "layer_norm", "next_token")
     inputs, targets = batch()
-    ks = positions(STEPS, probes.STATE_LINES, ROWS)
+    ks = positions(STEPS, STATE_LINES, ROWS)
     model.eval()
     wanted = itemised_by_autograd(model, unrolled, inputs, targets, ks)
     model.train()
@@ -340,8 +341,8 @@ def test_input_gradients_equal_one_backward_pass_per_loss_and_are_causal(body, m
     model = make_model("tokens", ("embedding", {"width": 8}), layers[body], "next_token").eval()
     inputs, targets = batch()
     ks = [4, 9, STEPS - 1]
-    with probes._at_rest(model):
-        found = probes._connectivity(model, inputs, targets, None, ks)
+    with at_rest(model):
+        found = _connectivity(model, inputs, targets, None, ks)
     kept = []
     embedding = model.module("embedding")
     handle = embedding.register_forward_hook(lambda *args: kept.append(args[2]))
@@ -359,19 +360,19 @@ def test_input_gradients_start_from_the_carried_state(make_model):
     inputs, targets = batch()
     with torch.no_grad():
         _, state = model(batch(seed=2)[0])
-    with probes._at_rest(model):
-        both = probes._connectivity(model, inputs, targets, state, [5, 9])
+    with at_rest(model):
+        both = _connectivity(model, inputs, targets, state, [5, 9])
         rows = [
-            probes._connectivity(
+            _connectivity(
                 model,
                 inputs[row : row + 1],
                 targets[row : row + 1],
-                probes._recurrent_state(model, state, slice(row, row + 1)),
+                _recurrent_state(model, state, slice(row, row + 1)),
                 [5, 9],
             )
             for row in range(ROWS)
         ]
-        fresh = probes._connectivity(model, inputs, targets, None, [5, 9])
+        fresh = _connectivity(model, inputs, targets, None, [5, 9])
     torch.testing.assert_close(both, torch.cat(rows), rtol=1e-6, atol=0)
     assert not torch.allclose(both, fresh, rtol=1e-3)
     carried = horizons(model, inputs, targets, state)

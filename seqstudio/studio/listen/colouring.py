@@ -40,13 +40,15 @@ class Scale:
         quantity: Colour map, see `Theme.lookup`.
         low: Value at the left end.
         high: Value at the right end.
-        words: What is measured.
+        words: What is measured, in full.
+        unit: The same in a word, beside the scale.
     """
 
     quantity: Quantity
     low: float
     high: float
     words: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def by_probability(table: NoteTable, chance_N: Values) -> Shades:
 def by_velocity(table: NoteTable) -> Shades:
     """Colour notes by how loud they are."""
     place = np.rint(table.velocity_N / 127 * (_STEPS - 1)).astype(np.intp)
-    return Shades(map_brushes("waterfall"), place, True, Scale("waterfall", 0, 127, "velocity"))
+    return Shades(
+        map_brushes("waterfall"), place, True, Scale("waterfall", 0, 127, "velocity", "velocity")
+    )
 
 
 def by_track(table: NoteTable) -> Shades:

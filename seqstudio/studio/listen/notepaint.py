@@ -42,7 +42,7 @@ def paint_notes(
     """Paint notes by number, in their colours; those of muted tracks are faint."""
     painter.setClipRect(frame.grid)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    small = _small(frame, chosen)
+    small = _small(frame, len(chosen))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, not small)
     outlined = shades.outlined and not small
     painter.setPen(pen(theme().color("border")) if outlined else Qt.PenStyle.NoPen)
@@ -73,9 +73,9 @@ def _rects(frame: RollFrame, table: NoteTable, chosen: Indices) -> list[QRectF]:
     return [QRectF(left, top, width, corner.height()) for left, top, width in places]
 
 
-def _small(frame: RollFrame, chosen: Sequence[int] | Indices) -> bool:
+def _small(frame: RollFrame, count: int) -> bool:
     """Tell whether notes are so many or so low that round corners cannot be seen, and cost."""
-    return frame.row < _SMALL_ROW or len(chosen) > _MANY
+    return frame.row < _SMALL_ROW or count > _MANY
 
 
 def paint_doubts(
@@ -148,7 +148,7 @@ def paint_lit(painter: QPainter, frame: RollFrame, table: NoteTable, lit: Indice
 
 def paint_selected(painter: QPainter, frame: RollFrame, notes: Sequence[Note]) -> None:
     """Ring the notes that are selected; those in sight."""
-    many = _small(frame, notes)
+    many = _small(frame, len(notes))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, not many)
     painter.setClipRect(frame.grid)
     painter.setPen(pen(theme().color("accent"), 1.0 if many else theme().stroke("selection")))
@@ -161,7 +161,7 @@ def paint_selected(painter: QPainter, frame: RollFrame, notes: Sequence[Note]) -
 
 def paint_ghosts(painter: QPainter, frame: RollFrame, notes: Sequence[Note]) -> None:
     """Paint notes on their way: as they will be when the button is let go."""
-    many = _small(frame, notes)
+    many = _small(frame, len(notes))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, not many)
     painter.setClipRect(frame.grid)
     painter.setPen(Qt.PenStyle.NoPen if many else pen(theme().color("accentHover"), 1.5))

@@ -194,7 +194,7 @@ class RollPicture(RollSurface):
             rollpaint.paint_playhead(painter, frame, self._position)
         if outlined is not None and idle:
             rect = frame.note_rect(outlined)
-            words = [note_words(take, outlined), self.hint]
+            words = [note_words(take, outlined), f"velocity {outlined.velocity}", self.hint]
             place = QPointF(rect.right() + 8, rect.top() - 28)
             rollpaint.paint_chip(painter, place, " · ".join(filter(None, words)), frame)
 

@@ -243,8 +243,8 @@ class ScaleKey(QWidget):
 
     def _ends(self) -> tuple[str, str]:
         assert self.scale is not None
-        low, high = (round(end, 2) for end in (self.scale.low, self.scale.high))
-        return format_number(low), format_number(high)
+        low, high = (float(f"{end:.2g}") for end in (self.scale.low, self.scale.high))
+        return format_number(low), f"{format_number(high)} {self.scale.unit}".rstrip()
 
     @Slot()
     def restyle(self) -> None:

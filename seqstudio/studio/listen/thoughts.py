@@ -303,8 +303,8 @@ class Thoughts(QObject):
         limit = cells.limit or float(np.nanmax(np.abs(value_T), initial=1e-9))
         words = f"unit {self.unit}, {cells.places[cells.place].title}, {cells.state}"
         if cells.signed:
-            return value_T, Scale("signed", -limit, limit, words)
-        return value_T, Scale("gate", 0.0, limit, words)
+            return value_T, Scale("signed", -limit, limit, words, cells.state)
+        return value_T, Scale("gate", 0.0, limit, words, cells.state)
 
     def _gradient(self) -> tuple[Values, Scale] | None:
         reading = self._looks["gradient"].reading
@@ -319,7 +319,7 @@ class Thoughts(QObject):
         log10_T = np.where(np.isnan(log10_T), np.nan, log10_T - high)
         token = reading.tokens[reading.targets[row]] if reading.tokens else ""
         words = f"log₁₀ ∂loss behind “{token}” by state, below 1e{high:.0f}"
-        return log10_T, Scale("gradient", -_DECADES, 0.0, words)
+        return log10_T, Scale("gradient", -_DECADES, 0.0, words, "log₁₀")
 
     def _attention(self) -> tuple[Values, Scale] | None:
         site = self.site
@@ -330,7 +330,7 @@ class Thoughts(QObject):
             return None
         high = float(np.nanmax(weights, initial=1e-9))
         words = f"attention of head {self.head + 1}, {site.site.name}"
-        return weights, Scale("attention", 0.0, high, words)
+        return weights, Scale("attention", 0.0, high, words, "weight")
 
     def _row(self, site: AttentionMap) -> Values | None:
         """Return the weights of the query at the cursor; NaN where it may not look."""

@@ -251,8 +251,7 @@ def write_tune(score: Score, number: int = 1) -> str:
         number: Value of X:.
     """
     steps = _steps_a_beat(score)
-    drums = {track.voice for track in score.tracks if track.drums}
-    layers = _layers(tuple(note for note in score.notes if note.voice not in drums), steps)
+    layers = _layers(score.pitched, steps)
     key = parse_key(score.key)[0]
     lines = [
         f"X:{number}",

@@ -121,6 +121,12 @@ class Score:
         """Numbers of the voices that have notes, ascending."""
         return tuple(sorted({note.voice for note in self.notes}))
 
+    @property
+    def pitched(self) -> tuple[Note, ...]:
+        """The notes that have a pitch: all but those of drums."""
+        drums = {track.voice for track in self.tracks if track.drums}
+        return tuple(note for note in self.notes if note.voice not in drums)
+
     def track(self, voice: int) -> Track:
         """Return what plays a voice."""
         return next((each for each in self.tracks if each.voice == voice), Track(voice))

@@ -67,6 +67,12 @@ def test_tracks_and_channels_become_voices_with_names_and_programs():
     assert sounding(score) == [(60, 0, 1, 1), (76, 0, 1, 0), (48, 1, 1, 2)]
 
 
+def test_pitched_notes_are_those_that_no_drums_play():
+    score = read_midi(file_of(note(60), note(36, 9)))
+    assert [n.pitch for n in score.pitched] == [60]
+    assert [n.pitch for n in score.notes] == [36, 60]
+
+
 def test_a_change_of_program_begins_another_voice():
     score = read_midi(file_of(note(60) + program(73) + note(62) + note(64)))
     assert [track.program for track in score.tracks] == [0, 73]

@@ -132,11 +132,11 @@ class Many:
 def findings_of(tune: Tune) -> Findings:
     """Count what a tune has; a millisecond."""
     bars = [bar for bar in tune.bars if bar.expected is not None]
-    ends = pitch_range(tune.score.notes)
+    ends = pitch_range(tune.score.pitched)
     return Findings(
         full_bars=sum(bar.complete for bar in bars),
         bars=len(bars),
-        in_scale=scale_consistency(tune.score.notes),
+        in_scale=scale_consistency(tune.score.pitched),
         lowest=ends[0] if ends else None,
         highest=ends[1] if ends else None,
         broken=tune.broken,

@@ -188,7 +188,9 @@ class Steering:
         if view.state == "idle":
             self._tell(Notice("There is no model yet", "no run has begun", "Press Train first"))
             return 0
-        self._request += 1
+        # A run that was opened has samples with the numbers of an earlier program.
+        known = max((sample.request for sample in view.history.samples), default=0)
+        self._request = max(self._request, known) + 1
         request = replace(wish, request=self._request)
         if not view.held and view.can_resume(home):
             self.start(view.history.run, resume=True, paused=True)

@@ -30,7 +30,8 @@ PHRASE = Score(tuple(Note(p, Fraction(n), Fraction(1)) for n, p in enumerate(LIN
 WISH = Wish("", 0, 0.7, seed=3)
 LETTERS = "DEFGABcdefga"
 BOOK = "".join(
-    f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/4\nK:C\n{LETTERS[n % 12]}DEF|GABc|{LETTERS[n // 12]}BAG|FEDC|\n\n"
+    f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/4\nK:C\n"
+    f"{LETTERS[n % 12]}DEF|GABc|{LETTERS[n // 12]}BAG|FEDC|\n\n"
     for n in range(40)
 )
 

@@ -16,6 +16,7 @@ from seqstudio.studio.listen.phrase import (
     melody_of,
     prompt_of,
 )
+from seqstudio.studio.listen.prompts import in_style, style_of
 
 SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
 HARMONIC = (0, 2, 3, 5, 7, 8, 10, 12)
@@ -90,3 +91,11 @@ def test_one_tone_is_never_twice_at_a_time() -> None:
     phrase.end(2.0)
     notes = phrase.score(60.0).notes
     assert [(n.start, n.length) for n in notes] == [(0, 1), (1, 1)]
+
+
+def test_a_phrase_begins_as_the_tunes_of_the_book_do() -> None:
+    book = "X:1\nT:One\nM:6/8\nL:1/8\nK:Em\nEFG|\n\nX:2\nT:Two\nM:6/8\nL:1/8\nK:D\nDEF|\n"
+    long = "X:1\nT:Untitled\nM:4/4\nL:1/8\nQ:1/4=100\nK:E minor\nE2 F2|"
+    assert in_style(long, style_of(book)) == "X:1\nT:\nM:4/4\nL:1/8\nK:Em\nE2 F2|"
+    assert in_style(long, None) == "X:1\nM:4/4\nL:1/8\nK:Em\nE2 F2|"
+    assert in_style("no header", None) == "no header"

@@ -31,7 +31,8 @@ TEXT = "CDEF|GABc|cBAG|FEDC|\n\n"
 LEFT = Qt.MouseButton.LeftButton
 LETTERS = "DEFGABcdefga"
 BOOK = "".join(
-    f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/4\nK:C\n{LETTERS[n % 12]}DEF|GABc|{LETTERS[n // 12]}BAG|FEDC|\n\n"
+    f"X:{n}\nT:Tune {n}\nM:4/4\nL:1/4\nK:C\n"
+    f"{LETTERS[n % 12]}DEF|GABc|{LETTERS[n // 12]}BAG|FEDC|\n\n"
     for n in range(40)
 )
 

@@ -12,6 +12,8 @@ from seqstudio.music.score import Score
 from seqstudio.records.readings import Sample
 from seqstudio.studio.listen.edited import edited_take
 from seqstudio.studio.listen.jam_turns import Turn, answer_of, joined, turn_of
+from seqstudio.studio.listen.prompt_form import StyleDesk
+from seqstudio.studio.listen.prompts import in_style
 from seqstudio.studio.listen.shelf_file import KeptTake
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.take_desk import TakeDesk
@@ -144,8 +146,11 @@ class JamDesk(QObject):
             self._fail("There is no model yet: press Train first")
 
     def _known(self, prompt: str) -> str:
-        """Return a prompt without what the model never saw: a title, a rare key."""
+        """Return a prompt as the data begin theirs, without what the model never saw."""
         dataset = self.session.dataset
+        if prompt.startswith("X:"):
+            styles = self.listen.findChild(StyleDesk)
+            prompt = in_style(prompt, styles.style if styles is not None else None)
         if dataset is None or dataset.vocabulary is None:
             return prompt
         unknown = set(dataset.vocabulary.unknown(prompt))

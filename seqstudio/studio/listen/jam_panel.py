@@ -99,7 +99,7 @@ class JamPanel(MusicPanel):
             rows.addWidget(line)
         for row in (
             FormRow("Key", self.key, help_text="Key of the answers"),
-            FormRow("Bars", self.bars, unit="of an answer; 0 is as many as mine"),
+            FormRow("Bars", self.bars, unit="0: as many as mine"),
             FormRow("Temperature", self.temperature, help_text="Of the answers"),
         ):
             rows.addWidget(row)

@@ -29,7 +29,7 @@ from seqstudio.studio.listen.take_desk import TakeDesk
 from seqstudio.studio.listen.takes import Take
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.theme import follow_theme, theme
-from seqstudio.studio.widgets import Label, ProgressBar, Segments
+from seqstudio.studio.widgets import ElidedLabel, Label, ProgressBar, Segments
 from seqstudio.studio.widgets.token_lines import shown_text
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ class MeasuresPanel(MusicPanel):
         self._counts = _Counts(self.listen)
         self._counts.corpus_came.connect(self._corpus_came)
         self._counts.copy_came.connect(self._copy_came)
-        self.of = Segments([("tune", "This tune"), ("all", "All takes")], name="Of what")
+        self.of = Segments(
+            [("tune", "Tune"), ("all", "All")], name="Of this tune, or of all takes"
+        )
         self.header.add_switch(self.of)
         self._rows = {name: _MeasureRow(name) for name in NAMES}
         self.passage = Label("", "small", "textMid", wrap=True)
@@ -242,13 +244,13 @@ class _MeasureRow(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._value = Label("–", "monoSmall", "textHi")
-        self._corpus = Label("", "small", "textLow")
+        self._corpus = ElidedLabel("", "small", "textLow")
         self._bar = ProgressBar("textMid", name=name)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 4, 0, 2)
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(2)
-        grid.addWidget(Label(name, "small", "textMid"), 0, 0)
+        grid.addWidget(ElidedLabel(name, "small", "textMid"), 0, 0)
         grid.addWidget(self._value, 0, 1)
         grid.addWidget(self._corpus, 0, 2)
         grid.addWidget(self._bar, 1, 0, 1, 3)

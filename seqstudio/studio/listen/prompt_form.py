@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidg
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.vocabulary import name_of
 from seqstudio.studio.listen.phrase_field import PhraseField
-from seqstudio.studio.listen.prompts import BookStyle, style_of
+from seqstudio.studio.listen.prompts import BookStyle, in_style, style_of
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.theme import follow_theme, theme
 from seqstudio.studio.widgets import ComboField, FormRow, Label, Segments
@@ -115,7 +115,9 @@ class PromptForm(QWidget):
         if kind == "free":
             return self.free.toPlainText()
         if kind == "phrase":
-            return self.phrase.prompt() or self._opening()
+            played = self.phrase.prompt()
+            styled = in_style(played, self.style_of_book) if self._writes_abc else played
+            return styled or self._opening()
         key, meter = str(self.key.value() or ""), str(self.meter.value() or "")
         if self.style_of_book is None or not (key or meter):
             return self._opening()

@@ -78,3 +78,33 @@ def _usual_fields(places: dict[str, list[int]], tunes: int) -> tuple[str, ...]:
 
 def _common(counts: Counter[str]) -> tuple[str, ...]:
     return tuple(value for value, _ in counts.most_common(_MOST_CHOICES))
+
+
+def in_style(prompt: str, style: BookStyle | None) -> str:
+    """Return a prompt in ABC with a header as the tunes of a training text have it.
+
+    Fields that they do not have are left out, and the key is written as they write it: "Em" for
+    "E minor". What follows the header stays; a text without a header stays as it is.
+    """
+    header, found, music = prompt.partition("K:")
+    key, line_end, notes = music.partition("\n")
+    if not found:
+        return prompt
+    values = dict(_FIELD.findall(header))
+    allowed = [*(style.fields if style is not None else ("X", "K"))]
+    allowed[-1:-1] = [letter for letter in "ML" if letter not in allowed]  # notes are read by them
+    kept = {letter: value for letter, value in values.items() if letter in allowed}
+    if "T" in allowed:
+        kept["T"] = ""
+    order = [*(letter for letter in allowed if letter in kept and letter != "K")]
+    lines = "".join(f"{letter}:{kept[letter]}\n" for letter in order)
+    return f"{lines}K:{_short_key(key, style)}{line_end}{notes}"
+
+
+def _short_key(key: str, style: BookStyle | None) -> str:
+    """Return "E minor" as "Em", unless the training text writes it at length."""
+    tonic, _, mode = key.strip().partition(" ")
+    if style is not None and key.strip() in style.keys:
+        return key.strip()
+    short = {"major": "", "minor": "m", "dorian": "dor", "mixolydian": "mix"}
+    return tonic + short.get(mode, mode)

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
@@ -42,6 +42,7 @@ from seqstudio.studio.widgets import (
 if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
+NARROWEST, WIDEST = 318, 420
 _LAST_SEED = 2**31 - 1
 _ROLLED_SEEDS = 10_000
 _STEER_MS = 120
@@ -82,6 +83,7 @@ class WritePanel(MusicPanel):
         self._make_choice()
         self._make_acts()
         self.set_body(self._lay_out())
+        self.setMaximumWidth(WIDEST)
         self._settle = QTimer(self, interval=_STEER_MS, singleShot=True)
         self._settle.timeout.connect(self._steer)
         self._connect()
@@ -129,7 +131,9 @@ class WritePanel(MusicPanel):
         rows.addWidget(self.keep)
         self.keep.hide()
         rows.addSpacing(8)
-        rows.addLayout(_line(self.pace, self.write_button, self.end_button, wide=1))
+        rows.addLayout(_line(self.pace, QWidget(), self.end_button, wide=1))
+        rows.addSpacing(6)
+        rows.addWidget(self.write_button)
         rows.addWidget(self.refusal)
         rows.addWidget(_Heading("Selected bars"))
         rows.addWidget(self.region_words)
@@ -196,6 +200,10 @@ class WritePanel(MusicPanel):
         self.roll_seed()
 
     # What is shown
+
+    @override
+    def minimumSizeHint(self) -> QSize:
+        return QSize(NARROWEST, super().minimumSizeHint().height())
 
     @override
     def draw(self) -> None:

@@ -180,6 +180,16 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", metavar="K", help="choose among the K likeliest, 0 for all")
     parser.add_argument("--top-p", metavar="P", help="choose among the likeliest that reach P")
     parser.add_argument("--seed", metavar="S", help="same seed, same output; 0 if not given")
+    parser.add_argument("--count", metavar="N", help="several takes, with seeds S, S+1, ...")
+    parser.add_argument("--key", metavar="KEY", help='music: notes of this scale only, "D major"')
+    parser.add_argument("--metre", metavar="M", help="music: every bar fills this metre, 6/8")
+    parser.add_argument("--lowest", metavar="P", help="music: lowest pitch, 60 or C4")
+    parser.add_argument("--highest", metavar="P", help="music: highest pitch")
+    parser.add_argument("--bars", metavar="N", help="music: the tune ends after N bars")
+    parser.add_argument("--end-on-tonic", action="store_true",
+                        help="music: the last note is the tonic")  # fmt: skip
+    parser.add_argument("--measure", action="store_true",
+                        help="music: print measures of what was written")  # fmt: skip
     parser.add_argument(
         "--out", metavar="F", help="file to write: .txt, .abc, .mid, .musicxml, .wav or .flac"
     )

@@ -184,7 +184,7 @@ def likely_key(notes: tuple[Note, ...] | list[Note]) -> str:
 
 def _keys() -> list[tuple[int, str, str, tuple[int, ...]]]:
     """Return every key, the plainest first: tonic, its name, mode, scale."""
-    found = []
+    found: list[tuple[int, str, str, tuple[int, ...]]] = []
     for fifths in sorted(_FIFTHS, key=lambda n: (abs(n), n)):
         for mode, scale in _MODES:
             tonic = (fifths * 7 + (0 if mode == "major" else 9)) % 12

@@ -76,7 +76,8 @@ def musicxml_bytes(score: Score) -> bytes:
         part = _add(root, "part", id=f"P{order + 1}")
         _Part(notation, staff, order, divisions).add_to(part)
     ET.indent(root)
-    return _DOCTYPE.encode() + ET.tostring(root, encoding="utf-8") + b"\n"
+    body: bytes = ET.tostring(root, encoding="utf-8")
+    return _DOCTYPE.encode() + body + b"\n"
 
 
 def _add(parent: ET.Element, tag: str, text: object = "", **attributes: str) -> ET.Element:
@@ -115,7 +116,8 @@ def _add_score_part(parts: ET.Element, notation: Notation, staff: Staff, order: 
 
 
 def _drums_of(score: Score, staff: Staff) -> list[int | None]:
-    return sorted({note.pitch for note in score.notes if note.voice in staff.voices}) or [None]
+    pitches = sorted({note.pitch for note in score.notes if note.voice in staff.voices})
+    return [*pitches] or [None]
 
 
 def _instrument(part: str, drum: int | None) -> str:

@@ -76,7 +76,7 @@ class _Layout:
         top = _TITLE_ROOM if title else _TOP_ROOM
         marks: list[Mark] = []
         if title:
-            marks.append(Words(title, self._width / 2, 3.0, 2.3, "title", "middle"))
+            marks.append(Words(title, self._width / 2, 3.0, 2.0, "title", "middle"))
         systems: list[System] = []
         for line in self._lines():
             systems.append(self._system(line, top))

@@ -219,7 +219,8 @@ def _tuplet(run: list[Raw], actual: int) -> list[Piece]:
 
 def _beamed(pieces: list[Piece], shift: Fraction, metre: Metre) -> list[Piece]:
     """Join neighbours with flags that stand in one beat group."""
-    made, beam, group = list(pieces), 0, []
+    made, beam = list(pieces), 0
+    group: list[int] = []
     spans = _beam_places(pieces, shift, metre)
     for order, piece in enumerate([*pieces, None]):
         joins = piece is not None and bool(piece.notes) and piece.base <= _EIGHTH

@@ -17,7 +17,7 @@ from seqstudio.music.score import Score
 from seqstudio.studio.listen.edited import edited_take
 from seqstudio.studio.listen.takes import Take
 
-MIDI = (".mid", ".midi")
+MIDI = (".mid", ".midi", ".rmi", ".kar")
 MUSICXML = (".musicxml", ".mxl")
 #: Endings of files that a take can be made of, or that are refused with a reason.
 SUFFIXES = (*MIDI, ".abc", *MUSICXML)
@@ -84,9 +84,9 @@ def _open_abc(path: Path, coding: Coding) -> Opened:
     tunes = split_book(text)
     if len(tunes) > 1:
         return Opened(path, None, len(tunes))
-    tune = read_tune(tunes[0].text) if tunes else Tune(Score(), (), {}, ())
-    if not tune.score.notes:
-        why = tune.broken or "no line begins with X:, which starts a tune"
+    tune = read_tune(tunes[0].text) if tunes else read_tune(text)
+    if tune.broken or not tune.score.notes:
+        why = tune.broken or "it has no notes"
         raise MusicError(f"{path.name} was not opened", why, "Choose another file")
     problems = f"{len(tune.problems)} places mean nothing" if tune.problems else ""
     return Opened(path, _take_of_abc(tunes[0].text, tune, coding, path.stem), 1, problems)

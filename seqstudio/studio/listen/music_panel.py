@@ -98,7 +98,8 @@ class MusicPanel(Panel):
             return "nothing yet"
         title = f"“{take.title}”, " if take.title else ""
         if take.sample is None:
-            return f"{title}from the book, held out from training"
+            own = not self.listen.shows_book
+            return f"{title}{'your own' if own else 'from the book, held out from training'}"
         verb = "written" if take.done else "being written"
         return f"{title}{verb} by {self.session.run_title()}, step {take.sample.step:,}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import QWidget
 from typing_extensions import override
 
@@ -94,12 +94,24 @@ class ScorePanel(MusicPanel):
     def tell(self) -> None:
         listen = self.listen
         four = listen.take is not None and len(listen.take.score.voices) >= MOST_STAVES
-        self.two_staves.setVisible(four)
+        self.two_staves.setVisible(four and self.is_wide(680))
+        self._make_room()
         words = self.take_title() if listen.is_music else "no tunes here"
         hidden = self.view.left_out if listen.is_music and listen.take is not None else 0
         if hidden:
             words += f"; {hidden} voice{'s' if hidden > 1 else ''} not shown"
         self.header.set_subtitle(words)
+
+    def _make_room(self) -> None:
+        """Leave out switches that a narrow panel has no room for; keys and wheel do the same."""
+        self.follow.setVisible(self.is_wide(560))
+        for button in (self.smaller, self.larger):
+            button.setVisible(self.is_wide(400))
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        super().resizeEvent(event)
+        self._make_room()
 
     @Slot()
     def _moved(self) -> None:

@@ -32,8 +32,11 @@ from seqstudio.studio.theme import faded, follow_theme, pen, theme
 
 #: Pixels of a staff space: usual, smallest, largest.
 SPACE = (8.0, 4.5, 20.0)
+#: Of a narrow view.
+SMALL = 6.5
 MOST_STAVES = 4
 MOST_NOTES = 20_000
+_WIDE = 70.0
 _AT_ONCE = 800
 _ZOOM = 1.15
 _GROWTH_MS = 250
@@ -87,7 +90,7 @@ class ScoreView(QAbstractScrollArea):
         self._outlined: Note | None = None
         self._ring = False
         self._still: tuple[object, QPixmap] | None = None
-        self.space = SPACE[0]
+        self._scale = 1.0
         self.joined = True
         self.follow = True
         self.direct = False
@@ -101,6 +104,12 @@ class ScoreView(QAbstractScrollArea):
         self.setAccessibleName("Score")
         self.viewport().setMouseTracking(True)
         follow_theme(self)
+
+    @property
+    def space(self) -> float:
+        """Pixels of a staff space; somewhat less where the view is narrow."""
+        usual = min(SPACE[0], max(SMALL, self.viewport().width() / _WIDE))
+        return min(SPACE[2], max(SPACE[1], usual * self._scale))
 
     # What is shown
 
@@ -227,18 +236,19 @@ class ScoreView(QAbstractScrollArea):
         """Turn the page when the system of a time is not wholly in sight."""
         if self._sheet is None or not self._sheet.systems:
             return
-        system = self._sheet.systems[self._sheet.system_of(beats)]
+        order = self._sheet.system_of(beats)
+        system = self._sheet.systems[order]
         scroll, visible = self.verticalScrollBar().value(), self.viewport().height()
         top, bottom = system.top * self.space, system.bottom * self.space
         if top < scroll or bottom > scroll + visible:
-            self.verticalScrollBar().setValue(int(top))
+            self.verticalScrollBar().setValue(int(top) if order else 0)  # with the title
 
     def zoom(self, factor: float) -> None:
         """Make everything larger or smaller; lines break anew, the place in sight stays."""
         at = self._sheet.system_at(self.verticalScrollBar().value() / self.space + 5) if (
             self._sheet) else -1  # fmt: skip
         beats = self._sheet.systems[at].times[0][0] if self._sheet and at >= 0 else 0.0
-        self.space = min(SPACE[2], max(SPACE[1], self.space * factor))
+        self._scale *= min(SPACE[2], max(SPACE[1], self.space * factor)) / self.space
         self._lay_out()
         if at > 0:
             self._reveal(beats)

@@ -242,6 +242,11 @@ class ListenSession(KeyboardDesk):
             return writing  # a run that ended leaves a text behind that nobody will finish
         return history.samples[-1] if history.samples else None
 
+    @property
+    def shows_book(self) -> bool:
+        """Whether the take is a tune of the book, not one that was opened, drawn or edited."""
+        return self.take is not None and self.take is self._book[1]
+
     def _book_take(self) -> Take | None:
         dataset = self.session.dataset
         if dataset is None or self.coding is None:

@@ -12,7 +12,9 @@ import os
 import re
 import stat
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
+from math import gcd, lcm
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,16 +156,38 @@ def fingerprint(score: Score, *, any_key: bool = False) -> str:
     Titles, tempo, velocities, instruments, the numbering of voices and silence before the first
     note do not count. With `any_key` neither does the key: pitches count from the lowest one.
     """
-    tuned = [note for note in score.notes if not score.track(note.voice).drums]
-    base = min((note.pitch for note in tuned), default=0) if any_key else 0
-    first = score.notes[0].start if score.notes else 0
-    drums = {voice for voice in score.voices if score.track(voice).drums}
-    lines = sorted(
-        f"{note.start - first} {note.length} "
-        + (f"d{note.pitch}" if note.voice in drums else str(note.pitch - base))
-        for note in score.notes
+    exact, anywhere = _fingerprints(score)
+    return anywhere if any_key else exact
+
+
+def _fingerprints(score: Score) -> tuple[str, str]:
+    """Return the hashes of the notes in their own key and in any key."""
+    drums = {track.voice for track in score.tracks if track.drums}
+    first = score.notes[0].start if score.notes else Fraction(0)
+    times = [(note.start, note.length) for note in score.notes]
+    unit = lcm(first.denominator, *{time.denominator for pair in times for time in pair})
+    zero = _in_units(first, unit)
+    counts = [(_in_units(start, unit) - zero, _in_units(length, unit)) for start, length in times]
+    # In the coarsest unit: the silence before the first note must not make it finer.
+    step = gcd(unit, *{count for pair in counts for count in pair})
+    pitches = [(note.pitch, note.voice in drums) for note in score.notes]
+    base = min((pitch for pitch, drum in pitches if not drum), default=0)
+    moved = [(pitch if drum else pitch - base, drum) for pitch, drum in pitches]
+    return _hashed(unit // step, counts, step, pitches), _hashed(unit // step, counts, step, moved)
+
+
+def _in_units(beats: Fraction, unit: int) -> int:
+    return beats.numerator * (unit // beats.denominator)
+
+
+def _hashed(
+    unit: int, counts: list[tuple[int, int]], step: int, pitches: list[tuple[int, bool]]
+) -> str:
+    notes = sorted(
+        (start // step, length // step, *pitch)
+        for (start, length), pitch in zip(counts, pitches, strict=True)
     )
-    return hashlib.blake2b("\n".join(lines).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(repr((unit, notes)).encode(), digest_size=16).hexdigest()
 
 
 class Collector:
@@ -337,7 +361,7 @@ class Collector:
     # Keeping
 
     def _keep(self, piece: Named, path: Path) -> None:
-        exact = fingerprint(piece.score)
+        exact, anywhere = _fingerprints(piece.score)
         if exact in self._seen:
             self._repeated.append(Repeated(piece.name, self._seen[exact]))
             return
@@ -349,7 +373,6 @@ class Collector:
         else:
             self._seen[exact] = piece.name
             self._notes += notes
-            anywhere = fingerprint(piece.score, any_key=True)
             origin = self._origin(path)
             self._scores.append(
                 Named(piece.name, piece.score, origin, piece.part, piece.text, anywhere)

@@ -183,6 +183,8 @@ def two(panel, listen):
 
 
 def test_a_row_for_each_voice_mutes_and_plays_alone(panel, listen, two):
+    assert panel.tools.colour.value() == "track", "two voices, and no model was asked"
+
     def silent():
         return [part.voice for part in listen.parts if part.muted]
 

@@ -85,7 +85,8 @@ class PianoRollPanel(MusicPanel):
         self.place = Label("", "mono", "textHi")
         self.newest = Button("Newest tune", kind="text")
         self.follow = CheckField("Follow", True)
-        self._mode, self._tracks_chosen = "probability", False
+        self._mode = "probability"
+        self._mode_chosen = self._tracks_chosen = False
         self._lay_out()
         self._connect()
         follow_theme(self)
@@ -164,9 +165,19 @@ class PianoRollPanel(MusicPanel):
             self._tracks_chosen = False
         self.tracks.read()
         self._show_loop()
+        if not self._mode_chosen:
+            self._suggest_colour(take)
         if self._mode != "probability":
             self._recolour()
         self._moved()
+
+    def _suggest_colour(self, take: Take) -> None:
+        """Tell voices apart where no model was sure of anything, until the person chooses."""
+        given = bool(np.isnan(take.chances).all())
+        mode = "track" if given and len(take.score.voices) > 1 else "probability"
+        if mode != self._mode:
+            self.set_colour(mode)
+            self._mode_chosen = False
 
     def _show_loop(self) -> None:
         listen = self.listen
@@ -310,7 +321,7 @@ class PianoRollPanel(MusicPanel):
     @Slot(str)
     def set_colour(self, mode: str) -> None:
         """Colour notes by another of `colouring.MODES`."""
-        self._mode = mode
+        self._mode, self._mode_chosen = mode, True
         self.tools.colour.set_value(mode)
         self.thoughts.set_mode(mode if mode in _ASKED else "")
         self._recolour()

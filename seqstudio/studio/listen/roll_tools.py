@@ -25,7 +25,7 @@ from seqstudio.studio.widgets import (
 )
 
 _BAR_PX = 96
-_GAP = 12
+_GAP, _CLOSE, _LEFT, _RIGHT = 16, 6, 12, 8
 
 
 class RollTools(QWidget):
@@ -70,23 +70,23 @@ class RollTools(QWidget):
 
     def _lay_out(self) -> None:
         labels, row = self._labels, QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(6)
+        row.setContentsMargins(_LEFT, 4, _RIGHT, 4)
+        row.setSpacing(_GAP)
         row.setSizeConstraint(QHBoxLayout.SizeConstraint.SetNoConstraint)
-        for group in (
-            (self.tracks, self.tool),
-            (labels["Grid"], self.grid, self.quantise, self.strength, labels["%"]),
-            (self.lane,),
-            (labels["Colour"], self.colour, self.place, self.number, self.scale),
-        ):
-            for widget in group:
-                row.addWidget(widget)
-            row.addSpacing(_GAP)
+        self._groups = (
+            _group(self.tracks, self.tool),
+            _group(labels["Grid"], self.grid, self.quantise, self.strength, labels["%"]),
+            _group(self.lane),
+            _group(labels["Colour"], self.colour, self.place, self.number, self.scale),
+        )
+        for group in self._groups:
+            row.addWidget(group)
         row.addStretch(1)
-        row.addWidget(self.undo)
-        row.addWidget(self.redo)
+        self._history = _group(self.undo, self.redo)
+        row.addWidget(self._history)
         for combo in (self.grid, self.colour, self.place):
             combo.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.place.setMinimumContentsLength(14)
         self.quantise.setToolTip("Pull the selected notes, or all, to the grid (Q)")
         self.tool.setToolTip("Select (1), draw (2); a double click draws too")
 
@@ -185,11 +185,13 @@ class RollTools(QWidget):
         gives_way: tuple[tuple[QWidget, ...], ...] = (
             (labels["Grid"], labels["Colour"]),
             (self.strength, labels["%"]),
-            (self.lane,),
-            (self.scale,),
+            (self._groups[2],),
             (self.quantise,),
+            (self.tool,),
+            (self.scale,),
+            (self._groups[1],),
         )
-        for group in gives_way[:3] + gives_way[4:]:
+        for group in (*gives_way[:-2], gives_way[-1]):
             for widget in group:
                 widget.show()
         for group in gives_way:
@@ -199,10 +201,16 @@ class RollTools(QWidget):
                 widget.hide()
 
     def _needed(self) -> int:
-        """Return how wide everything is that is shown."""
-        row = self.layout()
-        assert row is not None
-        return row.totalMinimumSize().width()
+        """Return how wide everything is that is shown, at its usual size.
+
+        Layouts learn only later that something was hidden, so that they cannot be asked.
+        """
+        widths = [
+            sum(map(_usual_width, shown)) + _CLOSE * (len(shown) - 1)
+            for group in (*self._groups, self._history)
+            if not group.isHidden() and (shown := _shown_in(group))
+        ]
+        return sum(widths) + _GAP * len(widths) + _LEFT + _RIGHT
 
     @override
     def minimumSizeHint(self) -> QSize:
@@ -220,6 +228,26 @@ class RollTools(QWidget):
     def paintEvent(self, event: QPaintEvent, /) -> None:
         with painting(self) as painter:
             painter.fillRect(self.rect(), theme().color("surface1"))
+
+
+def _group(*widgets: QWidget) -> QWidget:
+    """Return controls that stand close together."""
+    group = QWidget()
+    row = QHBoxLayout(group)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(_CLOSE)
+    for widget in widgets:
+        row.addWidget(widget)
+    return group
+
+
+def _shown_in(group: QWidget) -> list[QWidget]:
+    children = group.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    return [child for child in children if not child.isHidden()]
+
+
+def _usual_width(widget: QWidget) -> int:
+    return min(max(widget.sizeHint().width(), widget.minimumWidth()), widget.maximumWidth())
 
 
 class ScaleKey(QWidget):

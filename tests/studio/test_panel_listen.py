@@ -27,6 +27,7 @@ from seqstudio.records.readings import Sample, freeze
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.listen.findings import copied_run, corpus_of, findings_of, music_of
 from seqstudio.studio.listen.geometry import ROW, frame_of, is_black, whole_width
+from seqstudio.studio.listen.midi_form import MidiForm
 from seqstudio.studio.listen.prompts import style_of
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.takes import (
@@ -800,3 +801,21 @@ def test_playing_in_turns_hands_phrases_over_and_plays_answers(
     assert listen.jam is None
     assert not listen.playing
     assert listen.sequencer.arrangement.score.end_beats < 100
+
+
+def test_ports_are_chosen_recorded_from_and_silenced_in_the_form(qtbot, listen, keys):
+    form = MidiForm(listen)
+    qtbot.addWidget(form)
+    assert [form.out.itemText(n) for n in range(form.out.count())] == ["None", "Synth"]
+    assert not form.record_button.isEnabled()
+    form.out.committed.emit("Synth")
+    form.into.committed.emit("Keys")
+    qtbot.waitUntil(lambda: listen.sequencer.midi is not None and not listen._chores)
+    assert (form.out.value(), form.into.value()) == ("Synth", "Keys")
+    form.record_button.click()
+    assert listen.recording
+    assert form.record_button.text() == "Stop recording"
+    form.record_button.click()
+    assert not listen.recording
+    form.panic_button.click()
+    assert [m for m in keys.port.sent if m.type == "control_change" and m.control == 123]

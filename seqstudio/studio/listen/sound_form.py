@@ -6,6 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from seqstudio.music.synth import INSTRUMENTS
+from seqstudio.studio.listen.midi_form import MidiForm
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.widgets import ComboField, FormRow, InlineError, Label, SliderField
 
@@ -25,6 +26,7 @@ class SoundForm(QWidget):
         self.no_sound = InlineError(severity="warn")
         self.retry_button = self.no_sound.add_action("Look again")
         self.no_sound.hide()
+        self.midi = MidiForm(listen)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
@@ -34,6 +36,7 @@ class SoundForm(QWidget):
             FormRow("Volume", self.volume, unit="%"),
             self.output,
             self.no_sound,
+            self.midi,
         ):
             rows.addWidget(row)
         self.instrument.committed.connect(self._instrument_chosen)

@@ -54,7 +54,7 @@ _NUMBERS = {
 NAMES = (
     "Valid",
     "Bars that add up",
-    "Surprise",
+    "Surprise per token",
     "Notes in one scale",
     *(_NUMBERS[name][0] for name in SHOWN),
     "Pitch range",
@@ -83,7 +83,7 @@ def rows_of_tune(
     rows = {
         "Valid": _valid(found, corpus),
         "Bars that add up": _bars(found, corpus),
-        "Surprise": _surprise(take, loss),
+        "Surprise per token": _surprise(take, loss),
         "Notes in one scale": _scale(found, corpus),
         "Pitch range": _range(found, corpus, take),
         "Longest copied run": _copy(copied, corpus, take),
@@ -153,12 +153,11 @@ def _bars(found: Findings, corpus: Corpus | None) -> Row:
 
 def _surprise(take: Take | None, loss: float) -> Row:
     value = surprise_of(take.sample if take is not None else None)
-    unit = f" {take.coding.unit}" if take is not None else ""
     held_out = "" if math.isnan(loss) else f"held out {loss:.2f}"
     if math.isnan(value):
         return Row("not written", held_out)
     tick = min(1.0, loss / _SURPRISE_NATS) if not math.isnan(loss) else math.nan
-    return Row(f"{value:.2f}{unit}", held_out, min(1.0, value / _SURPRISE_NATS), tick)
+    return Row(f"{value:.2f} nats", held_out, min(1.0, value / _SURPRISE_NATS), tick)
 
 
 def _scale(found: Findings, corpus: Corpus | None) -> Row:

@@ -43,8 +43,8 @@ class MeasuresPanel(MusicPanel):
     explanation: ClassVar[Explanation] = Explanation(
         "Bars that add up: bars whose notes and rests fill the metre, over all bars in a metre. "
         "Pickups, and two short bars that make a full one across a repeat, count as full.\n\n"
-        "Surprise: mean -ln p of the tokens that the model chose, after temperature, top k and "
-        "top p; beside it the loss on held-out data, in the same unit. Units of different "
+        "Surprise per token: mean -ln p of the tokens of its coding that the model chose, after "
+        "temperature, top k and top p; beside it the loss on held-out data. Units of different "
         "codings cannot be compared.\n\n"
         "Notes in one scale: the largest share of notes in one major or natural minor scale. "
         "Pitch classes: entropy of the twelve, 3.58 bits for all alike. Groove: how alike the "

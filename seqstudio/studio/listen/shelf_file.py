@@ -92,6 +92,16 @@ class KeptTake:
         """What can be counted in it."""
         return findings_of(self.take.tune)
 
+    def is_heard(self, take: Take | None) -> bool:
+        """Tell whether a take is this one, also when it was not taken from the shelf."""
+        if take is None:
+            return False
+        if take is self.take:
+            return True
+        if self.score is not None:
+            return take.sample is None and take.score is self.score
+        return self.sample is not None and take.sample is self.sample and take.start == self.start
+
     @property
     def step(self) -> int | None:
         """Training step of the weights that wrote it."""

@@ -54,7 +54,7 @@ class ShelfPanel(MusicPanel):
         "takes/deleted. “8/8 bars” are bars that fill their metre. Write it again from its seed "
         "asks the weights of the same step if the run kept them: they write the same take. "
         "Otherwise the newest ones write.\n\n"
-        "Tick two or more and press Compare: they stand on one time axis, and each is heard from "
+        "Tick two or more and press A/B: they stand on one time axis, and each is heard from "
         "the beat where the last one was."
     )
 
@@ -81,7 +81,7 @@ class ShelfPanel(MusicPanel):
         self.listen.playing_changed.connect(self._mark)
 
     def _make_head(self) -> None:
-        self.view = Segments([("list", "List"), ("compare", "Compare")], name="Takes")
+        self.view = Segments([("list", "List"), ("compare", "A/B")], name="Takes")
         self.undo_button = Button("Undo delete", kind="text")
         self.undo_button.hide()
         self.header.add_switch(self.undo_button)
@@ -207,7 +207,7 @@ class ShelfPanel(MusicPanel):
     @Slot()
     def _mark(self, _playing: bool = False) -> None:
         for card in self.cards:
-            card.set_current(card.kept.take is self.take, self.listen.playing)
+            card.set_current(card.kept.is_heard(self.take), self.listen.playing)
             card.set_compared(card.kept.key in self.compared)
 
     # What the person does
@@ -226,7 +226,7 @@ class ShelfPanel(MusicPanel):
     def _play(self, kept: object) -> None:
         if not isinstance(kept, KeptTake):
             return
-        if self.take is kept.take:
+        if kept.is_heard(self.take):
             self.listen.toggle()
             return
         self.listen.stop()

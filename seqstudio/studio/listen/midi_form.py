@@ -12,7 +12,7 @@ _NONE = ("", "None")
 
 
 class MidiForm(QWidget):
-    """Ports are looked for when the person asks: drivers take their time and print what they like."""
+    """Ports are looked for when the person asks: drivers take their time over it."""
 
     def __init__(self, listen: ListenSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -20,9 +20,9 @@ needs_files = pytest.mark.skipif(
 )
 
 
-def campaign(mutants):
+def campaign(mutants, *settings):
     done = subprocess.run(
-        [sys.executable, str(CAMPAIGN), str(DATA), str(mutants)],
+        [sys.executable, str(CAMPAIGN), str(DATA), str(mutants), *settings],
         capture_output=True,
         text=True,
         check=True,
@@ -40,7 +40,7 @@ def check(report, mutants):
 
 @needs_files
 def test_mutants_are_read_or_refused():
-    check(campaign(150), 150)
+    check(campaign(100, "4"), 100)
 
 
 @needs_files

@@ -152,7 +152,7 @@ events_of_any_kind = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     events_of_any_kind,
     st.sampled_from([FREE, Quantise(), Quantise(Fraction(1, 3), 0.37), Quantise(Fraction(1))]),

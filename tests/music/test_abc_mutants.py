@@ -37,7 +37,7 @@ def check(report, mutants):
 @needs_tunes
 @pytest.mark.timeout(120)
 def test_mutants_of_tunes_are_read():
-    check(campaign(100, "12"), 100)
+    check(campaign(60, "24"), 60)
 
 
 @needs_tunes

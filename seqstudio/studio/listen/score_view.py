@@ -187,9 +187,9 @@ class ScoreView(QAbstractScrollArea):
             self._lay_out()
 
     def set_position(self, beats: float, *, playing: bool) -> None:
-        """Put the playhead to a place; while playing, the page turns with it."""
-        self._position = beats
-        if playing and self.follow:
+        """Put the playhead to a place; the page turns with it."""
+        moved, self._position = beats != self._position, beats
+        if self.follow and (playing or moved):
             self._reveal(beats)
         self.viewport().update()
 

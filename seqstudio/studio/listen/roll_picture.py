@@ -156,6 +156,7 @@ class RollPicture(RollSurface):
         frame = self.frame_now()
         painter.drawPixmap(0, 0, self._still_picture(frame))
         lit = self.table.sounding(self._position)
+        lit = lit[~np.isin(self.table.voice_N[lit], list(self.muted))]
         notepaint.paint_lit(painter, frame, self.table, lit)
         self._paint_gesture(painter, frame)
         rollpaint.paint_loop(painter, frame, self.loop, on=self.looped)

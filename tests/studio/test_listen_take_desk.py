@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from seqstudio.audio.output import RATE, NullOutput
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
+from seqstudio.music.codings import CODINGS
 from seqstudio.music.score import Note
 from seqstudio.records.messages import Constraints, Steer
 from seqstudio.records.readings import Sample, freeze
@@ -258,3 +259,14 @@ def test_compared_takes_are_heard_from_the_same_beat(qtbot, session, listen, clo
     assert listen.take is second.kept.take
     assert listen.position_beats == pytest.approx(6.0, abs=0.01)
     assert first.picture.span_beats == second.picture.span_beats
+
+
+def test_cursor_and_text_count_tokens_where_they_are_longer_than_a_character() -> None:
+    coding = CODINGS["events"]
+    text = "piece m4/4 kC-major bar pos0 p60 d12 pos12 p62 d12 end\n"
+    take = take_of_sample(sample(text, prompt=""), 0, coding)
+    first, second = (take.source(note) for note in take.score.notes)
+    assert take.tokens[take.token_at(first[0])].strip() == "p60"
+    assert take.tokens[take.token_at(second[0])].strip() == "p62"
+    assert take.character_of(take.token_at(second[0])) == second[0]
+    assert len(take.token_probability) == len(take.tokens)

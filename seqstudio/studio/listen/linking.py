@@ -52,7 +52,7 @@ class TuneLink(QObject):
         note = next(iter(sounding_at(take.score.notes, self.listen.position_beats)), None)
         source = take.source(note) if note is not None else None
         if source is not None:
-            self._guarded(lambda: self.session.move_cursor(t=source[0]))
+            self._guarded(lambda: self.session.move_cursor(t=take.token_at(source[0])))
 
     @Slot(object)
     def _followed(self, _cursor: object) -> None:
@@ -60,7 +60,7 @@ class TuneLink(QObject):
         take = self.listen.take
         if take is None or self._moving or self.listen.playing or not self.linked:
             return
-        note = take.note_at(min(self.session.cursor.t, max(0, len(take.text) - 1)))
+        note = take.note_at(take.character_of(min(self.session.cursor.t, len(take.tokens) - 1)))
         if note is not None:
             self._guarded(lambda: self.listen.seek(float(note.start)))
 

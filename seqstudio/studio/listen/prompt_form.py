@@ -67,6 +67,7 @@ class PromptForm(QWidget):
         super().__init__(parent)
         self.listen = listen
         self.session = listen.session
+        self._coding = listen.coding
         self._styles = listen.findChild(StyleDesk) or StyleDesk(listen)
         self._checked: tuple[object, tuple[str, ...]] = (None, ())
         options = [("key", "Key"), ("free", "Text"), ("phrase", "Phrase")]
@@ -86,6 +87,8 @@ class PromptForm(QWidget):
         self.phrase.changed.connect(self.check)
         self.free.setPlainText(self.session.project.sampling.prompt)
         self._offer()
+        if not self._writes_abc:
+            self.show_kind("free")
         follow_theme(self)
 
     def _lay_out(self) -> None:
@@ -137,8 +140,10 @@ class PromptForm(QWidget):
         """Offer keys and metres of the training text, read in a worker thread."""
         abc = self._writes_abc
         self.kind.set_enabled("key", abc, "Keys and metres are asked for in tunes in ABC")
-        if not abc and self.kind.value() == "key":
-            self.show_kind("free")
+        if self.listen.coding is not self._coding:  # another project: its prompts are others
+            self._coding = self.listen.coding
+            self.free.setPlainText(self._opening())
+            self.show_kind("key" if abc else "free")
         if abc:
             self._styles.read()
 

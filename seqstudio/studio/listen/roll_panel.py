@@ -279,8 +279,8 @@ class PianoRollPanel(MusicPanel):
         if not self.listen.playing:
             self.listen.seek(float(note.start))
         source = self.take.source(note) if self.take else None
-        if source is not None:
-            self.session.move_cursor(t=source[0])
+        if self.take is not None and source is not None:
+            self.session.move_cursor(t=self.take.token_at(source[0]))
 
     @Slot(object)
     def _open_menu(self, place: object) -> None:

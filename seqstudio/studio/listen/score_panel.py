@@ -159,8 +159,8 @@ class ScorePanel(MusicPanel):
             return
         self.listen.seek(float(note.start))
         source = self.take.source(note) if self.take else None
-        if source is not None:
-            self.session.move_cursor(t=source[0])
+        if self.take is not None and source is not None:
+            self.session.move_cursor(t=self.take.token_at(source[0]))
 
     @override
     def measured(self) -> list[tuple[str, str]]:

@@ -148,7 +148,7 @@ class ListenSession(KeyboardDesk):
         note = take.note_at(character)
         if note is not None:
             self.seek(float(note.start))
-        self.session.move_cursor(t=character)
+        self.session.move_cursor(t=take.token_at(character))
 
     def hover(self, note: Note | None) -> None:
         """Tell every panel which note is under the pointer."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from seqstudio.music.synth.tones import LAYERS
 
 Frames = NDArray[np.float64]
+_ROW = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +215,10 @@ def _ringing(
     random: np.random.Generator, metal: tuple[float, ...], time_n: Frames, rate: int
 ) -> Frames:
     """Return (3, n) of ringing modes with random phases, root mean square about 1/2."""
-    ringing = np.zeros((3, len(time_n)))
-    for hz in metal:
-        if hz < 0.42 * rate:
-            phases = random.uniform(0, 2 * np.pi, (3, 1))
-            ringing += np.sin(2 * np.pi * hz * time_n + phases)
+    step_M = 2j * np.pi * np.array([hz for hz in metal if hz < 0.42 * rate]) / rate
+    count = len(time_n)
+    starts = np.arange(-(-count // _ROW)) * _ROW
+    turned = np.exp(1j * random.uniform(0, 2 * np.pi, (3, 1, len(step_M))))
+    rows = np.exp(starts[:, None] * step_M) * turned
+    ringing = (rows @ np.exp(step_M[:, None] * np.arange(_ROW))).imag.reshape(3, -1)[:, :count]
     return np.asarray(ringing / np.sqrt(2 * len(metal)))

@@ -85,7 +85,9 @@ class Ensemble:
         self._body, self._edge, usual = _tables(hz, blown, rate, random)
         gain = level / usual * (262.0 / max(hz, 60.0)) ** 0.15
         self._body, self._edge = gain * self._body, gain * self._edge
-        self._breath = _breath(rate, hz, length) * (blown.breath * level) if blown.breath else None
+        self._breath = (
+            _breath(rate, hz, length) * np.float32(blown.breath * level) if blown.breath else None
+        )
 
     def chunk(self, index: int) -> NDArray[np.float32]:
         made = np.zeros((LAYERS, CHUNK))
@@ -154,25 +156,26 @@ def _tables(
     return np.stack([points[0], slopes[0]]), np.stack([points[1], slopes[1]]), usual
 
 
-def _breath(rate: int, hz: float, length: int) -> NDArray[np.float64]:
+def _breath(rate: int, hz: float, length: int) -> NDArray[np.float32]:
     """Return (2, length) noise, in the middle and beside, whose end joins its beginning."""
-    noise = _octave_breath(rate, round(2 * np.log2(hz)))
+    noise = _octave_breath(rate, round(np.log2(hz)))
     turns = -(-(length + _BREATH_SEAM) // noise.shape[1])
     noise = np.tile(noise, turns)[:, : length + _BREATH_SEAM]
-    seam = np.linspace(0, np.pi / 2, _BREATH_SEAM)
-    joined: NDArray[np.float64] = noise[:, :length].copy()
+    seam = np.linspace(0, np.pi / 2, _BREATH_SEAM, dtype=np.float32)
+    joined = noise[:, :length].copy()
     joined[:, :_BREATH_SEAM] *= np.sin(seam)
     joined[:, :_BREATH_SEAM] += np.cos(seam) * noise[:, length:]
     return joined
 
 
 @lru_cache(maxsize=64)
-def _octave_breath(rate: int, half_octave: int) -> NDArray[np.float64]:
+def _octave_breath(rate: int, octave: int) -> NDArray[np.float32]:
     """Return (2, n) periodic noise around the harmonics of a pitch, root mean square 1."""
-    size = 1 << 16
-    random = np.random.default_rng(half_octave)
+    size = 1 << 15
+    random = np.random.default_rng(octave)
     hz = np.fft.rfftfreq(size, 1 / rate)
-    shape = np.sqrt(hz) / (1 + (hz / (3 * 2 ** (half_octave / 2))) ** 2) * (hz < _BREATH_HZ)
+    shape = np.sqrt(hz) / (1 + (hz / (3 * 2**octave)) ** 2) * (hz < _BREATH_HZ)
     turned = np.exp(2j * np.pi * random.uniform(size=(2, len(hz))))
     noise: NDArray[np.float64] = np.fft.irfft(shape * turned, axis=1)
-    return np.asarray(noise / np.sqrt((noise**2).mean()))
+    level = float(np.sqrt((noise**2).mean()))
+    return (noise / level).astype(np.float32)

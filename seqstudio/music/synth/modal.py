@@ -78,9 +78,9 @@ class Modal:
     def __init__(self, sines: Sines, rate: int) -> None:
         """Prepare the two factors of every chunk."""
         sines = sines.below(rate)
-        step_K = (-sines.decay + 2j * np.pi * sines.hz) / rate
+        step_K = ((2j * np.pi * sines.hz - sines.decay) / rate).astype(np.complex128)
         start_K = np.exp(1j * sines.phase)
-        within = np.exp(step_K[:, None] * np.arange(_ROW))
+        within = _powers(step_K, _ROW)
         self._within = np.concatenate([within.imag, within.real]).astype(np.float32)
         rows = np.exp(step_K[None, :] * (np.arange(CHUNK // _ROW) * _ROW)[:, None])
         self._rows = sines.levels[:, None, :] * (rows * start_K)[None]
@@ -91,3 +91,10 @@ class Modal:
         factors = np.concatenate([rows.real, rows.imag], axis=2).astype(np.float32)
         made: NDArray[np.float32] = factors.reshape(-1, factors.shape[2]) @ self._within
         return made.reshape(LAYERS, CHUNK)
+
+
+def _powers(step_K: NDArray[np.complex128], count: int) -> NDArray[np.complex128]:
+    """Return exp(step·n) for n from 0, (K, count), as products of few exponentials."""
+    fine = np.exp(step_K[:, None] * np.arange(16))
+    coarse = np.exp(step_K[:, None] * (16 * np.arange(count // 16)))
+    return (coarse[:, :, None] * fine[:, None, :]).reshape(len(step_K), count)

@@ -117,9 +117,8 @@ class ScoreView(QAbstractScrollArea):
         """Show a tune; one that grows is laid out a few times a second."""
         if take is self._take:
             return
-        grows = take is not None and not take.done and self._sheet is not None
-        self._take = take
-        if grows and self._take is not None:
+        before, self._take = self._take, take
+        if take is not None and before is not None and _goes_on(before, take):
             if not self._growth.isActive():
                 self._growth.start()
             return
@@ -448,3 +447,9 @@ class ScoreView(QAbstractScrollArea):
     def focusOutEvent(self, event: QFocusEvent, /) -> None:
         self._ring = False
         self.viewport().update()
+
+
+def _goes_on(before: Take, after: Take) -> bool:
+    """Tell whether a take is the one before, further written and not yet whole."""
+    same = not before.done and not after.done and before.start == after.start
+    return same and after.text.startswith(before.text)

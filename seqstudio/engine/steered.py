@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Turn = Literal["go on", "wait", "end"]
 
 LANDING = 96
-"""Tokens before the asked length at which a constrained tune begins to look for its end."""
+"""Tokens before the asked length, or a quarter of it, where a constrained tune seeks its end."""
 PER_BAR = 96
 """Tokens that a bar may take where a number of bars was asked for."""
 
@@ -140,7 +140,8 @@ class Course:
     @property
     def _lands(self) -> bool:
         wish = self.request.constraints
-        near = len(self._read) - self._prompt >= self.request.length - LANDING
+        length = self.request.length
+        near = len(self._read) - self._prompt >= length - min(LANDING, length // 4)
         return near and not wish.bars and bool(wish.tonic or wish.meter)
 
     def _begin(self) -> None:

@@ -140,6 +140,14 @@ class Grammar:
             self._may_sound(place, octave, letter, alter) for letter, octave, alter in self._names
         )
 
+    def has_tonic(self, place: Body) -> bool:
+        """Tell whether the tonic can be written."""
+        return any(
+            pitch_of(place, letter, octave, alter) % 12 == place.tonic
+            and self._may_sound(place, octave, letter, alter)
+            for letter, octave, alter in self._names
+        )
+
     def _step(self, place: Body, char: str) -> Body | None:
         readers: dict[Lexical, Reader] = {
             "end": _never, "insert": _insert, "sign": self._awaits, "mark": self._awaits,
@@ -362,7 +370,7 @@ class Grammar:
         rest = (number - 1, time, per) if number > 1 else (0, 1, 1)
         if left < 0 or not self._fillable(left, rest):
             return None
-        if self._wish.tonic and place.to_go == 1 and not on_tonic and not rest[0]:
+        if self._lands_on_tonic(place) and place.to_go == 1 and not on_tonic and not rest[0]:
             return took if left >= UNIT else None  # room for a last note that is not squeezed in
         return took
 
@@ -390,7 +398,7 @@ class Grammar:
         return self._closed(place, char)
 
     def _in_order(self, place: Body) -> bool:
-        if place.to_go == 1 and self._wish.tonic and not place.on_tonic:
+        if place.to_go == 1 and self._lands_on_tonic(place) and not place.on_tonic:
             return False
         if not place.full or not place.left or place.first:
             return True
@@ -445,7 +453,10 @@ class Grammar:
             return False
         if place.to_go > 0:
             return False
-        return place.on_tonic or not self._wish.tonic
+        return place.on_tonic or not self._lands_on_tonic(place)
+
+    def _lands_on_tonic(self, place: Body) -> bool:
+        return self._wish.tonic and place.tonic >= 0
 
 
 def _never(_place: Body, _char: str) -> Body | None:

@@ -126,11 +126,14 @@ class AbcGuide(Guide):
         tonic = tonic_of(self._wish.key or key)
         if self._wish.tonic and tonic < 0:
             self.note = "The tune has no key, so its last note can be any"
-        return Body(
+        place = Body(
             at="insert" if field else "line" if first else "gap",
             text=field, full=full, left=full, key=found.alters, tonic=tonic, first=first,
-            on_tonic=tonic < 0,
         )  # fmt: skip
+        if self._wish.tonic and tonic >= 0 and not self._grammar.has_tonic(place):
+            self.note = "The tonic cannot be written in this range, so the last note can be any"
+            return place._replace(tonic=-1)
+        return place
 
     def _change_of(self, asked: str, meter: str) -> str:
         """Return the field that changes the metre inside the music, "" where none is needed."""
@@ -169,13 +172,18 @@ class AbcGuide(Guide):
     def allowed(self) -> Mask | None:
         if self._place is None:
             return None
-        mask = self._tokens.mask(self._place, self._step, self._goes_on)
-        if mask.any():
-            return mask
+        if self._possible(self._place):
+            mask = self._tokens.mask(self._place, self._step, self._goes_on)
+            if mask.any():
+                return mask
         self._place = None
         if not self.ended:
             self.note = self.note or "Nothing that keeps to the wishes could follow somewhere"
         return None
+
+    def _possible(self, place: Place) -> bool:
+        in_bar = isinstance(place, Head) or place.events or place.at == "end"
+        return in_bar or self._grammar.possible(place)
 
     def _goes_on(self, place: Place) -> bool:
         if isinstance(place, Body):

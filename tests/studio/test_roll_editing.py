@@ -229,6 +229,15 @@ def test_return_draws_at_the_playhead(roll, page):
     roll.editor.select({3})
     QTest.keyClick(roll, KEY.Key_Return)
     assert (66, 8, 1) in notes_of(roll)
+    assert page.sought == [9.0], "the playhead goes on behind it"
+
+
+def test_ctrl_arrows_move_the_playhead_where_nothing_is_selected(roll, page):
+    roll.set_position(2.0, playing=False)
+    QTest.keyClick(roll, KEY.Key_Right, CTRL)
+    roll.set_position(0.0, playing=False)
+    QTest.keyClick(roll, KEY.Key_Left, CTRL)
+    assert page.sought == [3.0, 0.0]
 
 
 def test_what_is_being_written_cannot_be_edited_and_says_so(qtbot, roll, page):

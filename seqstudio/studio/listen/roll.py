@@ -232,6 +232,24 @@ class PianoRoll(RollPicture):
         else:
             self.scroll_rows(semitones)
 
+    def nudge(self, steps: int) -> None:
+        """Move what is selected by steps of the grid; with nothing selected, the playhead."""
+        editor = self.editor
+        if editor.selected:
+            editor.nudge(steps)
+        else:
+            at = editor.grid.near(self.score, editor.playhead)
+            wanted = float(at + steps * editor.grid.length(self.score, at))
+            self.seek_wanted.emit(max(0.0, wanted))
+            self.reveal(max(0.0, wanted))
+
+    def insert(self) -> None:
+        """Draw a note at the playhead, which goes on behind it: one after another is written."""
+        note = self.editor.insert()
+        if note is not None:
+            self.seek_wanted.emit(float(note.end))
+            self.reveal(float(note.end))
+
     def switch_lane(self) -> None:
         """Show velocities below instead of probabilities, or the other way round."""
         velocity = self.editor.lane == "velocity"

@@ -191,10 +191,19 @@ class RollEditor(QObject):
         velocity = self._last[2]
         return Note(min(127, max(0, pitch)), start, length, velocity, self.voice)
 
-    def insert(self) -> None:
-        """Draw a note at the playhead, as high as the one that is selected or was drawn last."""
+    def insert(self) -> Note | None:
+        """Draw a note at the playhead, as high as the one that is selected or was drawn last.
+
+        Returns:
+            The note, None where nothing can be drawn.
+        """
         pitch = self.notes[-1].pitch if self.selected else self._last[0]
-        self.draw(self.new_note(pitch, float(self.playhead)))
+        note = self.new_note(pitch, float(self.playhead))
+        self.draw(note)
+        if self.refusal:
+            return None
+        self.heard.emit(note)
+        return note
 
     def delete(self) -> None:
         """Take out what is selected."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import struct
 from fractions import Fraction
@@ -70,7 +69,6 @@ def test_opening_tries_the_file_in_a_process_of_its_own(tmp_path):
         SoundFont.open(path)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a pipe with a name")
 def test_a_reading_without_end_is_given_up(tmp_path, monkeypatch):
     """A child that hangs: stood in for by one that sleeps instead of reading."""
     (tmp_path / "sitecustomize.py").write_text("import time; time.sleep(60)")

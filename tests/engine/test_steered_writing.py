@@ -103,7 +103,7 @@ def test_the_writer_waits_at_a_bar_and_goes_on_as_it_is_told() -> None:
         request = asked(600, constraints=wish, ahead=2)
         writings = write(model, vocabulary, request, 0, kind="abc", wishes=wishes)
         first = until_it_waits(writings).sample()
-        assert first.text.count("|") == 2
+        assert first.text.endswith(("|", "::"))
         assert next(writings).waits  # again and again
         wishes.put(Steer(1, 0.5, 0, 1.0, Constraints("D major", "6/8", 60, 84), ahead=4))
         assert until_it_waits(writings).sample().text.startswith(first.text)

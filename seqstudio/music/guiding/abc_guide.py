@@ -165,7 +165,10 @@ class AbcGuide(Guide):
         """Whether nothing of the next bar is there yet."""
         place = self._place
         if isinstance(place, Body):
-            return not place.events and place.at in _BETWEEN_BARS
+            half = place.at == "bar" and (
+                place.text == ":" or (place.closes and place.text == "|")
+            )
+            return not place.events and place.at in _BETWEEN_BARS and not half
         return isinstance(place, Head) or not self._lines.open
 
     @override

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seqstudio.cli.console import number, print_json
 from seqstudio.cli.runs import Trained, find_run, trained
 from seqstudio.cli.telling import beside_floor
@@ -19,7 +22,9 @@ from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.floor import floor
-from seqstudio.data.vocabulary import name_of
+from seqstudio.data.music import numbers_in
+from seqstudio.data.vocabulary import Vocabulary, name_of
+from seqstudio.document.settings import DataSettings
 from seqstudio.engine.decoding import free_running
 from seqstudio.engine.evaluation import complete_score
 
@@ -74,17 +79,27 @@ def _given(model: Trained, path: Path) -> Part:
     if vocabulary is None or model.dataset.generated:
         why = f"{model.run} learns from generated data"
         raise UsageError("--data does not fit this run", why, "Leave --data out")
+    ids, unknown, kinds = _numbers(model.project.data, path, vocabulary)
+    if len(ids) < LEAST:
+        why = f"the model knows none of its {model.dataset.token_name}s"
+        raise DataError(f"{path.name} cannot be measured", why, "Choose a text like the training")
+    dataset = replace(model.dataset, valid=ids, content_hash=_hash(model.dataset, ids.tobytes()))
+    return Part(path.name, dataset, unknown, kinds)
+
+
+def _numbers(
+    data: DataSettings, path: Path, vocabulary: Vocabulary
+) -> tuple[NDArray[np.uint16], int, tuple[str, ...]]:
+    """Return a file in a vocabulary's numbers, and how many symbols it lacks, and which."""
+    if data.kind in ("abc-tokens", "events", "voices"):
+        ids, missing = numbers_in(data.with_value("path", str(path)), None, vocabulary)
+        return ids, len(missing), tuple(sorted(set(missing)))
     text = read_text(path)
-    if model.project.data.kind == "abc":
+    if data.kind == "abc":
         book = tunebook.split(text, 0.5, path.name)
         text = tunebook.join(book.train + book.valid)
     ids = vocabulary.encode(text, skip_unknown=True)
-    if len(ids) < LEAST:
-        why = "the model knows none of its characters"
-        raise DataError(f"{path.name} cannot be measured", why, "Choose a text like the training")
-    dataset = replace(model.dataset, valid=ids, content_hash=_hash(model.dataset, ids.tobytes()))
-    kinds = vocabulary.unknown(text)
-    return Part(path.name, dataset, len(text) - len(ids), kinds)
+    return ids, len(text) - len(ids), vocabulary.unknown(text)
 
 
 def _hash(dataset: Dataset, measured: bytes) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from seqstudio.core.errors import DataError, MusicError
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.pieces import MusicSource, is_small, music_source
+from seqstudio.data.pieces import MusicSource, all_pieces, is_small, music_source
 from seqstudio.data.tasks.base import hash_of
 from seqstudio.data.transposing import KEYS, moved_score, moved_token, other_tempo
 from seqstudio.data.vocabulary import TokenVocabulary
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seqstudio.data.vocabulary import Vocabulary
     from seqstudio.document.settings import DataSettings
     from seqstudio.music.collection import Named
+    from seqstudio.music.score import Score
 
     Ids = NDArray[np.int64]
 
@@ -102,14 +104,24 @@ def _dataset(
     )
 
 
-def texts_of(kind: str, settings: DataSettings, base: Path | None) -> str:
-    """Return all usable pieces of a source as one text in the coding of a kind of data.
+def numbers_in(
+    settings: DataSettings, base: Path | None, vocabulary: Vocabulary
+) -> tuple[NDArray[np.uint16], list[str]]:
+    """Return music of any source in the numbers of a vocabulary, and the tokens that it lacks.
+
+    Args:
+        settings: Kind of data and where the music is.
+        base: The project's folder.
+        vocabulary: Of the model that is to read it.
 
     Raises:
         DataError: Nothing there can be read.
     """
-    source = music_source(settings, base)
-    return "".join(each.text for each in _coded(kind, source.train + source.valid, []))
+    table = {symbol: number for number, symbol in enumerate(vocabulary.symbols)}
+    pieces = _coded(settings.kind, all_pieces(settings, base), [])
+    tokens = [token for each in pieces for token in each.tokens]
+    ids = np.array([table[token] for token in tokens if token in table], np.uint16)
+    return ids, [token for token in tokens if token not in table]
 
 
 def piece_text(kind: str, piece: Named) -> str:
@@ -122,8 +134,13 @@ def piece_text(kind: str, piece: Named) -> str:
         return piece.text.strip() + "\n\n"
     if kind == "abc-tokens" and piece.text:
         return plain_abc(piece.text)
+    return CODINGS[kind].write(sounding(kind, piece))
+
+
+def sounding(kind: str, piece: Named) -> Score:
+    """Return a piece as a model of this kind of data gets it: melodies in four voices for it."""
     melody = kind == "voices" and is_melody(piece.score)
-    return CODINGS[kind].write(_harmonised(piece.score) if melody else piece.score)
+    return _harmonised(piece.score) if melody else piece.score
 
 
 _harmonised = lru_cache(maxsize=256)(harmonise)

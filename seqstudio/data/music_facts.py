@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqstudio.core.errors import DataError
+from seqstudio.data.music import sounding
 from seqstudio.data.pieces import music_source
 from seqstudio.music.statistics import (
     PieceNumbers,
@@ -118,7 +119,7 @@ def facts_of_music(
         raise DataError("These data are no music", f"their kind is {settings.kind}")
     source = music_source(settings, base)
     pieces = source.valid if part == "valid" else source.train
-    return facts_of_scores([piece.score for piece in pieces], stopped)
+    return facts_of_scores([sounding(settings.kind, piece) for piece in pieces], stopped)
 
 
 def nearness(corpus: MusicFacts, written: MusicFacts) -> dict[str, float]:

@@ -66,6 +66,18 @@ def music_source(settings: DataSettings, base: Path | None) -> MusicSource:
     return MusicSource(title, origin, train, valid, (*notes, *_left_out(found)))
 
 
+def all_pieces(settings: DataSettings, base: Path | None) -> tuple[Named, ...]:
+    """Return every piece of the music that `settings` name, without a division.
+
+    Raises:
+        DataError: There is nothing that can be read.
+    """
+    title, _origin, found = _collected(settings.path, base)
+    if not found.scores:
+        raise _too_few(title, found)
+    return found.scores
+
+
 def is_small(source: MusicSource) -> bool:
     """Return whether there is so little music that it is worth writing it in every key."""
     return sum(len(each.score.notes) for each in source.train) < SMALL_NOTES

@@ -328,12 +328,13 @@ def _progress(before: _States, after: _States, moves: NDArray[np.int64]) -> Cost
     up = (after.root[None] - before.root[:, None]) % 12
     cost: Costs = np.where(up == 5, -0.4, 0.0) + 0.3 * (up == 0)
     back = (before.root[:, None] == 7) & ((after.root[None] == 5) | (after.root[None] == 2))
-    cost = cost + 1.5 * back
+    cost += 1.5 * back
     # A seventh falls by a step or stays; it is ten semitones above its root.
     seventh = (before.pitches - before.pitches[:, 3:]) % 12 == 10
     falls = (moves <= 0) & (moves >= -2)
     wrong = (seventh & before.seventh[:, None])[:, None] & ~falls
-    return cost + 2.0 * wrong.any(-1)
+    cost += 2.0 * wrong.any(-1)
+    return cost
 
 
 def _sounding(beats: Sequence[_Beat], rows: list[tuple[int, ...]]) -> list[Note]:

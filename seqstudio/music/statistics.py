@@ -131,7 +131,8 @@ def repeated_bar_share(score: Score) -> float:
 def pitch_class_histogram(notes: Iterable[Note]) -> Numbers:
     """Return the share of notes of each pitch class, (12,), C first; zeros without notes."""
     counts = np.bincount([note.pitch % 12 for note in notes], minlength=12).astype(float)
-    return counts / max(counts.sum(), 1)
+    shares: Numbers = counts / max(counts.sum(), 1)
+    return shares
 
 
 def length_histogram(notes: Iterable[Note]) -> dict[Fraction, float]:

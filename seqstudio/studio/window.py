@@ -340,8 +340,8 @@ class MainWindow(QMainWindow):
 
     def choose_data(self) -> None:
         """Ask for a text or tune book and start a project on it."""
-        self._ask_open("Choose your data", "Text and tunes (*.txt *.md *.abc *.py *);;All (*)",
-                       self.open_any)  # fmt: skip
+        kinds = "Text and music (*.txt *.md *.abc *.mid *.midi *.json *.py);;All (*)"
+        self._ask_open("Choose your data", kinds, self.open_any)
 
     def _ask_open(self, title: str, kinds: str, act: Callable[[str], None]) -> None:
         dialog = QFileDialog(self, title, "", kinds)

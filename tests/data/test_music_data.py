@@ -13,7 +13,7 @@ import pytest
 from seqstudio.core.errors import DataError
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.floor import floor
-from seqstudio.data.music import texts_of
+from seqstudio.data.music import numbers_in
 from seqstudio.data.sources import open_dataset
 from seqstudio.data.tasks.chorales import PiecesTask
 from seqstudio.data.transposing import KEYS, moved_score, moved_token
@@ -158,10 +158,15 @@ def test_strange_tokens_of_held_out_pieces_are_counted(tmp_path: Path) -> None:
     assert "C,," not in (dataset.vocabulary.symbols if dataset.vocabulary else ())
 
 
-def test_texts_of_a_file_are_its_pieces(tmp_path: Path) -> None:
-    path = book(tmp_path / "a.abc", range(5))
-    text = texts_of("events", DataSettings("events", str(path)), None)
-    assert len(CODINGS["events"].split(text)) == 5
+def test_other_music_is_read_with_the_numbers_of_a_model(tmp_path: Path) -> None:
+    dataset = opened("events", book(tmp_path / "a.abc"))
+    assert dataset.vocabulary is not None
+    strange = "X:1\nM:4/4\nL:1/8\nK:D\nC,,8|]\n"
+    (tmp_path / "b.abc").write_text(strange, "utf-8")
+    settings = DataSettings("events", str(tmp_path / "b.abc"))
+    ids, unknown = numbers_in(settings, None, dataset.vocabulary)
+    assert unknown == ["p37 ", "d48 "]
+    assert dataset.vocabulary.decode(ids) == "piece m4/4 kD-major bar pos0 end\n"
 
 
 def test_the_floor_counts_tokens(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """ABC by musical token: a pitch, a length, a bar sign or a field is one token, as in folk-rnn.
 
-A pitch and its length are two tokens. One token for both would need a symbol for every pair
-that occurs, several times as many for the same tunes, most of them too rare to be learnt, and
-a pair that only a held-out tune has could not be written at all.
+A pitch and its length are two tokens. On 804 session tunes that is a vocabulary of 105; one token
+for both needs 195, many too rare to be learnt, and saves only 9 % of the steps. A pair that only a
+held-out tune has could not be written at all.
 
 Source: Sturm, Santos, Ben-Tal and Korshunova 2016, "Music transcription modelling and
 composition using deep learning".

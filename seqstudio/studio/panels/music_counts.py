@@ -130,7 +130,7 @@ class PitchClasses(QWidget):
         painter, words = QPainter(self), theme().font("axis")
         painter.setFont(words)
         foot = painter.fontMetrics().height() + 2
-        wide, most = self.width() / 12, max(max(self._shares), 1e-9)
+        wide, most = self.width() / 12, max(*self._shares, 1e-9)
         for at, share in enumerate(self._shares):
             tall = (self.height() - foot) * share / most
             column = QRectF(at * wide + 1, self.height() - foot - tall, wide - 2, tall)

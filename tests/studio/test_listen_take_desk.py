@@ -18,6 +18,7 @@ from seqstudio.music.score import Note
 from seqstudio.records.messages import Constraints, Steer
 from seqstudio.records.readings import Sample, freeze
 from seqstudio.runtime.history import RunHistory
+from seqstudio.studio.listen.measures_panel import MeasuresPanel
 from seqstudio.studio.listen.shelf import Shelf
 from seqstudio.studio.listen.shelf_panel import ShelfPanel
 from seqstudio.studio.listen.sound import ListenSession
@@ -270,3 +271,16 @@ def test_cursor_and_text_count_tokens_where_they_are_longer_than_a_character() -
     assert take.tokens[take.token_at(second[0])].strip() == "p62"
     assert take.character_of(take.token_at(second[0])) == second[0]
     assert len(take.token_probability) == len(take.tokens)
+
+
+def test_all_takes_are_summed_up_beside_the_corpus(qtbot, session, listen, desk) -> None:
+    for text in (TEXT, "CDEF|GAB|\n\n", "\n"):
+        desk.keep(take_of_sample(sample(text, request=9)), "written", wish=WISH)
+    panel = MeasuresPanel(session, listen=listen)
+    qtbot.addWidget(panel)
+    panel.of.set_value("all")
+    panel.refresh()
+    rows = panel.rows()
+    assert rows["Valid"].value == "2 of 3"
+    assert rows["Bars that add up"].value == "5 of 6"
+    assert rows["Notes at a time"].value == "1.00 ± 0.00"

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
 
+#: Takes that are summed up together; a millisecond each at the first time.
+MOST_TAKES = 200
+
+
 class MeasuresPanel(MusicPanel):
     """Numbers about the tune, or about all takes; none of them measures beauty."""
 
@@ -153,7 +157,8 @@ class MeasuresPanel(MusicPanel):
             return
         about = "this tune" if take.done else "so far"
         if self.of.value() == "all":
-            about = f"{len(self.desk.shelf.takes)} takes"
+            count = len(self.desk.shelf.takes)
+            about = f"{count} takes" if count <= MOST_TAKES else f"{MOST_TAKES} newest takes"
         if self.corpus is not None:
             about += f", beside {self.corpus.tunes} held-out tunes"
         self.header.set_subtitle(about)
@@ -174,7 +179,8 @@ class MeasuresPanel(MusicPanel):
     def rows(self) -> dict[str, Row]:
         """Return what stands in each row now."""
         if self.of.value() == "all":
-            return rows_of_many(many_of([t.findings for t in self.desk.shelf.takes]), self.corpus)
+            newest = self.desk.shelf.takes[-MOST_TAKES:]
+            return rows_of_many(many_of([take.findings for take in newest]), self.corpus)
         return rows_of_tune(self.findings, self.corpus, self.take, self.copied, self._loss())
 
     def _loss(self) -> float:

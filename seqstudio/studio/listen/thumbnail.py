@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -108,5 +110,5 @@ def paint_notes(painter: QPainter, room: QRectF, take: Take, span_beats: float) 
         x = room.left() + room.width() * float(note.start) / span_beats
         width = max(1.6, room.width() * float(note.length) / span_beats - 0.6)
         y = room.bottom() - height - (room.height() - height) * (note.pitch - lowest) / spread
-        painter.setBrush(given if chance != chance else written)  # NaN: it was given
+        painter.setBrush(given if math.isnan(chance) else written)
         painter.drawRoundedRect(QRectF(x, y, width, height), 1, 1)

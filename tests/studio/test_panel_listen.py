@@ -668,7 +668,7 @@ def test_saved_files_read_back(qtbot, session, listen, tmp_path):
     arrive(session, sample())
     listen.set_tempo(90)
     for name in ("tune.abc", "tune.mid", "tune.wav"):
-        with qtbot.waitSignal(listen.saved) as caught:
+        with qtbot.waitSignal(listen.saved, timeout=30_000) as caught:
             listen.save(tmp_path / name)
         assert caught.args[0].error is None
     tune = read_tune((tmp_path / "tune.abc").read_text(encoding="utf-8"))

@@ -352,6 +352,17 @@ def test_a_gradient_is_that_of_the_loss_at_the_cursor(panel, session, asked):
     assert np.isnan(values[3:]).all()
 
 
+def test_the_cursor_counts_tokens_also_where_the_tune_is_not_the_first(panel, listen, asked):
+    first = "X:1\nK:C\nGA|\n\n"
+    take = take_of_sample(sample(prompt=first + HEAD))
+    assert take.start == len(first)
+    listen.take_up(take)
+    panel.session.move_cursor(t=take.token_at(take.source(take.score.notes[2])[0]))
+    panel.set_colour("attention")
+    asked.answer(AttentionOf, attention(np.eye(len(HEAD + MUSIC))[None]))
+    assert panel.thoughts.thought().value_N[:3].tolist() == [0.0, 0.0, 1.0]
+
+
 def test_a_refusal_is_told_in_the_roll(panel, session, asked):
     panel.set_colour("attention")
     session.looks.answered.emit(

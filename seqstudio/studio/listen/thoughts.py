@@ -280,7 +280,8 @@ class Thoughts(QObject):
         tokens = self.note_tokens(take) if take is not None else None
         if take is None or tokens is None:
             return 0
-        return tokens.token_at(self.session.cursor.t - take.start)
+        pointed = min(self.session.cursor.t, len(take.tokens) - 1)  # it counts from the first tune
+        return tokens.token_at(take.character_of(pointed) - take.start)
 
     def thought(self) -> Thought | None:
         """Return the numbers of the notes, None while there are none."""

@@ -17,6 +17,8 @@ from seqstudio.records.messages import Constraints as Wish
 
 LETTERS = "".join(map(chr, range(32, 127))) + "\n"
 MOST = 6000
+FEW = range(5)
+MANY = [pytest.param(range(n, n + 25), marks=pytest.mark.long) for n in range(5, 300, 25)]
 LOWEST, HIGHEST = 60, 84
 
 
@@ -78,9 +80,7 @@ def last_pitch(kind: str, tune: Tune) -> int:
 
 
 @pytest.mark.parametrize("kind", ["abc", "abc-tokens", "events", "voices"])
-@pytest.mark.parametrize(
-    "seeds", [range(5), pytest.param(range(5, 300), marks=pytest.mark.long)], ids=["few", "many"]
-)
+@pytest.mark.parametrize("seeds", [FEW, *MANY], ids=lambda seeds: f"{seeds.start}-{seeds.stop}")
 def test_chance_keeps_to_key_metre_range_bars_and_end(kind: str, seeds: range) -> None:
     for seed in seeds:
         chances = np.random.default_rng(seed)

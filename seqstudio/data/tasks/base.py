@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,6 +54,43 @@ class Batch:
     source_lengths: NDArray[np.int64] | None = None
 
 
+Measure = Literal[
+    "accuracy", "macro F1", "MAE", "RMSE", "MASE", "BLEU", "chrF", "CIDEr", "exact match"
+]
+"""Measures beside the loss; shares from 0 to 1, BLEU and chrF from 0 to 100."""
+
+
+class KnownFloor(NamedTuple):
+    """What an answer without learning reaches in a measure on the held-out part.
+
+    Attributes:
+        measure: Which one.
+        name: How it answers, such as "the last value" or "the commonest class".
+        value: In the unit of the measure; errors of a forecast in the unit of the series.
+    """
+
+    measure: Measure
+    name: str
+    value: float
+
+
+class InUnit(NamedTuple):
+    """How the numbers that a model of values or forecasts sees become those of the data.
+
+    Attributes:
+        mean: (D,) what was taken off; D = values of a target.
+        spread: (D,) what was divided by: value = mean + spread * number.
+        unit: Of the values, such as "passengers"; "" where it is not known.
+        naive: Mean absolute error of the naive answer on the training part, in that unit:
+            the scale of MASE. NaN where there is none.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    unit: str
+    naive: float
+
+
 class Task(Protocol):
     """A source of examples without end."""
 
@@ -75,6 +112,23 @@ class Task(Protocol):
             examples: The held-out examples, drawn only when they are looked at.
         """
         ...
+
+    def known_floors(self, examples: Iterable[Batch]) -> tuple[KnownFloor, ...]:
+        """Return what answers without learning reach in measures other than the loss.
+
+        The commonest class is counted wherever classes are told; only others belong here.
+        """
+        del examples
+        return ()
+
+    def in_unit(self) -> InUnit | None:
+        """Return the unit of values and forecasts; None where they are plain numbers."""
+        return None
+
+    def right_answers(self, batch: Batch, row: int) -> tuple[str, ...]:
+        """Return every right sentence for a source; () where the targets are the only one."""
+        del batch, row
+        return ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +153,20 @@ class Listed(ABC):
     @abstractmethod
     def floor(self, examples: Iterable[Batch]) -> tuple[str, float]:
         """Return how to answer without learning, and what that costs; see `Task.floor`."""
+
+    def known_floors(self, examples: Iterable[Batch]) -> tuple[KnownFloor, ...]:
+        """Return what answers without learning reach otherwise; see `Task.known_floors`."""
+        del examples
+        return ()
+
+    def in_unit(self) -> InUnit | None:
+        """Return the unit of values and forecasts; see `Task.in_unit`."""
+        return None
+
+    def right_answers(self, batch: Batch, row: int) -> tuple[str, ...]:
+        """Return every right sentence for a source; see `Task.right_answers`."""
+        del batch, row
+        return ()
 
     def draw(self, rng: np.random.Generator, rows: int) -> Batch:
         """Return examples chosen at random, none twice while the list is long enough."""

@@ -185,8 +185,9 @@ class AbcGuide(Guide):
         return None
 
     def _possible(self, place: Place) -> bool:
-        in_bar = isinstance(place, Head) or place.events or place.at == "end"
-        return in_bar or self._grammar.possible(place)
+        if isinstance(place, Head) or place.events or place.at == "end":
+            return True
+        return self._grammar.possible(place)
 
     def _goes_on(self, place: Place) -> bool:
         if isinstance(place, Body):

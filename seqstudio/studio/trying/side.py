@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from seqstudio.studio.deck import Deck
 from seqstudio.studio.panels.samples import SamplesPanel
-from seqstudio.studio.trying import TRY_PANELS, TryPanel
+from seqstudio.studio.trying import TRY_PANELS
+from seqstudio.studio.trying.panel import TryPanel
 
 if TYPE_CHECKING:
     from seqstudio.data.dataset import Dataset

@@ -68,7 +68,7 @@ def _beginnings(subject: Subject, ids: list[int], lengths: range) -> torch.Tenso
     main = torch.tensor(ids[: lengths[-1]]).repeat(len(steps), 1)
     main[torch.arange(main.shape[1]) >= steps[:, None]] = 0
     given = Inputs(main, lengths=steps if subject.dataset.padded else None)
-    outputs, _state = subject.model(given)
+    outputs: torch.Tensor = subject.model(given)[0]
     return outputs.softmax(-1)
 
 

@@ -58,9 +58,9 @@ class DataPanel(Panel):
         "held-out part.\n\n"
         "Music: the list beside the text has one line a step, its place, the number that the "
         "model reads, and the token. The measures are means over the training pieces. In one "
-        "scale: the largest share of notes in one major or minor scale. Groove alike: share of the 16 steps "
-        "of a bar in which it begins notes as the bar before does. Bars repeated: share of bars "
-        "that stood before, note by note."
+        "scale: the largest share of notes in one major or minor scale. Groove alike: share of "
+        "the 16 steps of a bar in which it begins notes as the bar before does. Bars repeated: "
+        "share of bars that stood before, note by note."
     )
     file_wanted = Signal()
 

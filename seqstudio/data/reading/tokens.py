@@ -15,7 +15,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,10 @@ UNKNOWN = "\ufffd"
 
 _WORD = re.compile(r" ?[^\W\d_]+(?:['’][^\W\d_]+)*| ?\d| ?[^\w\s]| ?_|\s")
 _PIECE = 1 << 20
+_LONGEST_LINE = 8192
+_LONG = re.compile(r"(?s).{1,8192}(?=\s|\Z)|.{1,8192}")
+_LEARNT_FROM = 20_000_000
+"""Characters that pieces are learnt from: more changes hardly any of them."""
 _LARGEST = 60_000
 
 
@@ -78,8 +81,12 @@ class Words(Vocabulary):
     @override
     def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
         """Return the number of each word, shape (words,); 0 where the vocabulary lacks it."""
-        numbers = [self._numbers.get(w, 0) for part in _parts(text, self.lower) for w in part]
-        ids = np.array(numbers, np.uint16)
+        find = self._numbers.get
+        parts = [
+            np.fromiter((find(word, 0) for word in part), np.uint16, len(part))
+            for part in _parts(text, self.lower)
+        ]
+        ids = np.concatenate([np.empty(0, np.uint16), *parts])
         return ids[ids != 0] if skip_unknown else ids
 
     @override
@@ -166,9 +173,14 @@ class BytePairs(Vocabulary):
     @override
     def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
         """Return the number of each piece, shape (pieces,); there is none that it cannot read."""
-        lines = text.splitlines(keepends=True)
-        found = self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
-        return np.array([number for line in found for number in line.ids], np.uint16)
+        parts = [
+            np.fromiter((number for line in found for number in line.ids), np.uint16)
+            for found in map(self._found, _line_parts(text))
+        ]
+        return np.concatenate([np.empty(0, np.uint16), *parts])
+
+    def _found(self, lines: list[str]) -> Any:
+        return self._tokenizer.encode_batch_fast(lines, add_special_tokens=False)
 
     @override
     def decode(self, ids: NDArray[np.integer]) -> str:
@@ -193,7 +205,9 @@ class BytePairs(Vocabulary):
 
     @cached_property
     def _bytes(self) -> tuple[bytes, ...]:
-        return tuple(_bytes_of(token) for token in _tokens(self.rules))
+        known = tuple(_bytes_of(token) for token in _tokens(self.rules))
+        # What stands behind the pieces of the rules, such as a mask, is spelled as it looks.
+        return known + tuple(sign.encode() for sign in self.symbols[len(known) :])
 
 
 def _learn(text: str, most: int) -> str:
@@ -206,10 +220,29 @@ def _learn(text: str, most: int) -> str:
     trainer = trainers.BpeTrainer(
         vocab_size=max(most, 256), initial_alphabet=sorted(alphabet), show_progress=False
     )
-    lines = iter(text.splitlines(keepends=True))
-    tokenizer.train_from_iterator(iter(lambda: list(islice(lines, 10_000)), []), trainer)
+    tokenizer.train_from_iterator(_line_parts(text[:_LEARNT_FROM]), trainer)
     rules: str = tokenizer.to_str()
     return rules
+
+
+def _line_parts(text: str) -> Iterator[list[str]]:
+    """Yield a text in lists of lines of about a million characters together.
+
+    A line without end, as in a file of 50 MB without a line break, is cut before a space: each
+    character of a line costs the tokenizer a hundred bytes while it works.
+    """
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE, start + 2 * _PIECE) + 1
+        end = end or min(len(text), start + _PIECE)
+        # The tokenizer is written in a language whose texts have no half surrogate pairs.
+        part = text[start:end].encode("utf-8", "replace").decode("utf-8")
+        yield [piece for line in part.splitlines(keepends=True) for piece in _short(line)]
+        start = end
+
+
+def _short(line: str) -> list[str]:
+    return [line] if len(line) <= _LONGEST_LINE else _LONG.findall(line)
 
 
 def _kept(path: Path) -> str | None:

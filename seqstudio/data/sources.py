@@ -8,6 +8,8 @@ from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text, open_tunes
 from seqstudio.data.music import open_music
 from seqstudio.data.programs import open_programs
+from seqstudio.data.tasks.counting import open_anbn, open_anbncn
+from seqstudio.data.tasks.far import open_copy_memory, open_temporal_order
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
@@ -60,8 +62,12 @@ KINDS: Mapping[str, Opener] = {
     "adding": open_adding,
     "recall": open_recall,
     "order": open_order,
+    "copy-memory": open_copy_memory,
+    "temporal-order": open_temporal_order,
     "parity": open_parity,
     "brackets": open_brackets,
+    "anbn": open_anbn,
+    "anbncn": open_anbncn,
     "tagging": open_tagging,
     "masked": open_masked,
     "copy": open_copy,

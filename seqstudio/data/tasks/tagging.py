@@ -85,9 +85,14 @@ class BracketsTask(Task):
 
     Source: Hewitt et al. 2020, "RNNs can generate bounded hierarchical languages with optimal
     memory" (the languages Dyck-(k, m)).
+
+    Attributes:
+        length: Most symbols of a string.
+        least: Fewest symbols of a string.
     """
 
     length: int
+    least: int = LEAST
 
     def __post_init__(self) -> None:
         check_length("strings of brackets", self.length, least=LEAST)
@@ -95,7 +100,7 @@ class BracketsTask(Task):
     @property
     def halves(self) -> NDArray[np.int64]:
         """Numbers of pairs that a string can have."""
-        return np.arange(LEAST // 2, self.length // 2 + 1)
+        return np.arange(self.least // 2, self.length // 2 + 1)
 
     @override
     def draw(self, rng: np.random.Generator, rows: int) -> Batch:

@@ -90,11 +90,30 @@ def classified(p: NDArray[np.floating], truth: NDArray[np.integer]) -> Classifie
     if p.ndim != 2 or truth.shape != p.shape[:1]:
         msg = f"probabilities {p.shape} do not go with classes {truth.shape}"
         raise ValueError(msg)
-    classes, told = p.shape[1], p.argmax(1)
+    true_p = np.take_along_axis(p, truth[:, None], 1)[:, 0]
+    return told_classes(p.shape[1], p.argmax(1), p.max(1, initial=0.0), truth, true_p)
+
+
+def told_classes(
+    classes: int,
+    told: NDArray[np.integer],
+    confidence: NDArray[np.floating],
+    truth: NDArray[np.integer],
+    true_p: NDArray[np.floating],
+) -> Classified:
+    """Measure answers of which only the likeliest class is kept.
+
+    Args:
+        classes: C, how many there are.
+        told: (n,) likeliest class.
+        confidence: (n,) its probability.
+        truth: (n,) true class.
+        true_p: (n,) probability of the true class.
+    """
     confusion = np.bincount(truth * classes + told, minlength=classes**2)
-    surprise = -np.log(np.maximum(np.take_along_axis(p, truth[:, None], 1)[:, 0], 1e-300))
+    surprise = -np.log(np.maximum(true_p, 1e-300))
     nats = float(surprise.mean()) if len(truth) else float("nan")
-    bins = _reliability(p.max(1, initial=0.0), told == truth)
+    bins = _reliability(confidence, told == truth)
     return Classified(confusion.reshape(classes, classes).astype(np.int64), nats, bins)
 
 

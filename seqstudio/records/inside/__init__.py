@@ -12,6 +12,7 @@ from seqstudio.records.inside import (
     embedding,
     gates,
     gradients,
+    measuring,
     player,
     predictions,
     spectrum,
@@ -21,6 +22,7 @@ from seqstudio.records.inside import (
 )
 
 MODULES = (
-    attention, cells, embedding, gates, gradients, player, predictions, spectrum, surgery, writing,
+    attention, cells, embedding, gates, gradients, measuring, player, predictions, spectrum,
+    surgery, writing,
     *trying.MODULES,
 )  # fmt: skip

@@ -176,6 +176,8 @@ class LookDesk(QObject):
         aim, live, _ = self._asked.get(answer.request, (None, True, 0.0))
         if isinstance(answer, LookFailed) or answer.done:
             self._asked.pop(answer.request, None)
+        elif aim is not None:  # a long answer that is told in parts is waited for
+            self._asked[answer.request] = aim, live, time.monotonic()
         if isinstance(answer, Looked) and answer.done and aim is not None:
             rest_s = max(LEAST_REST_S, answer.cost_s / SHARE)
             self._rest_until_s = max(self._rest_until_s, time.monotonic() + rest_s)

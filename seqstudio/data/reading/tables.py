@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seqstudio.data.reading.texts import Text
+
 MOST_ROWS = 2_000_000
 MOST_COLUMNS = 1_000
 LONGEST_FIELD = 1_000_000
@@ -157,23 +159,38 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: No text, no table, or too large; the sentence says where.
     """
-    found = read_any_text(path)
+    return table_of(path.name, read_any_text(path))
+
+
+def table_of(name: str, found: Text, *, cut: bool = False) -> Table:
+    """Return the table in a text.
+
+    Args:
+        name: Of the file.
+        found: The text, or with `cut` its beginning, whose last row may be broken off.
+        cut: Leave the last row out.
+
+    Raises:
+        DataError: No table, or too large; the sentence says where.
+    """
     delimiter = find_delimiter(found.text)
-    rows, lines = _rows(path.name, found.text, delimiter)
+    rows, lines = _rows(name, found.text, delimiter)
+    if cut and len(rows) > 2:
+        rows, lines = rows[:-1], lines[:-1]
     width = Counter(map(len, rows)).most_common(1)[0][0]
-    _refuse_ragged(path.name, rows, lines, width)
+    _refuse_ragged(name, rows, lines, width)
     header = _has_header(rows)
     names = _names(rows[0] if header else [], width)
     body = rows[1:] if header else rows
     if not body:
-        raise DataError(f"{path.name} has no rows", "only a header stands in it")
+        raise DataError(f"{name} has no rows", "only a header stands in it")
     columns = tuple(
-        Column(name, tuple(field.strip() for field in fields))
-        for name, fields in zip(names, zip(*body, strict=True), strict=True)
+        Column(title, tuple(field.strip() for field in fields))
+        for title, fields in zip(names, zip(*body, strict=True), strict=True)
     )
     notes = found.notes if header else (*found.notes, "No header: columns are numbered")
     kept = np.array(lines[1:] if header else lines, np.int64)
-    return Table(path.name, columns, kept, delimiter, notes)
+    return Table(name, columns, kept, delimiter, notes)
 
 
 def find_delimiter(text: str) -> str:

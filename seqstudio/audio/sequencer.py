@@ -244,6 +244,8 @@ class Sequencer(Maker):
         with self._lock:
             beats, rolling = self.position_beats, self.playing
             self._rest(beats)
+            if self._tuning is not None and self._tuning is not tuning:
+                self._tuning.close()
             self._band, self._tuning = band, tuning
             if tuning is not None:
                 tuning.told = self._wake.set

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from seqstudio.core.errors import MusicError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqstudio.music.score import Score
+    from seqstudio.music.soundfont import SoundFont
     from seqstudio.music.synth import Sound
 
 #: Seconds in which the last note dies away.
@@ -92,6 +94,7 @@ def tune_bytes(
     text: str = "",
     *,
     players: Iterable[Player] = (),
+    font: SoundFont | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> bytes:
     """Return the content of a file.
@@ -101,6 +104,7 @@ def tune_bytes(
         suffix: One of `KINDS`.
         text: The tune as it was written, if in ABC; else ABC is written anew.
         players: Who plays; voices that are not named are played by their tracks.
+        font: The SoundFont that plays, None for the built-in instruments.
         progress: Called with the share that is done, 0 to 1; what it raises ends the work.
 
     Raises:
@@ -119,7 +123,8 @@ def tune_bytes(
 
         return musicxml_bytes(score)
     if suffix in KINDS:
-        return _sound_bytes(score, suffix, players, progress or (lambda _share: None))
+        samples = partial(rendered, score, players, progress or (lambda _share: None), font)
+        return _sound_bytes(suffix, samples)
     raise MusicError(
         f"A tune is not saved as {suffix or 'a file without an ending'}",
         "the kind of file is unknown",
@@ -127,20 +132,21 @@ def tune_bytes(
     )
 
 
-def _sound_bytes(
-    score: Score, suffix: str, players: Iterable[Player], progress: Callable[[float], None]
-) -> bytes:
+def _sound_bytes(suffix: str, samples: Callable[[], NDArray[np.float32]]) -> bytes:
     from seqstudio.music.synth import RATE
     from seqstudio.music.wav import wav_bytes
 
     encode = flac_bytes if suffix == ".flac" else wav_bytes
     if suffix == ".flac":
         _soundfile()  # said before the sound is made, not after
-    return encode(rendered(score, players, progress), RATE)
+    return encode(samples(), RATE)
 
 
 def rendered(
-    score: Score, players: Iterable[Player], progress: Callable[[float], None]
+    score: Score,
+    players: Iterable[Player],
+    progress: Callable[[float], None],
+    font: SoundFont | None = None,
 ) -> NDArray[np.float32]:
     """Return the sound of a score as it is heard, (n, 2), its last note dying away.
 
@@ -157,7 +163,7 @@ def rendered(
             f"it lasts {score.end_seconds / 60:,.0f} minutes, 30 are possible",
             "Save it as MIDI",
         )
-    waiting, band = _sounds(score, players), Band(RATE)
+    waiting, band = _sounds(score, players), Band(RATE, font)
     samples = np.empty((round(score.end_seconds * RATE) + round(TAIL_S * RATE), 2), np.float32)
     for begin in range(0, len(samples), _BLOCK):
         progress(begin / len(samples))

@@ -7,28 +7,31 @@ import math
 import wave
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
+from PySide6.QtCore import QSettings
 
 from seqstudio.audio.arrangement import Part
 from seqstudio.audio.midi_ports import Ports
 from seqstudio.audio.output import RATE, NullOutput, SoundOutput
 from seqstudio.bench.soundness import MemoryPort, held_notes
 from seqstudio.blocks.templates import make
-from seqstudio.core.errors import DeviceError, StorageError
+from seqstudio.core.errors import DeviceError
 from seqstudio.data.corpora import text_dataset
 from seqstudio.document.document import Document
 from seqstudio.music.abc import read_tune
 from seqstudio.music.midi import read_midi
+from seqstudio.music.tune_files import TAIL_S
 from seqstudio.records.readings import Sample, freeze
 from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.listen.findings import copied_run, corpus_of, findings_of, music_of
+from seqstudio.studio.listen.font_field import FontField
 from seqstudio.studio.listen.geometry import ROW, frame_of, is_black, whole_width
 from seqstudio.studio.listen.midi_form import MidiForm
 from seqstudio.studio.listen.prompts import style_of
+from seqstudio.studio.listen.save_menu import SaveMenu
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.takes import (
     ages,
@@ -40,6 +43,7 @@ from seqstudio.studio.listen.takes import (
 )
 from seqstudio.studio.session import Session
 from tests.audio.sound_doubles import FakeSounddevice
+from tests.music.fonts import small_font
 
 HEAD = "X:1\nT:Scale\nM:4/4\nL:1/4\nK:C\n"
 MUSIC = "CDEF|GABc|\n"
@@ -667,9 +671,11 @@ def test_a_character_of_another_tune_takes_that_tune_up(session, listen):
 def test_saved_files_read_back(qtbot, session, listen, tmp_path):
     arrive(session, sample())
     listen.set_tempo(90)
+    menu = SaveMenu(listen)
+    qtbot.addWidget(menu)
     for name in ("tune.abc", "tune.mid", "tune.wav"):
-        with qtbot.waitSignal(listen.saved, timeout=30_000) as caught:
-            listen.save(tmp_path / name)
+        with qtbot.waitSignal(menu.saved, timeout=30_000) as caught:
+            menu.save(str(tmp_path / name))
         assert caught.args[0].error is None
     tune = read_tune((tmp_path / "tune.abc").read_text(encoding="utf-8"))
     assert [note.pitch for note in tune.score.notes] == PITCHES
@@ -680,22 +686,31 @@ def test_saved_files_read_back(qtbot, session, listen, tmp_path):
     with wave.open(io.BytesIO((tmp_path / "tune.wav").read_bytes())) as file:
         assert (file.getnchannels(), file.getframerate()) == (2, RATE)
         seconds = file.getnframes() / RATE
-    assert seconds == pytest.approx(8 * 60 / 90 + 1.2, abs=0.01)
+    assert seconds == pytest.approx(8 * 60 / 90 + TAIL_S, abs=0.01)
 
 
-def test_a_folder_that_is_gone_is_told(qtbot, session, listen):
-    arrive(session, sample())
-    with qtbot.waitSignal(listen.saved) as caught:
-        listen.save(Path("/nowhere/at/all/tune.mid"))
-    assert isinstance(caught.args[0].error, StorageError)
-    assert "tune.mid was not saved" in caught.args[0].error.what
+def test_a_soundfont_plays_and_is_remembered(qtbot, session, listen, tmp_path):
+    path = tmp_path / "small.sf2"
+    path.write_bytes(small_font().bytes())
+    kept = QSettings(str(tmp_path / "kept.ini"), QSettings.Format.IniFormat)
+    field = FontField(listen, kept)
+    qtbot.addWidget(field)
+    field.take(str(path))
+    qtbot.waitUntil(lambda: listen.font is not None, timeout=30_000)
+    assert field.choose.text() == "small"
+    assert kept.value("soundfont") == str(path)
+    field.forget()
+    assert listen.font is None
+    assert kept.value("soundfont") is None
 
 
-def test_a_text_without_notes_can_still_be_saved_as_text(qtbot, session, listen, tmp_path):
-    arrive(session, sample("zzz", prompt="no tune "))
-    with qtbot.waitSignal(listen.saved):
-        listen.save(tmp_path / "text.abc")
-    assert (tmp_path / "text.abc").read_text(encoding="utf-8") == "no tune zzz\n"
+def test_a_damaged_soundfont_is_refused_with_a_sentence(qtbot, session, listen, tmp_path):
+    path = tmp_path / "broken.sf2"
+    path.write_bytes(small_font().bytes()[:200])
+    listen.set_font(path)
+    qtbot.waitUntil(lambda: listen.error is not None, timeout=30_000)
+    assert listen.font is None
+    assert "SoundFont" in listen.error.what
 
 
 def test_closing_stops_sound_and_workers(qtbot, session, opener):

@@ -24,11 +24,11 @@ from seqstudio.runtime.history import RunHistory
 from seqstudio.studio.listen import dragging
 from seqstudio.studio.listen.dragging import DragHandle, MusicDrop
 from seqstudio.studio.listen.imported import holds_music, open_file
-from seqstudio.studio.listen.save_menu import SaveMenu
+from seqstudio.studio.listen.save_menu import Saved, SaveMenu
 from seqstudio.studio.listen.score_glyphs import _DIGITS, _SIGNS, glyph
 from seqstudio.studio.listen.score_panel import ScorePanel
 from seqstudio.studio.listen.score_view import staves_of
-from seqstudio.studio.listen.sound import ListenSession, Saved
+from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.listen.take_desk import TakeDesk
 from seqstudio.studio.session import Session
 from seqstudio.studio.theme import themes

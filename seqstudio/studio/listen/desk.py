@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -13,6 +14,7 @@ from seqstudio.audio.sequencer import Arrangement, Part, Sequencer
 from seqstudio.audio.tuning import Tuning
 from seqstudio.core.errors import SeqError
 from seqstudio.music.score import Score
+from seqstudio.music.soundfont import SoundFont
 from seqstudio.music.synth import INSTRUMENTS, Band, instrument_of
 from seqstudio.studio.listen.chores import Chores
 
@@ -29,6 +31,7 @@ class SoundDesk(QObject):
         metronome: Whether beats are clicked.
         opener: What looks for a sound device; may take a while, runs in a worker thread.
         error: Why something failed that was done beside the window, None when nothing did.
+        font: The SoundFont that plays, None for the built-in instruments.
 
     Signals:
         sound_changed: Instruments, tempo, loop, volume, output, or what there is to play.
@@ -46,6 +49,7 @@ class SoundDesk(QObject):
         self.tempo_bpm = 120.0
         self.metronome = False
         self.error: SeqError | None = None
+        self.font: SoundFont | None = None
         self.sequencer = Sequencer(NullOutput(RATE), Band(RATE), Tuning(RATE))
         self.opener = opener
         self._opened = self._ready = False
@@ -148,6 +152,23 @@ class SoundDesk(QObject):
         """Click the beats, or not."""
         self.metronome = on
         self._arrange()
+        self.sound_changed.emit()
+
+    def set_font(self, path: Path | None) -> None:
+        """Play with a SoundFont of the person, or with the built-in instruments again.
+
+        It is read in a process of its own first; where it is refused `error` says why, and what
+        played before goes on.
+        """
+        self.error = None
+        if path is None:
+            self._take_font(None)
+        else:
+            self.in_background(lambda: SoundFont.open(path), self._take_font)
+
+    def _take_font(self, font: SoundFont | None) -> None:
+        self.font = font
+        self.sequencer.set_band(Band(RATE, font), Tuning(RATE) if font is None else None)
         self.sound_changed.emit()
 
     # Output

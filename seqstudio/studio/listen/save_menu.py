@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,18 @@ from seqstudio.core.errors import SeqError
 from seqstudio.core.files import write_atomic
 from seqstudio.music.tune_files import KINDS, CancelledError, file_name, tune_bytes
 from seqstudio.studio.listen.dragging import DragHandle
-from seqstudio.studio.listen.sound import ListenSession, Saved
+from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.widgets import Button, IconButton, InlineError, Label, ProgressBar
 
 _PACE_MS = 60
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a file: its path, and the error where there is one."""
+
+    path: Path
+    error: SeqError | None = None
 
 
 class Saving:
@@ -121,12 +130,12 @@ class SaveMenu(QWidget):
         self.trouble.hide()
         saving = self._saving = Saving()
         score, players = take.score.at_tempo(self.listen.tempo_bpm), self.listen.parts
-        text = take.tune_text.strip()
+        text, font = take.tune_text.strip(), self.listen.font
 
         def work() -> Saved | None:
             try:
                 data = tune_bytes(score, path.suffix.lower(), text, players=players,
-                                  progress=saving.progress)  # fmt: skip
+                                  font=font, progress=saving.progress)  # fmt: skip
                 saving.progress(1.0)
                 write_atomic(path, data)
             except CancelledError:

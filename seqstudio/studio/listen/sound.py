@@ -6,21 +6,14 @@ in worker threads whose results a timer collects: nothing here blocks the window
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from seqstudio.audio.output import RATE, open_output
-from seqstudio.core.errors import SeqError
-from seqstudio.core.files import write_atomic
+from seqstudio.audio.output import open_output
 from seqstudio.music.codings import CODINGS, Coding
-from seqstudio.music.midi import midi_bytes
 from seqstudio.music.score import Note, Score
-from seqstudio.music.synth import render
-from seqstudio.music.wav import wav_bytes
 from seqstudio.records.readings import Sample
 from seqstudio.studio.listen.desk import Opener
 from seqstudio.studio.listen.edited import Edits, edited_take
@@ -28,16 +21,6 @@ from seqstudio.studio.listen.keyboard_desk import KeyboardDesk
 from seqstudio.studio.listen.linking import TuneLink
 from seqstudio.studio.listen.takes import Take, book_take, take_of_sample, tune_start
 from seqstudio.studio.session import Cursor, Session
-
-TAIL_S = 1.2
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What became of a file: its path, and the error where there is one."""
-
-    path: Path
-    error: SeqError | None = None
 
 
 class ListenSession(KeyboardDesk):
@@ -53,13 +36,11 @@ class ListenSession(KeyboardDesk):
         take_changed: Another take, or the one being written has grown, or an edit.
         hover_changed(object): `Note` under a pointer in any panel, or None.
         selection_changed: Another region, or none, is selected.
-        saved(object): `Saved`.
     """
 
     take_changed = Signal()
     hover_changed = Signal(object)
     selection_changed = Signal()
-    saved = Signal(object)
 
     def __init__(
         self, session: Session, opener: Opener = open_output, parent: QObject | None = None
@@ -318,33 +299,6 @@ class ListenSession(KeyboardDesk):
         """Do again what was taken back last."""
         if self.take is not None and self.can_redo:
             self._take_over(self._edits.redo(self.take), anew=False)
-
-    # Saving
-
-    def save(self, path: Path) -> None:
-        """Write the tune as .abc, .mid or .wav, by the name of the file; `saved` tells the end.
-
-        MIDI and WAV have the tempo that is heard, WAV the instruments too.
-        """
-        take, score = self.take, self.heard_score
-        instruments = {part.voice: part.instrument for part in self.parts}
-        if take is None:
-            return
-
-        def work() -> Saved:
-            try:
-                if path.suffix == ".abc" or score is None:
-                    data = take.tune_text.strip().encode() + b"\n"
-                elif path.suffix == ".mid":
-                    data = midi_bytes(score)
-                else:
-                    data = wav_bytes(render(score, instruments, RATE, tail_s=TAIL_S), RATE)
-                write_atomic(path, data)
-            except SeqError as error:
-                return Saved(path, error)
-            return Saved(path)
-
-        self.in_background(work, self.saved.emit)
 
 
 def _goes_on_behind(take: Take) -> bool:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from seqstudio.music.synth import INSTRUMENTS
+from seqstudio.studio.listen.font_field import FontField
 from seqstudio.studio.listen.midi_form import MidiForm
 from seqstudio.studio.listen.sound import ListenSession
 from seqstudio.studio.widgets import ComboField, FormRow, InlineError, Label, SliderField
@@ -26,12 +27,14 @@ class SoundForm(QWidget):
         self.no_sound = InlineError(severity="warn")
         self.retry_button = self.no_sound.add_action("Look again")
         self.no_sound.hide()
+        self.sound_font = FontField(listen)
         self.midi = MidiForm(listen)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         for row in (
             FormRow("Instrument", self.instrument),
+            FormRow("SoundFont", self.sound_font),
             FormRow("Tempo", self.tempo, help_text="Quarter notes a minute"),
             FormRow("Volume", self.volume, unit="%"),
             self.output,
@@ -51,6 +54,7 @@ class SoundForm(QWidget):
             self.tempo.set_value(min(300.0, max(30.0, listen.tempo_bpm)))
         if listen.instrument in INSTRUMENTS and listen.instrument != "drums":
             self.instrument.set_value(listen.instrument)
+        self.sound_font.draw()
         what, _, rest = listen.message.partition(": ")
         why = rest[:1].upper() + rest[1:]
         self.no_sound.set_message(what, why, "The playhead and everything else work.")

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from seqstudio.blocks.templates import (
     cells,
+    counting,
     language,
     memory,
     music,
@@ -22,7 +23,7 @@ from seqstudio.blocks.templates.template import Template
 from seqstudio.core.errors import ProjectError
 from seqstudio.document.project import Project
 
-_FAMILIES = (language, cells, music, sentences, pairs, memory, series, pictures)
+_FAMILIES = (language, cells, music, sentences, pairs, memory, counting, series, pictures)
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {template.id: template for family in _FAMILIES for template in family.TEMPLATES}

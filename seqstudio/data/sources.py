@@ -13,6 +13,7 @@ from seqstudio.data.tasks.far import open_copy_memory, open_temporal_order
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
+from seqstudio.data.tasks.pairs import open_pairs
 from seqstudio.data.tasks.pictures import open_captions, open_pixels, open_rows, open_shapes
 from seqstudio.data.tasks.sentences import open_sentences
 from seqstudio.data.tasks.series import open_waves
@@ -78,5 +79,6 @@ KINDS: Mapping[str, Opener] = {
     "captions": open_captions,
     "waves": open_waves,
     "sentences": open_sentences,
+    "pairs": open_pairs,
     "frames": open_frames,
 }

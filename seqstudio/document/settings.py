@@ -84,6 +84,7 @@ class DataSettings(Settings):
         "masked": _FILE | {"length"},
         "frames": _FILE | {"transpose", "length"},
         "sentences": _FILE | {"length", "columns", "tokens", "symbols"},
+        "pairs": _FILE | {"length", "columns", "tokens", "symbols"},
         **dict.fromkeys(("programs", "hello", "shapes", "rows", "pixels", "captions"), _NOTHING),
     }
     """Settings that have an effect on a kind of data; one that is not named is drawn: length."""
@@ -118,6 +119,7 @@ class DataSettings(Settings):
                 ("captions", "Pictures and sentences"),
                 ("waves", "Waves to forecast"),
                 ("sentences", "Texts with a label"),
+                ("pairs", "Pairs of sentences"),
                 ("frames", "Piano frames of music"),
             ),
             help="What the model reads and has to predict.",
@@ -144,7 +146,7 @@ class DataSettings(Settings):
         Param(
             "columns", "Columns", "text", "",
             help='What the columns of a table hold: text=review label="star rating". Empty: found '
-                 "by looking. Roles: text, label, value, time.",
+                 "by looking. Roles: text, label, value, time; for pairs source and target.",
         ),
         Param(
             "tokens", "Tokens", "choice", "auto",

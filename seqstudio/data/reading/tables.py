@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 2_000_000
 MOST_COLUMNS = 1_000
 LONGEST_FIELD = 1_000_000
-ROLES = ("text", "label", "value", "time")
+ROLES = ("text", "label", "value", "time", "source", "target")
 _DELIMITERS = ("\t", ";", ",", "|")
 _LOOKED_AT = 200
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
@@ -276,7 +276,7 @@ def parse_columns(given: str) -> dict[str, list[str]]:
     """Return the columns of each role: `text=review label=stars value="net sales"`.
 
     Raises:
-        DataError: Another role than text, label, value and time, or no name.
+        DataError: Another role than those of `ROLES`, or no name.
     """
     found: dict[str, list[str]] = {}
     for part in _parts(given):

@@ -10,6 +10,11 @@ from seqstudio.data.music import open_music
 from seqstudio.data.programs import open_programs
 from seqstudio.data.tasks.counting import open_anbn, open_anbncn
 from seqstudio.data.tasks.far import open_copy_memory, open_temporal_order
+from seqstudio.data.tasks.audio import open_audio
+from seqstudio.data.tasks.ball import open_ball
+from seqstudio.data.tasks.dna import open_dna, open_islands
+from seqstudio.data.tasks.forecasting import open_series
+from seqstudio.data.tasks.heart import open_heart
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
@@ -81,4 +86,10 @@ KINDS: Mapping[str, Opener] = {
     "sentences": open_sentences,
     "pairs": open_pairs,
     "frames": open_frames,
+    "series": open_series,
+    "audio": open_audio,
+    "ball": open_ball,
+    "ecg": open_heart,
+    "dna": open_dna,
+    "islands": open_islands,
 }

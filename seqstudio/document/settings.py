@@ -62,6 +62,13 @@ class DataSettings(Settings):
         columns: For tables: what each column holds, `text=review label=stars`; "" looks.
         tokens: For texts: what one token is.
         symbols: For words and pieces: most tokens of the vocabulary.
+        side: For pictures: pixels of a side, 0 what suits the data.
+        vary: For pictures: how far training pictures are moved at random.
+        differences: For series: what is taken away before a model sees them.
+        logarithm: For series: whether their logarithm is forecast.
+        season: For series: steps of a season; 0 looks for it.
+        rate: For sound: most samples a second.
+        seen: For the ball: frames that are seen at once.
     """
 
     kind: str = "text"
@@ -72,20 +79,35 @@ class DataSettings(Settings):
     columns: str = ""
     tokens: str = "auto"
     symbols: int = 5000
+    side: int = 0
+    vary: float = 0.0
+    differences: str = "auto"
+    logarithm: str = "auto"
+    season: int = 0
+    rate: int = 8000
+    seen: int = 1
 
     FROM_TEXTS: ClassVar[frozenset[str]] = frozenset({"text", "masked"})
     FROM_TUNES: ClassVar[frozenset[str]] = frozenset(
         {"abc", "abc-tokens", "events", "voices", "frames"}
     )
     USES: ClassVar[Mapping[str, frozenset[str]]] = {
-        "text": _FILE,
+        "text": _FILE | {"tokens", "symbols"},
         "abc": _FILE | {"transpose"},
         **dict.fromkeys(("abc-tokens", "events", "voices"), _FILE | {"transpose"}),
-        "masked": _FILE | {"length"},
+        "masked": _FILE | {"length", "tokens", "symbols"},
         "frames": _FILE | {"transpose", "length"},
         "sentences": _FILE | {"length", "columns", "tokens", "symbols"},
         "pairs": _FILE | {"length", "columns", "tokens", "symbols"},
-        **dict.fromkeys(("programs", "hello", "shapes", "rows", "pixels", "captions"), _NOTHING),
+        "series": _FILE | {"length", "columns", "differences", "logarithm", "season", "rate"},
+        "audio": _FILE | {"rate"},
+        "dna": _FILE,
+        "ball": frozenset({"length", "seen"}),
+        **dict.fromkeys(("programs", "hello", "shapes", "rows", "pixels"), _NOTHING),
+        **dict.fromkeys(("digits", "digit-rows", "digit-pixels"), _FILE | {"side", "vary"}),
+        "captions": _FILE | {"side", "symbols"},
+        "clips": _FILE | {"length", "side"},
+        "clip-frames": frozenset({"length", "side"}),
     }
     """Settings that have an effect on a kind of data; one that is not named is drawn: length."""
 
@@ -93,7 +115,7 @@ class DataSettings(Settings):
         Param(
             "kind", "Data", "choice", "text",
             choices=(
-                ("text", "Text, by character"),
+                ("text", "Text"),
                 ("abc", "Tunes in ABC, by character"),
                 ("abc-tokens", "Tunes in ABC, by musical token"),
                 ("events", "Music as events"),
@@ -110,17 +132,28 @@ class DataSettings(Settings):
                 ("anbn", "Counting: aⁿbⁿ"),
                 ("anbncn", "Counting: aⁿbⁿcⁿ"),
                 ("tagging", "Tags by marks to come"),
-                ("masked", "Masked text, by character"),
+                ("masked", "Masked text"),
                 ("copy", "Copy a word"),
                 ("reverse", "Write a word backwards"),
                 ("shapes", "Pictures of shapes"),
                 ("rows", "Shapes, row by row"),
                 ("pixels", "Shapes, pixel by pixel"),
                 ("captions", "Pictures and sentences"),
+                ("digits", "Pictures in classes"),
+                ("digit-rows", "Pictures in classes, row by row"),
+                ("digit-pixels", "Pictures in classes, pixel by pixel"),
+                ("clips", "Moving pictures"),
+                ("clip-frames", "Moving pictures, frame by frame"),
                 ("waves", "Waves to forecast"),
                 ("sentences", "Texts with a label"),
                 ("pairs", "Pairs of sentences"),
                 ("frames", "Piano frames of music"),
+                ("series", "Series to forecast"),
+                ("audio", "Sound, by sample"),
+                ("ball", "A ball in a box"),
+                ("ecg", "Heartbeats"),
+                ("dna", "DNA, by base"),
+                ("islands", "CpG islands in DNA"),
             ),
             help="What the model reads and has to predict.",
         ),
@@ -158,12 +191,49 @@ class DataSettings(Settings):
             "symbols", "Vocabulary", "int", 5000, 16, 60_000, unit="tokens",
             help="Most words or pieces that the model knows; rarer words become one sign.",
         ),
+        Param(
+            "side", "Picture side", "int", 0, 0, 256, unit="pixels",
+            help="Every picture is made a square of this side. 0: what suits the data.",
+        ),
+        Param(
+            "vary", "Vary pictures", "float", 0.0, 0.0, 3.0, unit="×",
+            help="Training pictures are shifted, turned, slanted and scaled a little at random, "
+                 "held-out ones never. 1: by about a twelfth of the side and 9 degrees.",
+        ),
+        Param(
+            "differences", "Differences", "choice", "auto",
+            choices=(("auto", "What a regression tells best"), ("none", "None: the values"),
+                     ("step", "From the step before"), ("season", "From a season before"),
+                     ("both", "From both, one after the other")),
+            help="What is taken away before a model sees a series. A trend or a season that is "
+                 "taken away need not be learnt.",
+        ),
+        Param(
+            "logarithm", "Logarithm", "choice", "auto",
+            choices=(("auto", "Where a regression gains"), ("on", "Always"), ("off", "Never")),
+            help="Forecasts the logarithm: for series that grow by shares. Values have to be "
+                 "above zero.",
+        ),
+        Param(
+            "season", "Season", "int", 0, 0, 5000, unit="steps",
+            help="Steps after which a series repeats. 0: found by its autocorrelation.",
+        ),
+        Param(
+            "rate", "Sample rate", "int", 8000, 500, 48_000, unit="Hz",
+            help="Sound with more samples a second is resampled down to this.",
+        ),
+        Param(
+            "seen", "Frames seen", "int", 1, 1, 8, unit="frames",
+            help="Frames that the model is shown at once at every step.",
+        ),
     )  # fmt: skip
 
     @property
     def cut(self) -> bool:
         """Whether a window is cut out of a long text; else whole sequences are drawn."""
-        return self.kind in {"text", "abc", "abc-tokens", "events", "voices", "programs"}
+        return self.kind in {
+            "text", "abc", "abc-tokens", "events", "voices", "programs", "audio", "dna",
+        }  # fmt: skip
 
     @property
     def takes_file(self) -> bool:

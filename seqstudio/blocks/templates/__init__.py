@@ -18,12 +18,13 @@ from seqstudio.blocks.templates import (
     pictures,
     sentences,
     series,
+    translation,
 )
 from seqstudio.blocks.templates.template import Template
 from seqstudio.core.errors import ProjectError
 from seqstudio.document.project import Project
 
-_FAMILIES = (language, cells, music, sentences, pairs, memory, counting, series, pictures)
+_FAMILIES = (language, cells, music, sentences, pairs, translation, memory, counting, series, pictures)
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {template.id: template for family in _FAMILIES for template in family.TEMPLATES}

@@ -11,27 +11,39 @@ _TRAINING: Settings = {**ONCE, "learning_rate": 3e-3, "batch": 64, "minutes": 3.
 _DATA: Settings = {"kind": "reverse", "length": 10}
 
 
-def _fixed_vector() -> Graph:
+def embedded(sketch: Sketch, tokens: str, row: int, width: int, dropout: float) -> str:
+    """Add a stream of tokens and their vectors, with dropout where there is any."""
+    vectors = sketch.add("embedding", sketch.add(tokens, row=row), row=row, width=width)
+    return sketch.add("dropout", vectors, row=row, share=dropout) if dropout else vectors
+
+
+def _written(sketch: Sketch, last: str, dropout: float) -> Graph:
+    if dropout:
+        last = sketch.add("dropout", last, row=0, share=dropout)
+    sketch.chain(last, "next_token")
+    return sketch.graph
+
+
+def fixed_vector(width: int = 64, hidden: int = 128, dropout: float = 0.0) -> Graph:
+    """Return an encoder LSTM whose last state is all that a decoder LSTM gets."""
     sketch = Sketch()
     encoder = sketch.add(
         "lstm",
-        sketch.add("embedding", sketch.add("source_tokens", row=1), width=64),
-        hidden=128,
+        embedded(sketch, "source_tokens", 1, width, dropout),
+        hidden=hidden,
         title="Encoder",
         name="encoder",
     )
-    read = sketch.add("embedding", sketch.add("tokens", row=0), width=64)
     decoder = sketch.add(
         "lstm",
-        read,
+        embedded(sketch, "tokens", 0, width, dropout),
         into={"start": f"{encoder}.state"},
         row=0,
-        hidden=128,
+        hidden=hidden,
         title="Decoder",
         name="decoder",
     )
-    sketch.chain(decoder, "next_token")
-    return sketch.graph
+    return _written(sketch, decoder, dropout)
 
 
 def attending_cell(width: int) -> Graph:
@@ -61,29 +73,30 @@ def attending_cell(width: int) -> Graph:
     return sketch.graph
 
 
-def _additive() -> Graph:
+def additive(width: int = 64, hidden: int = 128, dropout: float = 0.0) -> Graph:
+    """Return an encoder that reads both ways, and a decoder that asks it at every step."""
     sketch = Sketch()
-    source = sketch.add("embedding", sketch.add("source_tokens", row=1), width=64)
+    source = embedded(sketch, "source_tokens", 1, width, dropout)
     encoder = sketch.add(
-        "gru", source, hidden=64, bidirectional=True, title="Encoder", name="encoder"
+        "gru", source, hidden=hidden // 2, bidirectional=True, title="Encoder", name="encoder"
     )
-    read = sketch.add("embedding", sketch.add("tokens", row=0), width=64)
+    read = embedded(sketch, "tokens", 0, width, dropout)
     decoder = sketch.add(
-        "cell", read, encoder, row=0, inside=attending_cell(128), title="Decoder", name="decoder"
-    )
-    sketch.chain(decoder, "next_token")
-    return sketch.graph
+        "cell", read, encoder, row=0, inside=attending_cell(hidden), title="Decoder",
+        name="decoder",
+    )  # fmt: skip
+    return _written(sketch, decoder, dropout)
 
 
-def _transformer() -> Graph:
+def stacks(width: int = 96, dropout: float = 0.0) -> Graph:
+    """Return encoder and decoder stacks with cross-attention."""
     sketch = Sketch()
-    source = sketch.add("embedding", sketch.add("source_tokens", row=1), width=96)
-    encoder = sketch.add(
-        "encoder_stack", source, layers=2, heads=4, title="Encoder", name="encoder"
-    )
-    read = sketch.add("embedding", sketch.add("tokens", row=0), width=96)
+    shape: Settings = {"layers": 2, "heads": 4, "dropout": dropout}
+    source = sketch.add("embedding", sketch.add("source_tokens", row=1), width=width)
+    encoder = sketch.add("encoder_stack", source, **shape, title="Encoder", name="encoder")
+    read = sketch.add("embedding", sketch.add("tokens", row=0), width=width)
     decoder = sketch.add(
-        "decoder_stack", read, encoder, row=0, layers=2, heads=4, title="Decoder", name="decoder"
+        "decoder_stack", read, encoder, row=0, **shape, title="Decoder", name="decoder"
     )
     sketch.chain(decoder, "layer_norm", "next_token")
     return sketch.graph
@@ -99,7 +112,7 @@ TEMPLATES = (
         minutes=2,
         icon="redo",
         family=_FAMILY,
-        draw=_fixed_vector,
+        draw=fixed_vector,
         data=_DATA,
         training=_TRAINING,
     ),
@@ -112,7 +125,7 @@ TEMPLATES = (
         minutes=2,
         icon="attention",
         family=_FAMILY,
-        draw=_additive,
+        draw=additive,
         data=_DATA,
         training=_TRAINING,
     ),
@@ -125,7 +138,7 @@ TEMPLATES = (
         minutes=2,
         icon="attention",
         family=_FAMILY,
-        draw=_transformer,
+        draw=stacks,
         data=_DATA,
         training={**_TRAINING, "learning_rate": 2e-3, "beta2": 0.98},
     ),
@@ -138,7 +151,20 @@ TEMPLATES = (
         minutes=2,
         icon="redo",
         family=_FAMILY,
-        draw=_fixed_vector,
+        draw=fixed_vector,
+        data={"kind": "copy", "length": 10},
+        training=_TRAINING,
+    ),
+    Template(
+        id="copy-attention",
+        title="Copy with additive attention",
+        task="write it again",
+        sentence="The decoder asks all states of the encoder, in the order in which they stand.",
+        look="The alignment runs along the diagonal: one step on for every letter written.",
+        minutes=2,
+        icon="attention",
+        family=_FAMILY,
+        draw=additive,
         data={"kind": "copy", "length": 10},
         training=_TRAINING,
     ),

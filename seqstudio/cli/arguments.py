@@ -92,9 +92,10 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def _new(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("template", metavar="TEMPLATE", help="see seqstudio templates")
+    parser.add_argument("template", metavar="TEMPLATE|FILE", help="see seqstudio templates; or "
+                        "your own file or folder, which finds its template")  # fmt: skip
     parser.add_argument("out", metavar="OUT.seq", help="project file to write")
-    parser.add_argument("--data", metavar="PATH", help="your own text or book of tunes")
+    parser.add_argument("--data", metavar="PATH", help="your own file or folder for the template")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[],
         help="change a setting: training.minutes=1, lstm.hidden=64, or minutes=1 where only one "
@@ -198,7 +199,12 @@ def _generate(parser: argparse.ArgumentParser) -> None:
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     _run(parser)
-    parser.add_argument("--data", metavar="PATH", help="a text or book of tunes to measure on")
+    parser.add_argument("--data", metavar="PATH", help="a file of your own to measure on, of the "
+                        "kind that the model learned from")  # fmt: skip
+    parser.add_argument("--by-length", action="store_true",
+                        help="written sentences also by the length of the source")  # fmt: skip
+    parser.add_argument("--sentences", metavar="N", help="sentences to write and compare; 1000 "
+                        "if not given, all for every one")  # fmt: skip
     _json(parser)
 
 
@@ -259,7 +265,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS = {
     "templates": Command("list the templates", "seqstudio.cli.projects:templates", _json),
-    "new": Command("make a project from a template", "seqstudio.cli.projects:new", _new),
+    "new": Command("make a project from a template or a file", "seqstudio.cli.projects:new", _new),
     "check": Command(
         "shapes, parameters and problems of a project",
         "seqstudio.cli.projects:check_project",

@@ -38,19 +38,50 @@ def templates(arguments: Namespace) -> int:
 def new(arguments: Namespace) -> int:
     """Write a project made from a template, after a look at its data and its graph."""
     target = new_file(Path(arguments.out), force=arguments.force)
-    project = make(arguments.template, "")
-    if arguments.data is not None:
-        stored = stored_path(Path(arguments.data), target.parent)
-        project = make(arguments.template, stored)
-    project = replace(with_settings(project, arguments.set), template=arguments.template)
+    if _names_data(arguments):
+        project = _fitting(Path(arguments.template), target.parent)
+    else:
+        project = make(arguments.template, "")
+        if arguments.data is not None:
+            stored = stored_path(Path(arguments.data), target.parent)
+            project = make(arguments.template, stored)
+    template = project.template
+    project = replace(with_settings(project, arguments.set), template=template)
     dataset, report = examine(project, target.parent)
     report.raise_errors()
     save_project(project, target)
-    title = TEMPLATES[arguments.template].title
+    title = TEMPLATES[template].title
     print(f"{target.name}: {title} on {dataset.title}, {report.total:,} parameters")
     for note in dataset.notes:
         print(f"note: {note}")
     return 0
+
+
+def _names_data(arguments: Namespace) -> bool:
+    """Tell whether the person gave a file or folder in the place of a template."""
+    given = arguments.template
+    return given not in TEMPLATES and arguments.data is None and Path(given).exists()
+
+
+def _fitting(path: Path, home: Path) -> Project:
+    """Return a project that learns from a file, and say which template it is and why.
+
+    Raises:
+        DataError: Nothing here learns from it.
+    """
+    from seqstudio.data.reading.finding import find, project_for
+
+    found = find(path)
+    if not found.told:
+        raise found.error()
+    chosen, *others = found.templates
+    print(f"{path.name}: {found.title[:1].lower()}{found.title[1:]}")
+    for reason in found.reasons:
+        print(f"  {reason}")
+    print(f"template: {chosen}, {TEMPLATES[chosen].sentence}")
+    if others:
+        print(f"others that fit: {', '.join(others)} (seqstudio new TEMPLATE OUT.seq --data FILE)")
+    return project_for(found, chosen, stored_path(path, home))
 
 
 def new_file(given: Path, *, force: bool) -> Path:

@@ -265,7 +265,15 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
         _TIME_NAMES | _LABEL_NAMES | {"text", "value", "sentence", "review", "name", "word"}
     )
     repeated = any(field in set(column) for field, column in zip(first, below, strict=True))
-    return numeric or (bool(known) and not repeated)
+    return numeric or (bool(known) and not repeated) or _above_classes(first, below)
+
+
+def _above_classes(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a column holds a few fields over and over, and the first row has another."""
+    return any(
+        len(column) >= 8 and len(set(column)) <= len(column) / 4 and field not in set(column)
+        for field, column in zip(first, below, strict=True)
+    )
 
 
 def _names(header: Sequence[str], width: int) -> list[str]:

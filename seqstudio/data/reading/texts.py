@@ -75,7 +75,14 @@ def decode(data: bytes, name: str) -> Text:
     if not found.text.strip():
         raise DataError(f"{name} is empty", "", "Choose a file with text in it")
     _refuse_binary(found.text, name)
-    return Text(found.text.replace("\r\n", "\n").replace("\r", "\n"), found.encoding, found.notes)
+    notes = found.notes
+    zeros = found.text.count("\0")
+    if zeros > _MOST_CONTROLS * len(found.text):
+        raise _no_text(name)
+    if zeros:
+        notes = (*notes, f"{zeros:,} zero characters (U+0000) stand in it")
+    text = found.text.replace("\r\n", "\n") if "\r" in found.text else found.text
+    return Text(text.replace("\r", "\n"), found.encoding, notes)
 
 
 def _unpacked(path: Path, data: bytes, limit_bytes: int) -> bytes:

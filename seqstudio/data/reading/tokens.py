@@ -80,14 +80,17 @@ class Words(Vocabulary):
 
     @override
     def encode(self, text: str, *, skip_unknown: bool = False) -> NDArray[np.uint16]:
-        """Return the number of each word, shape (words,); 0 where the vocabulary lacks it."""
+        """Return the number of each word, shape (words,); 0 where the vocabulary lacks it.
+
+        Nothing is left out: `skip_unknown` changes nothing, for every word can be read.
+        """
+        del skip_unknown
         find = self._numbers.get
         parts = [
             np.fromiter((find(word, 0) for word in part), np.uint16, len(part))
             for part in _parts(text, self.lower)
         ]
-        ids = np.concatenate([np.empty(0, np.uint16), *parts])
-        return ids[ids != 0] if skip_unknown else ids
+        return np.concatenate([np.empty(0, np.uint16), *parts])
 
     @override
     def decode(self, ids: NDArray[np.integer]) -> str:
@@ -102,10 +105,15 @@ class Words(Vocabulary):
         """Return nothing: words outside the vocabulary are read as `UNKNOWN`, see `rare`."""
         return ()
 
+    @override
     def rare(self, text: str) -> tuple[str, ...]:
         """Return the different words of a text that are read as `UNKNOWN`, sorted."""
-        words = {word for part in _parts(text, self.lower) for word in part}
-        return tuple(sorted(words - set(self._numbers)))
+        return tuple(sorted(set(self.rare_words(text))))
+
+    def rare_words(self, text: str) -> list[str]:
+        """Return the words of a text that are read as `UNKNOWN`, each as often as it stands."""
+        known = self._numbers
+        return [word for part in _parts(text, self.lower) for word in part if word not in known]
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

@@ -6,14 +6,14 @@ import hashlib
 import math
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqstudio.cli.console import number, print_json
+from seqstudio.cli.console import ProgressLine, number, print_json, table
 from seqstudio.cli.runs import Trained, find_run, trained
 from seqstudio.cli.telling import beside_floor
 from seqstudio.cli.usage import UsageError
@@ -21,15 +21,13 @@ from seqstudio.core.errors import DataError
 from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.floor import floor
 from seqstudio.data.music import numbers_in
+from seqstudio.data.scoring.texts import by_length
 from seqstudio.data.vocabulary import Vocabulary, name_of
 from seqstudio.document.settings import DataSettings
-from seqstudio.engine.decoding import free_running
-from seqstudio.engine.evaluation import complete_score
+from seqstudio.engine.inside.measuring import measures
+from seqstudio.records.inside.measuring import SENTENCES, MeasureHeldOut, Measures
 
-NATS = "nats"
-OF_SYMBOLS = frozenset({"next token", "class", "class per step"})
 LEAST = 2
 
 
@@ -55,13 +53,22 @@ def evaluate(arguments: Namespace) -> int:
     path = Path(arguments.project)
     model = trained(find_run(path, arguments.run), path.parent)
     part = _held_out(model) if arguments.data is None else _given(model, Path(arguments.data))
-    found = measure(model, part)
+    found = measure(model, part, _sentences(arguments.sentences))
     if arguments.json:
         print_json(found)
         return 0
-    for line in _lines(found):
+    for line in _lines(found, lengths=arguments.by_length):
         print(line)
     return 0
+
+
+def _sentences(given: str | None) -> int:
+    """Return how many sentences are written; 0 is all of them."""
+    if given is None:
+        return SENTENCES
+    if given != "all" and (not given.isdecimal() or int(given) < 1):
+        raise UsageError(f"--sentences {given} is no number above 0", "", "Give one, or all")
+    return 0 if given == "all" else int(given)
 
 
 def _held_out(model: Trained) -> Part:
@@ -107,55 +114,103 @@ def _hash(dataset: Dataset, measured: bytes) -> str:
     return hashlib.sha256(dataset.content_hash.encode() + measured).hexdigest()
 
 
-def measure(model: Trained, part: Part) -> Mapping[str, Any]:
-    """Return loss, perplexity, bits and accuracy beside floor and chance.
+def measure(model: Trained, part: Part, sentences: int = SENTENCES) -> Mapping[str, Any]:
+    """Return loss, perplexity, bits and accuracy beside floor and chance, then all measures.
 
     Perplexity and bits are of symbols and classes; `error` is the mean absolute error of values
     and forecasts; `written_right` the share of sequences that the model writes exactly right from
     a source, fed with its own symbols. What a pattern does not have is NaN.
     """
-    window = model.project.training.window
-    score = complete_score(model.model, part.dataset, window, model.carry)
-    known = floor(part.dataset)
-    in_nats = part.dataset.unit.startswith(NATS) and part.dataset.pattern in OF_SYMBOLS
-    writes = part.dataset.writes is not None
+    found = _measured(model, part, sentences)
+    loss = found.figures[0]
     return {
         "run": model.run,
         "step": model.step,
         "data": part.title,
-        "predictions": score.count,
-        "loss": score.loss,
-        "unit": part.dataset.unit,
-        "perplexity": math.exp(min(score.loss, 700.0)) if in_nats else math.nan,
-        "bits": score.loss / math.log(2) if in_nats else math.nan,
-        "accuracy": score.accuracy,
-        "error": score.error,
-        "written_right": free_running(model.model, part.dataset) if writes else math.nan,
-        "floor": known.value,
-        "floor_name": known.name,
-        "chance": part.dataset.chance,
+        "predictions": found.count,
+        "loss": loss.value,
+        "unit": loss.unit,
+        "perplexity": _value(found, "perplexity"),
+        "bits": _value(found, "bits"),
+        "accuracy": _value(found, "accuracy"),
+        "error": _value(found, "MAE"),
+        "written_right": _value(found, "exact match"),
+        "floor": loss.floor,
+        "floor_name": loss.floor_name,
+        "chance": found.chance,
+        "measures": [asdict(figure) for figure in found.figures],
+        "classes": _classes(found),
+        "coverage": _coverage(found),
+        "sentences": 0 if found.sentences is None else len(found.sentences.lengths),
+        "by_length": _by_length(found),
         "unknown": part.unknown,
         "unknown_kinds": list(part.kinds),
     }
 
 
-def _lines(found: Mapping[str, Any]) -> list[str]:
+def _measured(model: Trained, part: Part, sentences: int) -> Measures:
+    line, found = ProgressLine(), None
+    line.begin()
+    window, wish = model.project.training.window, MeasureHeldOut(sentences)
+    for told in measures(model.model, part.dataset, window, model.carry, wish):
+        found = told or found
+        if told is not None and line.due():
+            line.show(f"{told.share:.0%} measured")
+    line.clear()
+    assert found is not None
+    return found
+
+
+def _value(found: Measures, name: str) -> float:
+    figure = found.figure(name)
+    return math.nan if figure is None else figure.value
+
+
+def _classes(found: Measures) -> list[dict[str, Any]]:
+    table = found.classes
+    if table is None:
+        return []
+    counts = table.confusion.sum(1)
+    return [
+        {
+            "class": name, "count": int(counts[at]), "precision": float(table.precision[at]),
+            "recall": float(table.recall[at]), "f1": float(table.f1[at]),
+            "told_as": [int(count) for count in table.confusion[at]],
+        }
+        for at, name in enumerate(table.names)
+    ]  # fmt: skip
+
+
+def _coverage(found: Measures) -> list[dict[str, float]]:
+    if found.series is None:
+        return []
+    pairs = zip(found.series.levels, found.series.covered, strict=False)
+    return [{"band": float(level), "inside": float(share)} for level, share in pairs]
+
+
+def _by_length(found: Measures) -> list[dict[str, float]]:
+    """Return count, chrF and share of exact ones for every length of the source."""
+    table = found.sentences
+    if table is None:
+        return []
+    groups = by_length(table.lengths, table.chrf, table.exact)
+    return [dict(zip(("from", "to", "count", "chrf", "exact"), row, strict=True))
+            for row in groups]  # fmt: skip
+
+
+def _lines(found: Mapping[str, Any], *, lengths: bool) -> list[str]:
     lines = [
         f"{found['run']} at step {found['step']:,} on {found['data']}, "
         f"{found['predictions']:,} predictions",
         f"loss          {number(found['loss'])}  {found['unit']}, "
         f"{beside_floor(found['loss'], found['floor'])}",
     ]
-    if math.isfinite(found["bits"]):
-        lines.append(f"perplexity    {number(found['perplexity'])}")
-        lines.append(f"bits          {number(found['bits'])}")
-    if math.isfinite(found["accuracy"]):
-        lines.append(f"accuracy      {100 * found['accuracy']:.1f} %")
-    if math.isfinite(found["error"]):
-        lines.append(f"error         {number(found['error'])}  mean absolute error")
-    if math.isfinite(found["written_right"]):
-        share = 100 * found["written_right"]
-        lines.append(f"free running  {share:.1f} % of sequences written exactly right")
+    lines += [_line(figure) for figure in found["measures"][1:] if math.isfinite(figure["value"])]
+    for each in found["coverage"]:
+        band = f"{each['band']:.0%} band"
+        lines.append(f"{band:13} {100 * each['inside']:.1f} % inside")
+    if found["sentences"]:
+        lines.append(f"sentences     {found['sentences']:,} written greedily")
     lines.append(f"floor         {number(found['floor'])}  {found['floor_name']}")
     lines.append(f"chance        {number(found['chance'])}")
     if found["unknown"]:
@@ -163,4 +218,40 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"left out      {found['unknown']:,} characters that the model does not know: {shown}"
         )
-    return lines
+    return [*lines, *_class_lines(found["classes"]), *(_length_lines(found) if lengths else [])]
+
+
+def _line(figure: Mapping[str, Any]) -> str:
+    share = figure["form"] == "share"
+
+    def shown(value: float) -> str:
+        return f"{100 * value:.1f} %" if share else number(value)
+
+    unit = f"  {figure['unit']}" if figure["unit"] else ""
+    below = ""
+    if math.isfinite(figure["floor"]):
+        below = f", floor {shown(figure['floor'])} ({figure['floor_name']})"
+    return f"{figure['name']:13} {shown(figure['value'])}{unit}{below}"
+
+
+def _class_lines(classes: list[dict[str, Any]]) -> list[str]:
+    if not classes:
+        return []
+    head = ("class", "count", "precision", "recall", "F1")
+    rows = [
+        (name_of(each["class"]), f"{each['count']:,}",
+         *(f"{100 * each[name]:.1f} %" for name in ("precision", "recall", "f1")))
+        for each in classes
+    ]  # fmt: skip
+    return ["", *table([head, *rows])]
+
+
+def _length_lines(found: Mapping[str, Any]) -> list[str]:
+    if not found["by_length"]:
+        return ["", "Nothing is written from a source: there is nothing to tell by length"]
+    rows = [
+        (f"{each['from']}" if each["from"] == each["to"] else f"{each['from']} to {each['to']}",
+         f"{each['count']:,}", number(each["chrf"], 1), f"{100 * each['exact']:.1f} %")
+        for each in found["by_length"]
+    ]  # fmt: skip
+    return ["", *table([("source length", "sentences", "chrF", "exact"), *rows])]

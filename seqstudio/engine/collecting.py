@@ -137,7 +137,7 @@ class Classes(Collected):
         step = int(place[1])
         if vocabulary is None or main.is_floating_point():
             return f"example {first + row + 1}, step {step + 1}"
-        ids = main[row].cpu().numpy()
+        ids = main[row, : int(batch.lengths[first + row])].cpu().numpy()
         parts = (ids[max(0, step - _CONTEXT) : step], ids[step : step + 1],
                  ids[step + 1 : step + 1 + _CONTEXT])  # fmt: skip
         before, here, after = (vocabulary.decode(part) for part in parts)

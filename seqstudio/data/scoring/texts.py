@@ -11,8 +11,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 _LONGEST_GRAM = 4
 
@@ -63,6 +67,33 @@ def chrf(told: str, right: str) -> float:
     from sacrebleu.metrics.chrf import CHRF
 
     return float(CHRF().sentence_score(told, [right]).score)
+
+
+def by_length(
+    lengths: NDArray[np.integer],
+    chrf_of: NDArray[np.floating],
+    exact: NDArray[np.floating],
+    groups: int = 10,
+) -> list[tuple[int, int, int, float, float]]:
+    """Return the measures of sentences whose sources are about equally long.
+
+    Args:
+        lengths: (N,) of the sources.
+        chrf_of: (N,) chrF of each sentence.
+        exact: (N,) 1 where it is exactly right.
+        groups: Most groups; up to so many lengths stand alone.
+
+    Returns:
+        Shortest and longest source, number of sentences, mean chrF, share of exact ones.
+    """
+    known = np.unique(lengths)
+    parts = np.array_split(known, min(groups, len(known))) if len(known) else []
+    found = []
+    for part in parts:
+        own = (lengths >= part[0]) & (lengths <= part[-1])
+        means = float(chrf_of[own].mean()), float(exact[own].mean())
+        found.append((int(part[0]), int(part[-1]), int(own.sum()), *means))
+    return found
 
 
 def _streams(right: Sequence[Sequence[str]]) -> list[list[Any]]:

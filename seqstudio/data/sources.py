@@ -8,11 +8,13 @@ from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text, open_tunes
 from seqstudio.data.music import open_music
 from seqstudio.data.programs import open_programs
-from seqstudio.data.tasks.counting import open_anbn, open_anbncn
-from seqstudio.data.tasks.far import open_copy_memory, open_temporal_order
 from seqstudio.data.tasks.audio import open_audio
 from seqstudio.data.tasks.ball import open_ball
+from seqstudio.data.tasks.clips import open_clip_frames, open_clips
+from seqstudio.data.tasks.counting import open_anbn, open_anbncn
+from seqstudio.data.tasks.digits import open_digit_pixels, open_digit_rows, open_digits
 from seqstudio.data.tasks.dna import open_dna, open_islands
+from seqstudio.data.tasks.far import open_copy_memory, open_temporal_order
 from seqstudio.data.tasks.forecasting import open_series
 from seqstudio.data.tasks.heart import open_heart
 from seqstudio.data.tasks.masked import open_masked
@@ -82,6 +84,11 @@ KINDS: Mapping[str, Opener] = {
     "rows": open_rows,
     "pixels": open_pixels,
     "captions": open_captions,
+    "digits": open_digits,
+    "digit-rows": open_digit_rows,
+    "digit-pixels": open_digit_pixels,
+    "clips": open_clips,
+    "clip-frames": open_clip_frames,
     "waves": open_waves,
     "sentences": open_sentences,
     "pairs": open_pairs,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from typing_extensions import override
 
+from seqstudio.data.corpora import resolve
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.tasks.base import (
     BEGIN,
@@ -25,6 +26,8 @@ from seqstudio.data.tasks.base import (
     hash_of,
     inside,
 )
+from seqstudio.data.tasks.captioned import open_captioned
+from seqstudio.data.tasks.pictured import Look, Reading
 from seqstudio.data.vocabulary import WordVocabulary
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
+    Covers = NDArray[np.bool_]
 
 SIDE = 24
 SHAPES = ("circle", "square", "triangle", "cross")
@@ -54,8 +58,6 @@ _LEFT_OF = tuple(WORDS.symbols.index(word) for word in ("left", "of"))
 _ABOVE = (WORDS.symbols.index("above"),)
 LONGEST_SENTENCE = 8
 INK_BINS = 16
-
-Reading = Literal["picture", "rows", "pixels"]
 
 
 def paint(kinds: Ints, x: Floats, y: Floats, radii: Floats) -> Floats:
@@ -103,6 +105,11 @@ class ShapesTask(Task):
     """
 
     reading: Reading = "picture"
+
+    @property
+    def look(self) -> Look:
+        """How a drawn shape becomes one of these pictures: it stays where it was drawn."""
+        return Look((1, SIDE, SIDE), self.reading, 0.0, sum(BRIGHT) / 2)
 
     @override
     def draw(self, rng: np.random.Generator, rows: int) -> Batch:
@@ -153,18 +160,28 @@ class CaptionsTask(Task):
 
     @override
     def draw(self, rng: np.random.Generator, rows: int) -> Batch:
+        return self.scenes(rng, rows)[0]
+
+    def scenes(self, rng: np.random.Generator, rows: int) -> tuple[Batch, Covers]:
+        """Return examples, and of each which pixels its first and second shape cover.
+
+        The covers are (B, 2, H, W); nothing for a second shape that is not there.
+        """
         relation = rng.integers(0, 3, rows)
         kinds = rng.integers(0, len(SHAPES), (2, rows))
         large = rng.integers(0, 2, (2, rows))
-        pictures = _noisy(rng, self._scene(rng, relation, kinds, large))
+        scene, covers = self._scene(rng, relation, kinds, large)
+        pictures = _noisy(rng, scene)
         words, lengths = _sentences(relation, kinds, large)
         targets = np.where(inside(lengths, words.shape[1]), words, NOT_ASKED)
         inputs = np.concatenate([np.full((rows, 1), BEGIN), words[:, :-1]], 1)
         inputs[inputs == END] = PAD
-        return Batch(inputs, targets, lengths, pictures)
+        return Batch(inputs, targets, lengths, pictures), covers
 
-    def _scene(self, rng: np.random.Generator, relation: Ints, kinds: Ints, large: Ints) -> Floats:
-        """Return the pictures (B, H, W): each shape stays in its own half."""
+    def _scene(
+        self, rng: np.random.Generator, relation: Ints, kinds: Ints, large: Ints
+    ) -> tuple[Floats, Covers]:
+        """Return the pictures (B, H, W) and covers: each shape stays in its own half."""
         rows = len(relation)
         radii = np.where(large, rng.uniform(*LARGE, (2, rows)), rng.uniform(*SMALL, (2, rows)))
         along = np.array([[SIDE / 4], [3 * SIDE / 4]]) - 0.5 + rng.uniform(-0.5, 0.5, (2, rows))
@@ -175,12 +192,10 @@ class CaptionsTask(Task):
         x[0] = np.where(relation == ALONE, anywhere[0], x[0])
         y[0] = np.where(relation == ALONE, anywhere[1], y[0])
         bright = rng.uniform(*BRIGHT, (2, rows, 1, 1))
-        first = bright[0] * paint(kinds[0], x[0], y[0], radii[0])
-        second = bright[1] * paint(kinds[1], x[1], y[1], radii[1])
-        scene: Floats = np.where(
-            relation[:, None, None] == ALONE, first, np.maximum(first, second)
-        )
-        return scene
+        ink = [paint(kinds[at], x[at], y[at], radii[at]) for at in (0, 1)]
+        ink[1] *= (relation != ALONE)[:, None, None]
+        covers = np.stack(ink, 1) > 0.5
+        return np.maximum(bright[0] * ink[0], bright[1] * ink[1]), covers
 
     @override
     def line(self, batch: Batch, row: int) -> str:
@@ -248,7 +263,13 @@ def _named(reading: Reading, title: str, token_name: str) -> Dataset:
 
 
 def open_captions(settings: DataSettings, base: Path | None) -> Dataset:
-    """Open pictures with sentences about them."""
+    """Open drawn pictures with sentences about them, or a folder with a list of captions.
+
+    Raises:
+        DataError: The folder is no good; the sentence names the file or line.
+    """
+    if settings.path:
+        return open_captioned(resolve(settings.path, base), settings)
     return Dataset(
         title="Pictures and sentences",
         origin="Drawn while training: one or two grey shapes, and a sentence that says which.",

@@ -45,22 +45,32 @@ def generate(arguments: Namespace) -> int:
         raise UsageError(f"{path.name} does not write music", why, "Leave these options out")
     prompt = wish.sampling.prompt
     between = " → " if prompt and model.dataset.writes is not None else ""
-    texts = []
+    texts, kept = [], 0
     for number in range(count):
         request = _request(wish, arguments.seed, number, constraints)
         texts.append(prompt + between + model.write(request))
         if out is None:
             print(texts[-1], end="" if texts[-1].endswith("\n") else "\n")
         else:
-            _keep(texts[-1], numbered(out, number, count), model, coding)
+            kept += _kept(texts[-1], numbered(out, number, count), model, coding, alone=count == 1)
+    if out is not None and not kept:
+        raise MusicError("None of the takes is a tune", "", "Train longer, or write more")
     if arguments.measure and coding is not None:
         print("\n".join(measured(coding, texts, model.dataset)))
     return 0
 
 
-def _keep(text: str, out: Path, model: Trained, coding: Coding | None) -> None:
-    write_atomic(out, file_bytes(text, out.suffix, coding))
+def _kept(text: str, out: Path, model: Trained, coding: Coding | None, *, alone: bool) -> bool:
+    """Write a take into a file; one of several that is no tune is told and left out."""
+    try:
+        write_atomic(out, file_bytes(text, out.suffix, coding))
+    except MusicError as error:
+        if alone:
+            raise
+        print(f"{out.name} left out: {error.sentence()}")
+        return False
     print(f"{out.name}: {len(text):,} characters from {model.run} at step {model.step:,}")
+    return True
 
 
 def numbered(out: Path, number: int, count: int) -> Path:

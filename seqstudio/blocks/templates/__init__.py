@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from seqstudio.blocks.templates import (
     cells,
+    clips,
     counting,
     language,
     memory,
@@ -24,7 +25,19 @@ from seqstudio.blocks.templates.template import Template
 from seqstudio.core.errors import ProjectError
 from seqstudio.document.project import Project
 
-_FAMILIES = (language, cells, music, sentences, pairs, translation, memory, counting, series, pictures)
+_FAMILIES = (
+    language,
+    cells,
+    music,
+    sentences,
+    pairs,
+    translation,
+    memory,
+    counting,
+    series,
+    pictures,
+    clips,
+)
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType(
     {template.id: template for family in _FAMILIES for template in family.TEMPLATES}

@@ -9,6 +9,15 @@ from seqstudio.document.graph import Graph
 
 _FAMILY = "Pictures"
 _TRAINING: Settings = {**ONCE, "learning_rate": 2e-3, "batch": 32, "minutes": 3.0}
+_DIGITS: Settings = {
+    "carry": False,
+    "learning_rate": 3e-3,
+    "batch": 64,
+    "weight_decay": 0.05,
+    "label_smoothing": 0.05,
+    "minutes": 2.0,
+}
+_QUARTER: Settings = {"held_out": 0.25, "vary": 0.6}
 
 
 def _patches() -> Graph:
@@ -29,6 +38,33 @@ def _patches() -> Graph:
 def _rows(kind: str, settings: Settings) -> Graph:
     sketch = Sketch()
     sketch.chain(sketch.add("vectors"), (kind, settings), "last_step", "class_head")
+    return sketch.graph
+
+
+def _digit_patches() -> Graph:
+    sketch = Sketch()
+    places = sketch.chain(
+        sketch.add("picture"), ("patches", {"size": 2}), ("linear", {"width": 64})
+    )
+    encoded = sketch.chain(
+        places,
+        "class_token",
+        ("positions", {"kind": "learned"}),
+        ("encoder_stack", {"layers": 2, "heads": 4, "positions": "none", "dropout": 0.1}),
+    )
+    sketch.chain(encoded, "first_step", "class_head")
+    return sketch.graph
+
+
+def _digit_rows() -> Graph:
+    sketch = Sketch()
+    sketch.chain(
+        sketch.add("vectors"),
+        ("lstm", {"hidden": 128}),
+        "last_step",
+        ("dropout", {"share": 0.3}),
+        "class_head",
+    )
     return sketch.graph
 
 
@@ -112,6 +148,45 @@ TEMPLATES = (
         draw=lambda: _rows("rnn", {"hidden": 64, "nonlinearity": "relu", "init": "identity"}),
         data={"kind": "pixels"},
         training={**_TRAINING, "learning_rate": 1e-3, "minutes": 4.0},
+    ),
+    Template(
+        id="digits-rows-lstm",
+        title="Digits row by row",
+        task="which digit",
+        sentence="An LSTM reads a digit from top to bottom, one row a step.",
+        look="Draw a digit and watch the verdict change with every row.",
+        minutes=1,
+        icon="grid",
+        family=_FAMILY,
+        draw=_digit_rows,
+        data={"kind": "digit-rows", **_QUARTER},
+        training=_DIGITS,
+    ),
+    Template(
+        id="digits-vit",
+        title="Digits in patches",
+        task="which digit",
+        sentence="A transformer reads the patches of a digit like words.",
+        look="Draw a digit: which patches does the verdict rest on?",
+        minutes=1,
+        icon="grid",
+        family=_FAMILY,
+        draw=_digit_patches,
+        data={"kind": "digits", **_QUARTER},
+        training={**_DIGITS, "learning_rate": 2e-3},
+    ),
+    Template(
+        id="pixel-digits-irnn",
+        title="Digits pixel by pixel",
+        task="which digit",
+        sentence="A ReLU RNN that starts as the identity reads a digit one pixel a step.",
+        look="64 steps: change the start to PyTorch's and see the memory shrink.",
+        minutes=3,
+        icon="grid",
+        family=_FAMILY,
+        draw=lambda: _rows("rnn", {"hidden": 100, "nonlinearity": "relu", "init": "identity"}),
+        data={"kind": "digit-pixels", "held_out": 0.25},
+        training={**_TRAINING, "batch": 64, "learning_rate": 1e-3, "minutes": 4.0},
     ),
     Template(
         id="caption-lstm",

@@ -185,10 +185,7 @@ def _open(settings: DataSettings, base: Path | None, reading: Reading) -> Datase
     if not settings.path:
         return _drawn(settings, reading)
     path = resolve(settings.path, base)
-    if path.is_dir():
-        found = _of_folder(path, settings)
-    else:
-        found = _of_table(path, settings)
+    found = _of_folder(path, settings) if path.is_dir() else _of_table(path, settings)
     return _listed(path, found, settings, reading)
 
 

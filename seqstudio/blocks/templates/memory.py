@@ -130,7 +130,7 @@ TEMPLATES = (
     ),
     _adding(
         "lstm",
-        lambda: _adding_graph("lstm", {"hidden": 64}),
+        lambda: _adding_graph("lstm", {"hidden": 64, "forget_bias": 4.0}),
         "Adding with an LSTM",
         "Two of a hundred numbers are marked; an LSTM has to add them.",
         {"learning_rate": 5e-3},

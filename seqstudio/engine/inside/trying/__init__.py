@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from seqstudio.engine.inside.subject import Answer
-from seqstudio.engine.inside.trying import sentence
+from seqstudio.engine.inside.trying import distance, sentence
 
-ANSWERS: dict[type, Answer] = {**sentence.ANSWERS}
+ANSWERS: dict[type, Answer] = {**distance.ANSWERS, **sentence.ANSWERS}

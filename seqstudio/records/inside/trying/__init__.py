@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from seqstudio.records.inside.trying import sentence
+from seqstudio.records.inside.trying import distance, sentence
 
-MODULES = (sentence,)
+MODULES = (distance, sentence)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QEnterEvent,
@@ -19,7 +17,6 @@ from typing_extensions import override
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.templates import TEMPLATES, Template
-from seqstudio.studio.listen.imported import holds_music
 from seqstudio.studio.theme import follow_theme, painting, pen, theme
 from seqstudio.studio.widgets import Button, IconButton, Label, PanelHeader, SearchField
 
@@ -237,7 +234,7 @@ class _Drop(QWidget):
         rows.setSpacing(4)
         for words, style, tone in (
             ("Or drop your own data here", "panelTitle", "textHi"),
-            ("a text, or a book of tunes in ABC", "small", "textMid"),
+            ("text, table, tunes, pictures or sound", "small", "textMid"),
         ):
             label = Label(words, style, tone)
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -268,10 +265,3 @@ def _scaled(frame: QRectF, whole: QRectF, scale: float, centre: QPointF) -> QRec
     """Return a block's frame within its graph, made small around a centre."""
     corner = (frame.topLeft() - whole.center()) * scale + centre
     return QRectF(corner, frame.size() * scale)
-
-
-def template_for(path: Path) -> str:
-    """Return the template that suits a person's file."""
-    if path.suffix.lower() == ".abc":
-        return "abc-lstm"
-    return "events-gpt" if holds_music(path) else "char-lstm"

@@ -42,6 +42,7 @@ ACTIONS = (
     Action("file.save", "Save", "File", (_K.Save,)),
     Action("file.save_as", "Save as…", "File", (_K.SaveAs, "Ctrl+Shift+S")),
     Action("file.data", "Use your own data…", "File"),
+    Action("file.folder", "Use your own folder…", "File"),
     Action("file.import", "Import model…", "File"),
     Action("file.pytorch", "Export as PyTorch…", "File"),
     Action("file.onnx", "Export as ONNX…", "File"),
@@ -198,6 +199,7 @@ class Menus(QMenuBar):
         self._act(menu, "file.save_as", window.save_as)
         menu.addSeparator()
         self._act(menu, "file.data", window.choose_data)
+        self._act(menu, "file.folder", window.choose_folder)
         menu.addSeparator()
         self._act(menu, "file.import", window.exchange.choose_import)
         self._act(menu, "file.pytorch", window.exchange.choose_pytorch)

@@ -25,8 +25,10 @@ from typing_extensions import override
 
 from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
+from seqstudio.data.reading.finding import Found, find
 from seqstudio.document.edits import ReplaceProject
 from seqstudio.document.project import SUFFIX, Project
+from seqstudio.document.settings import DataSettings
 from seqstudio.records.faults import Remedy
 from seqstudio.studio.actions_search import ActionsSearch, Recent
 from seqstudio.studio.banner import Banner
@@ -35,17 +37,16 @@ from seqstudio.studio.edit_strip import EditStrip
 from seqstudio.studio.exchange import Exchange
 from seqstudio.studio.faults import FaultCatcher
 from seqstudio.studio.focus import go_on
-from seqstudio.studio.gallery import template_for
 from seqstudio.studio.inside.page import InsidePage
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.keys.dialog import KeysDialog
 from seqstudio.studio.keys.sheet import KeySheet
 from seqstudio.studio.learn import LearnPage
-from seqstudio.studio.listen.imported import holds_music
 from seqstudio.studio.listen.page import ListenPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, TrainPage
+from seqstudio.studio.panels.data.opening import OpeningDialog
 from seqstudio.studio.recovery import Offer, Recovery, set_aside
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar
@@ -339,31 +340,52 @@ class MainWindow(QMainWindow):
         self._ask_open("Open a project", f"SeqStudio project (*{SUFFIX})", self.open_any)
 
     def choose_data(self) -> None:
-        """Ask for a text or tune book and start a project on it."""
-        kinds = "Text and music (*.txt *.md *.abc *.mid *.midi *.json *.py);;All (*)"
-        self._ask_open("Choose your data", kinds, self.open_any)
+        """Ask for a file of the person's own, to learn from."""
+        self._ask_open("Choose your data", "All files (*)", self.open_any)
 
-    def _ask_open(self, title: str, kinds: str, act: Callable[[str], None]) -> None:
+    def choose_folder(self) -> None:
+        """Ask for a folder of the person's own, to learn from."""
+        files = QFileDialog.FileMode.Directory
+        self._ask_open("Choose a folder of data", "", self.open_any, files)
+
+    def _ask_open(
+        self,
+        title: str,
+        kinds: str,
+        act: Callable[[str], None],
+        mode: QFileDialog.FileMode = QFileDialog.FileMode.ExistingFile,
+    ) -> None:
         dialog = QFileDialog(self, title, "", kinds)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setFileMode(mode)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(act)
         dialog.open()
 
     @Slot(str)
     def open_any(self, name: str) -> None:
-        """Open a project, or use a text or tune book as the data of a new one."""
+        """Open a project, or find out what a file is and offer to learn from it."""
         path = Path(name)
         if path.suffix == SUFFIX:
             self.open_project(path)
-        elif self._same_kind(path):
+            return
+        found = find(path)
+        if not found.told:
+            self.session.tell(found.error())
+        elif self._same_kind(found):
             self.session.use_file(path)
-        elif self._may_leave():
-            self.session.new(make(template_for(path), str(path)))
+        else:
+            dialog = OpeningDialog(path, found, self.session.project.data, self)
+            dialog.begin_wanted.connect(self.begin_with)
+            dialog.edit_wanted.connect(self.session.document.apply)
+            dialog.open()
 
-    def _same_kind(self, path: Path) -> bool:
-        data, tunes = self.session.project.data, holds_music(path)
-        return data.kind in (data.FROM_TUNES if tunes else data.FROM_TEXTS)
+    def _same_kind(self, found: Found) -> bool:
+        """Tell whether the open project reads such a file without a question."""
+        kind, data = self.session.project.data.kind, DataSettings
+        return found.table is None and any(
+            kind in family and found.kind in family
+            for family in (data.FROM_TEXTS, data.FROM_TUNES)
+        )
 
     def open_project(self, path: Path) -> bool:
         """Open a project file; False when it cannot be read or the person stays."""

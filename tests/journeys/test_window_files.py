@@ -16,6 +16,7 @@ from seqstudio.document.document import Document
 from seqstudio.document.edits import SetSetting
 from seqstudio.document.project import load_project, save_project
 from seqstudio.runtime.archive import list_runs, open_run
+from seqstudio.studio.panels.data.opening import OpeningDialog
 from seqstudio.studio.session import ACTIVE
 
 
@@ -322,6 +323,8 @@ def test_dropping_a_tune_book_starts_a_model_of_tunes(
     person = open_person(tiny("char-lstm"))
     answer("Discard")
     drop(person.window, path)
+    (dialog,) = person.window.findChildren(OpeningDialog)
+    person.click(dialog.use)
     assert person.session.project.template == "abc-lstm"
     assert person.session.project.data.path == str(path)
 

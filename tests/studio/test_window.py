@@ -15,7 +15,6 @@ from seqstudio.blocks.templates import TEMPLATES, make
 from seqstudio.document.edits import Disconnect, SetParam
 from seqstudio.document.graph import Wire
 from seqstudio.studio.app import open_window
-from seqstudio.studio.gallery import template_for
 from seqstudio.studio.session import Notice
 from seqstudio.studio.theme import themes
 from seqstudio.studio.window import MainWindow
@@ -109,14 +108,6 @@ def test_a_card_starts_a_project(qtbot, window: MainWindow) -> None:
     assert window.session.project.template == "char-gru"
     assert not card._current
     assert window.session.document.undo_label == "", "another project has a history of its own"
-
-
-@pytest.mark.parametrize(
-    ("name", "template"),
-    [("a.abc", "abc-lstm"), ("A.ABC", "abc-lstm"), ("a.txt", "char-lstm"), ("a", "char-lstm")],
-)
-def test_a_file_finds_its_template(name: str, template: str) -> None:
-    assert template_for(Path(name)) == template
 
 
 def drag(window: MainWindow, *paths: str) -> bool:

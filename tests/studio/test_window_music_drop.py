@@ -14,7 +14,6 @@ from seqstudio.blocks.templates import make
 from seqstudio.music.abc import read_tune
 from seqstudio.music.midi import write_midi
 from seqstudio.studio.app import open_window
-from seqstudio.studio.gallery import template_for
 from seqstudio.studio.window import MainWindow
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -86,9 +85,3 @@ def test_the_listen_page_takes_tunes_and_leaves_folders_to_the_window(
     (folder / "one.abc").write_text(TUNE, encoding="utf-8")
     drop(page.roll.roll.viewport(), folder)
     assert window.session.project.data.path == str(folder)
-
-
-def test_music_finds_a_template_that_reads_it(tmp_path: Path) -> None:
-    (tmp_path / "x.mid").write_bytes(b"")
-    assert template_for(Path("a.mid")) == "events-gpt"
-    assert template_for(tmp_path) == "events-gpt"

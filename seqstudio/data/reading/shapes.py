@@ -30,6 +30,7 @@ _TABLES = frozenset({".csv", ".tsv"})
 _MUSIC = frozenset({".abc", ".mid", ".midi", ".rmi", ".kar"})
 _ABOUT = frozenset({"readme", "source", "license", "licence", "copying", "sha256sums"})
 _MOST_CLASSES = 20
+_MOST_NAMED = 8
 _FASTA = re.compile(r"^>[^\n]*\n[ACGTUNRYSWKMBDHV\s]+$", re.IGNORECASE)
 _SLASHED = re.compile(r"^\S+/[A-Z][A-Z0-9$.-]{0,9}$")
 _BINARY = (
@@ -178,7 +179,8 @@ def _of_table(table: Table) -> list[Guess]:
         found.append(Guess("pixels", "Pictures as rows of numbers", (why,), "", table))
     if _are_pairs(words, roles):
         why = f"Every row has a text in “{words[0].name}” and another in “{words[1].name}”"
-        found.append(Guess("pairs", "Pairs of sentences", (why,), "", table))
+        written = _written({"source": [words[0].name], "target": [words[1].name]})
+        found.append(Guess("pairs", "Pairs of sentences", (why,), written, table))
     if "text" in roles and "label" in roles:
         found.append(_labelled(table, roles))
     found += _measures(table, numbers, roles)
@@ -189,13 +191,19 @@ def _of_table(table: Table) -> list[Guess]:
     return found
 
 
+def _written(roles: dict[str, list[str]]) -> str:
+    """Return roles as the settings say them; "" where names are too many or have quotes."""
+    names = [name for each in roles.values() for name in each]
+    return "" if len(names) > _MOST_NAMED or any('"' in n for n in names) else write_columns(roles)
+
+
 def _series(table: Table, roles: dict[str, list[str]]) -> Guess:
     time, values = roles.get("time", [])[:1], roles.get("value", [])
     named = ", ".join(f"“{name}”" for name in values[:3]) + (" …" if len(values) > 3 else "")
     when = f"“{time[0]}” holds times and " if time else "no column of times, "
     why = f"{when}{named} numbers"
     kept = {"time": time, "value": values} if time else {"value": values}
-    written = write_columns(kept) if len(values) <= 8 else ""
+    written = _written(kept)
     return Guess("series", "A series over time", (why[:1].upper() + why[1:],), written, table)
 
 
@@ -205,7 +213,7 @@ def _labelled(table: Table, roles: dict[str, list[str]]) -> Guess:
         f"“{text.name}” holds texts",
         f"“{label.name}” has {label.kinds:,} different words or numbers over and over",
     )
-    written = write_columns({"text": [text.name], "label": [label.name]})
+    written = _written({"text": [text.name], "label": [label.name]})
     return Guess("labelled", "Texts with a label", why, written, table)
 
 
@@ -217,7 +225,7 @@ def _measures(table: Table, numbers: list[Column], roles: dict[str, list[str]]) 
     whole = last.numeric_share < 0.5 or not any("." in field for field in last.fields[:1000])
     if not values or not usual or not whole or "time" in roles:
         return []
-    written = write_columns({"value": values, "label": [label]}) if len(values) <= 8 else ""
+    written = _written({"value": values, "label": [label]})
     why = f"{len(values)} columns of numbers, and {last.kinds} labels in “{label}”"
     return [Guess("measures", "Numbers with a label", (why,), written, table)]
 

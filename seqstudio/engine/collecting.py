@@ -17,6 +17,7 @@ from seqstudio.data.dataset import Dataset
 from seqstudio.data.scoring.classes import Classified, told_classes
 from seqstudio.data.scoring.series import LEVELS, Forecast, forecast
 from seqstudio.data.tasks.base import Batch, InUnit, KnownFloor
+from seqstudio.data.tasks.forecasting import SeriesBatch, SeriesTask
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.losses import LOG_SPREADS, asked
 from seqstudio.records.inside.measuring import ClassTable, Figure, SeriesTable
@@ -238,9 +239,12 @@ class Numbers(Collected):
         first: int,
     ) -> None:  # fmt: skip
         """See `Collected.add`."""
-        del batch, first
         known, width = asked(targets), targets.shape[-1]
         mean = outputs[..., :width]
+        task = self.dataset.held_out_task
+        if isinstance(task, SeriesTask) and isinstance(batch, SeriesBatch):
+            self._restored(task, batch, slice(first, first + len(targets)), outputs, targets)
+            return
         self.means.append(mean[known].double().cpu().numpy())
         self.truths.append(targets[known].double().cpu().numpy())
         if self.dataset.pattern == "forecast":
@@ -249,6 +253,20 @@ class Numbers(Collected):
             main = as_inputs(given).main
             if main.shape == targets.shape:
                 self.before.append(main[known].double().cpu().numpy())
+
+    def _restored(
+        self, task: SeriesTask, batch: SeriesBatch, rows: slice, outputs: Tensor, targets: Tensor
+    ) -> None:
+        """Take in rows of a series whose differences or logarithm were told, in its own unit."""
+        known, width = asked(targets).cpu().numpy(), targets.shape[-1]
+        numbers = outputs.double().cpu().numpy()
+        mean, spread = numbers[..., :width], np.exp(numbers[..., width:].clip(*LOG_SPREADS))
+        low, middle, high = (
+            task.restore(mean + side * spread, batch, rows)[known] for side in (-1, 0, 1)
+        )
+        self.means.append(middle)
+        self.truths.append(task.restore(targets.double().cpu().numpy(), batch, rows)[known])
+        self.spreads.append((high - low) / 2)
 
     def _all(self, parts: _Arrays) -> NDArray[np.float64]:
         width = max(1, self.dataset.outputs)
@@ -260,6 +278,8 @@ class Numbers(Collected):
         known = None if task is None else task.in_unit()
         width = self._all(self.truths).shape[1]
         plain = InUnit(np.zeros(width), np.ones(width), "", math.nan)
+        if known is not None and isinstance(task, SeriesTask):  # its numbers were restored
+            return InUnit(plain.mean, plain.spread, known.unit, known.naive)
         return known or plain
 
     def _measured(self, means: NDArray[np.float64], *, spread: bool) -> Forecast:

@@ -42,7 +42,8 @@ def companded(samples: NDArray[np.floating]) -> NDArray[np.uint16]:
     """
     clipped = np.clip(np.asarray(samples, np.float64), -1, 1)
     bent = np.sign(clipped) * np.log1p(MU * np.abs(clipped)) / math.log1p(MU)
-    return np.minimum((bent + 1) / 2 * LEVELS, MU).astype(np.uint16)
+    levels: NDArray[np.uint16] = np.minimum((bent + 1) / 2 * LEVELS, MU).astype(np.uint16)
+    return levels
 
 
 def expanded(levels: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -38,7 +38,7 @@ MOST_SEEN = 8
 
 
 def positions(
-    start: NDArray[np.float64], velocity: NDArray[np.float64], times: NDArray[np.floating]
+    start: NDArray[np.float64], velocity: NDArray[np.float64], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return where balls are (..., T, 2) that fly straight between walls at -1 and 1.
 
@@ -49,7 +49,8 @@ def positions(
     """
     free = start[..., None, :] + velocity[..., None, :] * times[:, None]
     # A wall is a mirror: behind it the same box again, turned round.
-    return 1 - np.abs(np.mod(free + 1, 4) - 2)
+    folded: NDArray[np.float64] = 1 - np.abs(np.mod(free + 1, 4) - 2)
+    return folded
 
 
 def velocity_variance() -> float:
@@ -78,7 +79,9 @@ class BallTask(Task):
         angle, speed = rng.uniform(0, 2 * np.pi, rows), rng.uniform(*SPEEDS, rows)
         velocity = speed[:, None] * np.stack([np.cos(angle), np.sin(angle)], -1)
         start = rng.uniform(-1, 1, (rows, 2))
-        return self.batch_of(positions(start, velocity, np.arange(self.length + self.seen)))
+        return self.batch_of(
+            positions(start, velocity, np.arange(self.length + self.seen, dtype=np.float64))
+        )
 
     def batch_of(self, path: NDArray[np.float64]) -> Batch:
         """Return the examples of given positions (B, T + F, 2)."""

@@ -107,7 +107,8 @@ def posterior(bases: NDArray[np.int64]) -> NDArray[np.float64]:
         after = told @ STAYS.T
         after /= after.sum(-1, keepdims=True)
         out[:, t] *= after
-    return out / out.sum(-1, keepdims=True)
+    out /= out.sum(-1, keepdims=True)
+    return out
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ Shape legend: N = time steps, P = pieces, B = rows, T = steps of a piece, D = va
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -85,11 +84,13 @@ class Line:
     @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Whether a model can see a step (N,)."""
-        return np.isfinite(self.numbers).all(1)
+        whole: NDArray[np.bool_] = np.isfinite(self.numbers).all(axis=1)
+        return whole
 
     def runs(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Return where unbroken stretches between two steps begin and end (exclusive)."""
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], self.known[start:stop], [False]])))
+        bordered = np.pad(self.known[start:stop].astype(np.int8), 1)
+        edges = np.flatnonzero(np.diff(bordered))
         return [(start + int(a), start + int(b)) for a, b in edges.reshape(-1, 2)]
 
     @cached_property
@@ -123,10 +124,10 @@ class Line:
         pairs = zip(seen.tolist(), held.tolist(), strict=True)
         return sum(gaussian_loss(max(a, 1e-12), b) for a, b in pairs)
 
-    def mae_of(self, way: NDArray[np.float64]) -> float:
-        """Return the mean absolute error of an answer on the held-out part, in the unit."""
-        told = self.scaling.restore(way, self.base)
-        return float(np.nanmean(np.abs(told - self.values)[self.asked]))
+    def errors_of(self, way: NDArray[np.float64]) -> tuple[float, float]:
+        """Return the mean absolute and root mean square error on the held-out part, in the unit."""
+        errors = (self.scaling.restore(way, self.base) - self.values)[self.asked]
+        return float(np.nanmean(np.abs(errors))), math.sqrt(float(np.nanmean(np.square(errors))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,12 +167,18 @@ class SeriesTask(Listed):
         targets = np.where(asked[:, :, None], line.numbers[after], np.nan).astype(np.float32)
         return SeriesBatch(inputs, targets, self.steps[places], base=line.base[after])
 
-    def restore(self, numbers: NDArray[np.floating], batch: Batch) -> NDArray[np.float64]:
-        """Return numbers (B, T, D) that a model told for a batch in the unit of the series."""
+    def restore(
+        self, numbers: NDArray[np.floating], batch: Batch, rows: slice = slice(None)
+    ) -> NDArray[np.float64]:
+        """Return numbers (B, T, D) that were told for rows of a batch in the unit of the series.
+
+        Raises:
+            ValueError: The batch is not one of a series.
+        """
         base = batch.base if isinstance(batch, SeriesBatch) else None
         if base is None:
             raise ValueError("the batch is not one of a series")
-        return self.series.scaling.restore(np.asarray(numbers, np.float64), base)
+        return self.series.scaling.restore(np.asarray(numbers, np.float64), base[rows])
 
     @override
     def line(self, batch: Batch, row: int) -> str:
@@ -189,17 +196,20 @@ class SeriesTask(Listed):
 
     @override
     def known_floors(self, examples: Iterable[Batch]) -> tuple[KnownFloor, ...]:
-        ways = self.series.ways
-        return tuple(
-            KnownFloor("MAE", name, self.series.mae_of(way)) for name, way in ways.items()
-        )
+        scale = self.in_unit().naive
+        floors: list[KnownFloor] = []
+        for name, way in self.series.ways.items():
+            mae, rmse = self.series.errors_of(way)
+            floors += [KnownFloor("MAE", name, mae), KnownFloor("RMSE", name, rmse)]
+            floors.append(KnownFloor("MASE", name, mae / scale if scale > 0 else math.nan))
+        return tuple(floors)
 
     @override
     def in_unit(self) -> InUnit:
-        scaling = self.series.scaling
+        # Mean and spread are right where nothing is taken away; `restore` is right always.
+        scaling, names = self.series.scaling, self.series.names
         naive = naive_error(self.series.values[: self.series.cut])
-        names = set(self.series.names)
-        return InUnit(scaling.mean, scaling.spread, names.pop() if len(names) == 1 else "", naive)
+        return InUnit(scaling.mean, scaling.spread, names[0] if len(names) == 1 else "", naive)
 
 
 def _back(levels: NDArray[np.float64], lag: int) -> NDArray[np.float64]:
@@ -273,7 +283,7 @@ def _found_notes(line: Line, found: Measured, why: str) -> list[str]:
     ]
     if found.gaps:
         notes.append(f"{found.gaps:,} steps without a value: nothing is filled in or asked there")
-    maes = {name: line.mae_of(way) for name, way in line.ways.items()}
+    maes = {name: line.errors_of(way)[0] for name, way in line.ways.items()}
     best = min(maes, key=maes.__getitem__)
     told = ", ".join(f"{name} {value:.4g}" for name, value in maes.items())
     return [*notes, f"Mean absolute error without a network: {told}; the best is {best}"]
@@ -349,7 +359,7 @@ def _trial(line: Line) -> float:
         scaling=Scaling.fit(line.values[: line.cut], line.scaling.log, line.scaling.lags, inner),
     )
     ways = [way for name, way in shorter.ways.items() if name.startswith("regression")]
-    return shorter.mae_of(ways[0]) if shorter.asked.any() else math.inf
+    return shorter.errors_of(ways[0])[0] if shorter.asked.any() else math.inf
 
 
 def _training(line: Line, length: int) -> SeriesTask:
@@ -378,8 +388,8 @@ def _held_out(line: Line, length: int) -> SeriesTask:
             pieces.append((start, high - 1 - start, low - 1 - start))
     if not pieces:
         pieces = [(0, 0, 0)]
-    columns: Sequence[NDArray[np.int64]] = np.array(pieces, np.int64).T
-    return SeriesTask(line, *columns, length=steps)
+    starts, counts, begins = np.array(pieces, np.int64).T
+    return SeriesTask(line, starts, counts, begins, steps)
 
 
 def _check_parts(title: str, train: SeriesTask, valid: SeriesTask) -> None:

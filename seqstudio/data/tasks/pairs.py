@@ -161,9 +161,11 @@ class PairsTask(Listed):
     @override
     def floor(self, examples: Iterable[Batch]) -> tuple[str, float]:
         """Count what is written, as if no source were read: the best order of n-grams."""
-        del examples  # the list itself is at hand
-        train, valid = (_stream(part.target) for part in (self.learnt or self, self))
-        losses = witten_bell(train, valid, len(self.target.vocabulary))
+        valid = [batch.targets[batch.targets != NOT_ASKED] for batch in examples]
+        train = _stream((self.learnt or self).target)
+        losses = witten_bell(
+            train, np.concatenate(valid).astype(np.uint16), len(self.target.vocabulary)
+        )
         best = int(np.argmin(losses))
         return f"counting {best + 1}-grams, without reading the source", losses[best]
 

@@ -1,9 +1,9 @@
-"""Masked characters of a text, to be filled in from both sides."""
+"""Masked tokens of a text, to be filled in from both sides."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import open_text
 from seqstudio.data.counting import interpolate
 from seqstudio.data.dataset import Dataset
+from seqstudio.data.reading.tokens import UNKNOWN
 from seqstudio.data.tasks.base import (
     NOT_ASKED,
     Batch,
@@ -22,7 +23,6 @@ from seqstudio.data.tasks.base import (
     equal_lengths,
     hash_of,
 )
-from seqstudio.data.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from seqstudio.data.vocabulary import Vocabulary
     from seqstudio.document.settings import DataSettings
 
 MASKS = "▢◻\ufffc"
-"""The first of these that the text does not have stands for a masked character."""
+"""The first of these that the text does not have stands for a masked token."""
 CHOSEN, HIDDEN, CHANGED = 0.15, 0.8, 0.1
 MOST_COUNTED = 500_000
 
@@ -42,9 +43,10 @@ MOST_COUNTED = 500_000
 class MaskedTask(Task):
     """Fill in what was masked.
 
-    Inputs (B, T): a piece of the text in which 15 % of the characters were chosen; of these, 80 %
-    are masked, 10 % replaced by a random character, 10 % left as they are. Targets (B, T): the
-    character of the text where one was chosen, not asked elsewhere.
+    Inputs (B, T): a piece of the text in which 15 % of the tokens were chosen; of these, 80 %
+    are masked, 10 % replaced by a random token, 10 % left as they are. Targets (B, T): the token
+    of the text where one was chosen, not asked elsewhere. The sign for words outside the
+    vocabulary is never chosen: nobody can learn what it stood for.
 
     Source: Devlin et al. 2019, "BERT", section 3.1. There the chosen tokens are exactly 15 %;
     here each is chosen on its own.
@@ -53,20 +55,22 @@ class MaskedTask(Task):
         ids: The text (N,).
         counted: The text that the floor counts on.
         vocabulary: Symbols of the text, then the mask.
-        length: Characters of a piece.
+        length: Tokens of a piece.
+        spared: Number of the token that is never chosen, -1 for none.
     """
 
     ids: NDArray[np.uint16]
     counted: NDArray[np.uint16]
     vocabulary: Vocabulary
     length: int
+    spared: int = -1
 
     def __post_init__(self) -> None:
         check_length("masked pieces", self.length, least=2)
         if len(self.ids) <= self.length:
             raise DataError(
                 "A part of the text is shorter than one piece",
-                f"it has {len(self.ids):,} characters, a piece has {self.length:,}",
+                f"it has {len(self.ids):,} tokens, a piece has {self.length:,}",
                 "Shorten the pieces, hold more out, or use a longer text",
             )
 
@@ -80,7 +84,7 @@ class MaskedTask(Task):
         starts = rng.integers(0, len(self.ids) - self.length + 1, rows)
         text = self.ids[starts[:, None] + np.arange(self.length)].astype(np.int64)
         chosen, fate = rng.random((2, *text.shape))
-        asked = chosen < CHOSEN
+        asked = (chosen < CHOSEN) & (text != self.spared)
         inputs = np.where(asked & (fate < HIDDEN), self.mask, text)
         changed = asked & (fate >= 1 - CHANGED)
         inputs = np.where(changed, rng.integers(0, self.mask, text.shape), inputs)
@@ -140,7 +144,7 @@ def neighbours_loss(
 
 
 def open_masked(settings: DataSettings, base: Path | None) -> Dataset:
-    """Open a text, or the built-in one, with characters masked.
+    """Open a text, or the built-in one, with tokens masked.
 
     Raises:
         DataError: The text is no good, or a part of it is shorter than one piece.
@@ -149,9 +153,10 @@ def open_masked(settings: DataSettings, base: Path | None) -> Dataset:
     assert text.vocabulary is not None
     known = text.vocabulary.symbols
     mask = next((sign for sign in MASKS if sign not in known), "\ue000")
-    vocabulary = Vocabulary((*known, mask))
-    train = MaskedTask(text.train, text.train, vocabulary, settings.length)
-    valid = MaskedTask(text.valid, text.train, vocabulary, settings.length)
+    vocabulary = replace(text.vocabulary, symbols=(*known, mask))
+    spared = known.index(UNKNOWN) if text.token_name == "word" else -1
+    train = MaskedTask(text.train, text.train, vocabulary, settings.length, spared)
+    valid = MaskedTask(text.valid, text.train, vocabulary, settings.length, spared)
     return Dataset(
         title=f"{text.title}, masked",
         origin=text.origin,
@@ -159,8 +164,8 @@ def open_masked(settings: DataSettings, base: Path | None) -> Dataset:
         input="ids",
         vocabulary=vocabulary,
         classes=known,
-        unit="nats per masked character",
-        token_name="character",
+        unit=f"nats per masked {text.token_name}",
+        token_name=text.token_name,
         chance=math.log(len(known)),
         content_hash=hash_of(f"masked {settings.length} {text.content_hash}"),
         notes=text.notes,

@@ -14,4 +14,5 @@ gates/       gates over time, time constants, the path of the state
 surgery/     units held at a value
 predictions/ guesses under every token, layers, beams
 embedding/   the map of symbols
+measuring/   all measures of the task beside their floors
 """

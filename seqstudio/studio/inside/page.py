@@ -18,6 +18,7 @@ from seqstudio.studio.inside.gradients.time_map import TimeMapPanel
 from seqstudio.studio.inside.gradients.waterfall import WaterfallPanel
 from seqstudio.studio.inside.health.findings import FindingsPanel
 from seqstudio.studio.inside.health.panel import HealthPanel
+from seqstudio.studio.inside.measuring.panel import MeasuresPanel
 from seqstudio.studio.inside.playing.panel import BpttPanel
 from seqstudio.studio.inside.predictions.panel import PredictionsPanel
 from seqstudio.studio.inside.surgery.panel import SurgeryPanel
@@ -59,6 +60,7 @@ class InsidePage(Topics):
                 ("surgery", "Surgery", self._surgery),
                 ("predictions", "Predictions", self._predictions),
                 ("embedding", "Embedding", self._embedding),
+                ("measures", "Measures", self._measures),
             ],
         )
 
@@ -136,6 +138,9 @@ class InsidePage(Topics):
         panel = EmbeddingPanel(self.session)
         panel.template_wanted.connect(self.template_wanted)
         return _one("inside-embedding", panel)
+
+    def _measures(self) -> Page:
+        return _one("inside-measures", MeasuresPanel(self.session))
 
     def _wanting(self, panel: AttentionPanel) -> AttentionPanel:
         panel.template_wanted.connect(self.template_wanted)

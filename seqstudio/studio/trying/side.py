@@ -8,6 +8,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from seqstudio.studio.deck import Deck
+from seqstudio.studio.inside.measuring.panel import MeasuresPanel
 from seqstudio.studio.panels.samples import SamplesPanel
 from seqstudio.studio.trying import TRY_PANELS
 from seqstudio.studio.trying.panel import TryPanel
@@ -24,12 +25,13 @@ class TrySide(QWidget):
     Attributes:
         samples: What the model writes; stands in front where it can write.
         tries: The panels that fit the data in view.
+        measures: All measures of the task; always offered, as the last one.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.samples = SamplesPanel(session)
+        self.samples, self.measures = SamplesPanel(session), MeasuresPanel(session)
         self.tries: tuple[TryPanel, ...] = ()
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -63,10 +65,11 @@ class TrySide(QWidget):
 
     def _arrange(self, panels: list[Panel]) -> None:
         old = self._deck
-        self.samples.setParent(self)
-        self.samples.header.setParent(self.samples)
+        for kept in (self.samples, self.measures):
+            kept.setParent(self)
+            kept.header.setParent(kept)
         self.samples.setVisible(self.samples in panels)
-        self._deck = Deck(panels, self, session=self.session)
+        self._deck = Deck([*panels, self.measures], self, session=self.session)
         self._rows.addWidget(self._deck)
         if old is not None:
             self._rows.removeWidget(old)

@@ -188,6 +188,10 @@ class Segments(QFrame):
         self._buttons[key].setEnabled(enabled)
         self._buttons[key].setToolTip("" if enabled else why)
 
+    def set_shown(self, key: str, shown: bool) -> None:
+        """Offer one option or leave it out."""
+        self._buttons[key].setVisible(shown)
+
     def _add(self, key: str, label: str) -> None:
         button = QToolButton(self)
         button.setText(label)

@@ -1,0 +1,1 @@
+"""Everything that can be measured on the held-out part, beside what needs no learning."""

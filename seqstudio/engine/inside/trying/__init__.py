@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from seqstudio.engine.inside.subject import Answer
-from seqstudio.engine.inside.trying import distance, sentence
+from seqstudio.engine.inside.trying import ball, caption, distance, forecast, picture, sentence
 
-ANSWERS: dict[type, Answer] = {**distance.ANSWERS, **sentence.ANSWERS}
+ANSWERS: dict[type, Answer] = {
+    **ball.ANSWERS,
+    **caption.ANSWERS,
+    **distance.ANSWERS,
+    **forecast.ANSWERS,
+    **picture.ANSWERS,
+    **sentence.ANSWERS,
+}

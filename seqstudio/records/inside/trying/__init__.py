@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from seqstudio.records.inside.trying import distance, sentence
+from seqstudio.records.inside.trying import ball, caption, distance, forecast, picture, sentence
 
-MODULES = (distance, sentence)
+MODULES = (ball, caption, distance, forecast, picture, sentence)

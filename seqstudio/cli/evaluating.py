@@ -22,6 +22,7 @@ from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.music import numbers_in
+from seqstudio.data.scoring.classes import class_name
 from seqstudio.data.scoring.texts import by_length
 from seqstudio.data.vocabulary import Vocabulary, name_of
 from seqstudio.document.settings import DataSettings
@@ -239,7 +240,7 @@ def _class_lines(classes: list[dict[str, Any]]) -> list[str]:
         return []
     head = ("class", "count", "precision", "recall", "F1")
     rows = [
-        (name_of(each["class"]), f"{each['count']:,}",
+        (class_name(each["class"]), f"{each['count']:,}",
          *(f"{100 * each[name]:.1f} %" for name in ("precision", "recall", "f1")))
         for each in classes
     ]  # fmt: skip

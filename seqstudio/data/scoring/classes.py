@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqstudio.data.vocabulary import name_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINS = 10
+
+
+def class_name(name: str) -> str:
+    """Return the name of a class for people; one that is a single sign is told in words."""
+    return name_of(name) if len(name) == 1 else name
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from typing_extensions import override
 
-from seqstudio.data.vocabulary import name_of
+from seqstudio.data.scoring.classes import class_name
 from seqstudio.studio.inside.measuring.table import NumberTable, Row
 from seqstudio.studio.plots import HeatMap
 from seqstudio.studio.theme import contrast, theme
 from seqstudio.studio.widgets import Label
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from seqstudio.records.inside.measuring import ClassTable
 
 _ROOM_FOR_NUMBERS = 26.0
@@ -36,7 +39,7 @@ class ConfusionMap(HeatMap):
     def set_table(self, table: ClassTable) -> None:
         """Show other answers."""
         self._counts = table.confusion
-        self._names = tuple(name_of(name) for name in table.names)
+        self._names = tuple(class_name(name) for name in table.names)
         self.set_labels(self._names, self._names)
         self.set_data(shares(table))
 
@@ -64,11 +67,11 @@ class ConfusionMap(HeatMap):
                 else f"{count / 1000:.0f}k"  # fmt: skip
             painter.drawText(QRectF(x, y, width, height), Qt.AlignmentFlag.AlignCenter, words)
 
-    def _ink(self, share: float) -> object:
+    def _ink(self, share: float) -> QColor:
         """Return the colour of text that can be read on a cell."""
-        red, green, blue = (int(part) for part in theme().lookup("probability")[
-            round(255 * share)][:3])  # fmt: skip
-        ground = type(theme().color("textHi"))(red, green, blue)
+        place = round(255 * share) if math.isfinite(share) else 0
+        red, green, blue = (int(part) for part in theme().lookup("probability")[place][:3])
+        ground = QColor(red, green, blue)
         both = (theme().color("textHi"), theme().color("surface0"))
         return max(both, key=lambda ink: contrast(ink, ground))
 
@@ -128,7 +131,7 @@ class ConfusionView(QWidget):
             return
         row, column = cell
         self.map.set_cursor(row, column)
-        true, told = name_of(table.names[row]), name_of(table.names[column])
+        true, told = class_name(table.names[row]), class_name(table.names[column])
         count, total = int(table.confusion[row, column]), int(table.confusion[row].sum())
         share = f", {100 * count / total:.1f} % of the true {true}" if total else ""
         what = f"{true}, told right" if row == column else f"{true}, told as {told}"
@@ -140,7 +143,7 @@ class ConfusionView(QWidget):
         )
 
 
-def shares(table: ClassTable) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def shares(table: ClassTable) -> NDArray[np.float64]:
     """Return the confusion as shares of the true class (C, C); NaN for one that never came."""
     totals = table.confusion.sum(1, keepdims=True)
     found = np.full(table.confusion.shape, np.nan)

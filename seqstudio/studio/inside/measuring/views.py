@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqstudio.data.scoring.classes import class_name
 from seqstudio.data.scoring.texts import by_length
-from seqstudio.data.vocabulary import name_of
 from seqstudio.studio.inside.measuring.table import NumberTable, Row
 from seqstudio.studio.plots import Plot
 
@@ -55,7 +55,7 @@ class ClassesTable(NumberTable):
         """Show other answers."""
         order = np.argsort(table.f1, kind="stable")
         self.set_rows([
-            Row((name_of(table.names[at]), f"{table.confusion[at].sum():,}",
+            Row((class_name(table.names[at]), f"{table.confusion[at].sum():,}",
                  *(shown(float(each[at]), "share")
                    for each in (table.precision, table.recall, table.f1))))
             for at in order

@@ -125,7 +125,7 @@ class Line:
         return sum(gaussian_loss(max(a, 1e-12), b) for a, b in pairs)
 
     def errors_of(self, way: NDArray[np.float64]) -> tuple[float, float]:
-        """Return the mean absolute and root mean square error on the held-out part, in the unit."""
+        """Return the held-out mean absolute and root mean square error, in the unit."""
         errors = (self.scaling.restore(way, self.base) - self.values)[self.asked]
         return float(np.nanmean(np.abs(errors))), math.sqrt(float(np.nanmean(np.square(errors))))
 

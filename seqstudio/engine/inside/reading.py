@@ -122,19 +122,19 @@ class Ahead:
             prefixes, None if source is None else source.expand(rows, *source.shape[1:])
         )
         if self._streams:
-            after: Tensor = self.model(given, _repeated(self._state, rows))[0][:, -1]
+            after: Tensor = self.model(given, repeated(self._state, rows))[0][:, -1]
             return after
         whole = torch.cat([self.inputs.main.expand(rows, -1), prefixes], 1)[:, -self._window :]
         result: Tensor = self.model(replace(given, main=whole))[0][:, -1]
         return result
 
 
-def _repeated(state: Any, rows: int) -> Any:
+def repeated(state: Any, rows: int) -> Any:
     """Return a state (·, 1, H) for several rows alike."""
     if isinstance(state, Tensor):
         return state.expand(-1, rows, *state.shape[2:]).contiguous()
     if isinstance(state, dict):
-        return {key: _repeated(value, rows) for key, value in state.items()}
+        return {key: repeated(value, rows) for key, value in state.items()}
     if isinstance(state, (list, tuple)):
-        return type(state)(_repeated(value, rows) for value in state)
+        return type(state)(repeated(value, rows) for value in state)
     return state

@@ -24,6 +24,7 @@ from seqstudio.data.tasks.pairs import open_pairs
 from seqstudio.data.tasks.pictures import open_captions, open_pixels, open_rows, open_shapes
 from seqstudio.data.tasks.sentences import open_sentences
 from seqstudio.data.tasks.series import open_waves
+from seqstudio.data.tasks.tagged import open_tagged
 from seqstudio.data.tasks.tagging import open_brackets, open_parity, open_tagging
 from seqstudio.data.tasks.words import open_copy, open_reverse
 
@@ -77,6 +78,7 @@ KINDS: Mapping[str, Opener] = {
     "anbn": open_anbn,
     "anbncn": open_anbncn,
     "tagging": open_tagging,
+    "tagged": open_tagged,
     "masked": open_masked,
     "copy": open_copy,
     "reverse": open_reverse,

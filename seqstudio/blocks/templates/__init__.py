@@ -20,6 +20,7 @@ from seqstudio.blocks.templates import (
     sentences,
     series,
     translation,
+    wordwise,
 )
 from seqstudio.blocks.templates.template import Template
 from seqstudio.core.errors import ProjectError
@@ -27,6 +28,7 @@ from seqstudio.document.project import Project
 
 _FAMILIES = (
     language,
+    wordwise,
     cells,
     music,
     sentences,

@@ -230,6 +230,7 @@ TEMPLATES = (
         family=FAMILY,
         draw=lambda: class_per_step("lstm", {"hidden": 64, "bidirectional": True}),
         data={"kind": "tagging", "length": 20},
+        own={"kind": "tagged", "length": 60},
         training={**ONCE, "learning_rate": 4e-3, "batch": 64, "minutes": 2.0},
     ),
 )

@@ -31,6 +31,7 @@ class Template:
         family: Heading in the gallery.
         draw: Returns its graph.
         data: Data settings that differ from the defaults.
+        own: Data settings that differ on a person's own file, where the task is drawn without.
         training: Training settings that differ.
         sampling: Sampling settings that differ.
     """
@@ -45,6 +46,7 @@ class Template:
     family: str
     draw: Callable[[], Graph]
     data: Settings = field(default_factory=dict)
+    own: Settings = field(default_factory=dict)
     training: Settings = field(default_factory=dict)
     sampling: Settings = field(default_factory=dict)
 
@@ -54,7 +56,8 @@ class Template:
         Raises:
             ProjectError: It takes no file.
         """
-        data = DataSettings.parse({**self.data, "path": data_path})
+        own = self.own if data_path else {}
+        data = DataSettings.parse({**self.data, **own, "path": data_path})
         if data_path and not data.takes_file:
             raise ProjectError(
                 f"{self.id} takes no file", "its data are generated", "Leave --data out"

@@ -42,6 +42,7 @@ class Command:
 INSPECTED = (
     "gradients", "attention", "gates", "trajectory", "cells", "spectrum", "embedding", "time-map",
     "predictions", "bptt", "weights", "products", "rollout", "heads", "units",
+    "distance",
 )  # fmt: skip
 
 

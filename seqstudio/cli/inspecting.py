@@ -28,6 +28,7 @@ from seqstudio.records.inside.player import PlayOf
 from seqstudio.records.inside.predictions import PredictionsOf
 from seqstudio.records.inside.spectrum import SpectrumOf
 from seqstudio.records.inside.surgery import UnitRankingOf
+from seqstudio.records.inside.trying.distance import DistanceOf
 from seqstudio.records.looking import LookAt, Looked, LookFailed
 from seqstudio.records.tables import csv_bytes, long_rows, npz_bytes, numbers_of
 from seqstudio.runtime.archive import RunInfo
@@ -48,6 +49,7 @@ LOOKS: dict[str, type] = {
     "rollout": RolloutOf,
     "heads": HeadAblationOf,
     "units": UnitRankingOf,
+    "distance": DistanceOf,
 }
 """What can be asked, by name: the question behind the panel."""
 

@@ -66,6 +66,7 @@ PANELS = {
     "rollout": "inside.attention.flow:FlowPanel",
     "heads-off": "inside.attention.ablation:HeadsOffPanel",
     "edit-weights": "inside.attention.edit:WeightEditPanel",
+    "distance": "trying.distance:DistancePanel",
     "samples": "panels.samples:SamplesPanel",
     "code": "panels.code:CodePanel",
     "data": "panels.data:DataPanel",

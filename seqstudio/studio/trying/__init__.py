@@ -1,7 +1,9 @@
 """Trying a model by hand: a panel for each kind of task, offered where it fits the data."""
 
+from seqstudio.studio.trying.distance import DistancePanel
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.sentence import SentencePanel
+from seqstudio.studio.trying.translation import TranslationPanel
 
-TRY_PANELS: tuple[type[TryPanel], ...] = (SentencePanel,)
+TRY_PANELS: tuple[type[TryPanel], ...] = (SentencePanel, DistancePanel, TranslationPanel)
 """In the order in which they are offered."""

@@ -119,7 +119,8 @@ class _Reader:
         # A model that reads everything again keeps only what does not depend on it.
         apart = {APART: after[APART]} if APART in after else {}
         self._state = after if self._steps else apart
-        return outputs[:, -1].float().log_softmax(-1)
+        log_p: Tensor = outputs[:, -1].float().log_softmax(-1)
+        return log_p
 
     def go_on(self, grown: Grown, end: int) -> None:
         """Put the beams into their new order, each with its new symbol."""

@@ -90,7 +90,7 @@ def best_of_all(
 
 
 def test_a_wider_search_never_ends_with_a_worse_score_here_and_totals_add_up() -> None:
-    model, given = untrained("copy-attention")
+    model, given = untrained("copy-seq2seq")
     with measuring(model):
         narrow = write_beams(model, given, SIGNS, 5, 1, 0.0).score[:, 0]
         wide = write_beams(model, given, SIGNS, 5, 8, 0.0).score[:, 0]

@@ -88,6 +88,7 @@ class Signed(Vocabulary):
     def unknown(self, text: str) -> tuple[str, ...]:
         return self.inner.unknown(" ".join(text.split()))
 
+    @override
     def rare(self, text: str) -> tuple[str, ...]:
         """Return what a sentence has that is read as unknown, or not at all."""
         if isinstance(self.inner, Words):

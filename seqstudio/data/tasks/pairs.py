@@ -140,6 +140,10 @@ class PairsTask(Listed):
         own = self.target.texts[place]
         return tuple(dict.fromkeys((own, *self._by_source[self.source.texts[place]])))
 
+    def translations(self, text: str) -> tuple[str, ...]:
+        """Return the translations that this part has for a sentence, () for one that it lacks."""
+        return tuple(dict.fromkeys(self._by_source.get(self.source.vocabulary.plain(text), ())))
+
     @cached_property
     def once(self) -> tuple[int, ...]:
         """The place of the first pair of every different source."""

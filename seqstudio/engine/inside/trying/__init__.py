@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from seqstudio.engine.inside.subject import Answer
-from seqstudio.engine.inside.trying import ball, caption, distance, forecast, picture, sentence
+from seqstudio.engine.inside.trying import (
+    ball,
+    caption,
+    distance,
+    forecast,
+    picture,
+    sentence,
+    translation,
+)
 
 ANSWERS: dict[type, Answer] = {
     **ball.ANSWERS,
@@ -12,4 +20,5 @@ ANSWERS: dict[type, Answer] = {
     **forecast.ANSWERS,
     **picture.ANSWERS,
     **sentence.ANSWERS,
+    **translation.ANSWERS,
 }

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from seqstudio.records.inside.trying import ball, caption, distance, forecast, picture, sentence
+from seqstudio.records.inside.trying import (
+    ball,
+    caption,
+    distance,
+    forecast,
+    picture,
+    sentence,
+    translation,
+)
 
-MODULES = (ball, caption, distance, forecast, picture, sentence)
+MODULES = (ball, caption, distance, forecast, picture, sentence, translation)

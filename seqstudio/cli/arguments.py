@@ -149,6 +149,20 @@ def _sweep(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _compare(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    parser.add_argument("--with", dest="memories", metavar="NAMES",
+                        default="rnn,lstm,gru,attention,transformer",
+                        help="memories to put in the place of the model's own, with commas "
+                        "between: rnn,lstm,gru,attention,transformer")  # fmt: skip
+    budget = parser.add_mutually_exclusive_group()
+    budget.add_argument("--steps", metavar="N", help="steps of each, 500 if not given")
+    budget.add_argument("--minutes", metavar="M", help="minutes of each")
+    parser.add_argument("--seeds", metavar="N", help="train each with N seeds")
+    parser.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda or mps")
+    _json(parser)
+
+
 def _fork(parser: argparse.ArgumentParser) -> None:
     _project(parser)
     parser.add_argument("--run", metavar="NAME", help="run to leave; the newest if not given")
@@ -250,6 +264,17 @@ def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="F.png", required=True, help="picture to write")
 
 
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("list", "get", "where"),
+                        help="list the sets, get one, or tell where they are kept")  # fmt: skip
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the set to get")
+    parser.add_argument("--catalogue", metavar="FILE", help="a list of sets of your own, too")
+    parser.add_argument("--to", metavar="FOLDER", help="keep sets there, not in your data folder")
+    parser.add_argument("--discard", action="store_true",
+                        help="remove what is here of an unfinished transfer")  # fmt: skip
+    _json(parser)
+
+
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="train, probes, window, start, play, canvas, "
@@ -275,6 +300,9 @@ COMMANDS = {
     "train": Command("train a project", "seqstudio.cli.training:train", _train),
     "sweep": Command(
         "train with many settings and find the best", "seqstudio.cli.sweeping:sweep", _sweep
+    ),
+    "compare": Command(
+        "train the same model with other memories", "seqstudio.cli.comparing:compare", _compare
     ),
     "fork": Command(
         "train on from any step of a run, with a change", "seqstudio.cli.run_commands:fork", _fork
@@ -302,6 +330,7 @@ COMMANDS = {
     "render": Command(
         "draw a panel or a page of the window", "seqstudio.cli.rendering:render", _render
     ),
+    "data": Command("fetch public data sets by name", "seqstudio.cli.datasets:data", _data),
     "bench": Command("speeds beside plain PyTorch", "seqstudio.bench.command:bench", _bench),
     "doctor": Command("what works on this computer", "seqstudio.cli.entry:doctor", _json),
 }

@@ -26,7 +26,7 @@ from typing_extensions import override
 from seqstudio.blocks.templates import FIRST, make
 from seqstudio.core.errors import SeqError
 from seqstudio.data.reading.finding import Found, find
-from seqstudio.document.edits import ReplaceProject
+from seqstudio.document.edits import ReplaceProject, Together
 from seqstudio.document.project import SUFFIX, Project
 from seqstudio.document.settings import DataSettings
 from seqstudio.records.faults import Remedy
@@ -375,9 +375,19 @@ class MainWindow(QMainWindow):
             self.session.use_file(path)
         else:
             dialog = OpeningDialog(path, found, self.session.project.data, self)
-            dialog.begin_wanted.connect(self.begin_with)
-            dialog.edit_wanted.connect(self.session.document.apply)
+            dialog.begin_wanted.connect(self._begin_with_data)
+            dialog.edit_wanted.connect(self._take_data)
             dialog.open()
+
+    @Slot(object)
+    def _begin_with_data(self, project: object) -> None:
+        assert isinstance(project, Project)
+        self.begin_with(project)
+
+    @Slot(object)
+    def _take_data(self, edit: object) -> None:
+        assert isinstance(edit, Together)
+        self.session.document.apply(edit)
 
     def _same_kind(self, found: Found) -> bool:
         """Tell whether the open project reads such a file without a question."""
@@ -464,6 +474,21 @@ class MainWindow(QMainWindow):
         """Show how to try many settings, and what came of it."""
         self.show_page("train")
         self.train.show_sweep()
+
+    def show_memories(self) -> None:
+        """Offer to train the same model with other memories."""
+        session = self.session
+        try:
+            if session.facts is None:
+                raise DataError("The data are not read yet", "", "Wait a moment")
+            swaps = fitting(session.project.graph, session.facts)
+        except SeqError as error:
+            session.tell(error)
+            return
+        self.show_sweep()
+        dialog = MemoriesDialog(swaps, session.project.training.seed, self)
+        dialog.wanted.connect(self.train.sweep.begin)
+        dialog.open()
 
     def go_to_part(self, by: int) -> None:
         """Give the keyboard to the next part of the window, or with -1 to the one before."""

@@ -189,7 +189,7 @@ def project_of(found: Found, template: str, path: Path) -> Project:
     return project_for(found, template, str(path))
 
 
-def edit_for(found: Found, path: Path, data: DataSettings) -> Edit:
+def edit_for(found: Found, path: Path, data: DataSettings) -> Together:
     """Return the one step that gives a project of the same kind another file."""
     label = f"Use {shown(path.name, 40)}"
     edits: list[Edit] = [SetSetting("data", "path", str(path), label)]

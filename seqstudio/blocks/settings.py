@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqstudio.blocks import ports
+from seqstudio.blocks import ports, swapping
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.document.edits import Edit, SetParam, SetSetting
 from seqstudio.document.param import Param, Value
@@ -78,7 +78,10 @@ def edit_of(project: Project, key: str, value: object) -> Edit:
     Raises:
         KeyError: The project has no such setting.
         ParamError: The value is refused.
+        GraphError: The memory that is named cannot take the place.
     """
+    if key == swapping.KEY:
+        return swapping.swap_edit(project, str(value))
     home, _, name = key.partition(".")
     parsed = declared(project, key).parse(value)
     return SetSetting(home, name, parsed) if home in GROUPS else SetParam(home, name, parsed)

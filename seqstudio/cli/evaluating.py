@@ -53,7 +53,7 @@ def evaluate(arguments: Namespace) -> int:
     """Measure the best weights of a run on its whole held-out part, or on a file."""
     path = Path(arguments.project)
     model = trained(find_run(path, arguments.run), path.parent)
-    part = _held_out(model) if arguments.data is None else _given(model, Path(arguments.data))
+    part = whole_held_out(model) if arguments.data is None else _given(model, Path(arguments.data))
     found = measure(model, part, _sentences(arguments.sentences))
     if arguments.json:
         print_json(found)
@@ -72,7 +72,8 @@ def _sentences(given: str | None) -> int:
     return 0 if given == "all" else int(given)
 
 
-def _held_out(model: Trained) -> Part:
+def whole_held_out(model: Trained) -> Part:
+    """Return the held-out part of a run's own data."""
     return Part(f"the held-out part of {model.dataset.title}", model.dataset)
 
 

@@ -34,7 +34,7 @@ def sweep(arguments: Namespace) -> int:
     line = ProgressLine()
     line.say(f"{'Continuing' if arguments.resume else 'Beginning'} {_in_words(queue.sweep)}")
     line.say(f"It is kept in {folder}")
-    standing = _work(queue, _Teller(line, as_json=arguments.json))
+    standing = work_off(queue, line, as_json=arguments.json)
     line.clear()
     if standing.problem:
         hint = f"seqstudio sweep {path} --resume goes on"
@@ -50,10 +50,10 @@ def _begun(arguments: Namespace, path: Path, project: Project) -> Path:
     plan = Plan(
         axes=_axes(project, arguments.set),
         method=arguments.method,
-        trials=_whole(arguments.trials, "trials", 0 if arguments.method == "grid" else None),
+        trials=whole_of(arguments.trials, "trials", 0 if arguments.method == "grid" else None),
         budget="steps" if arguments.minutes is None else "minutes",
-        amount=_amount(project, arguments),
-        seeds=_whole(arguments.seeds, "seeds", 1),
+        amount=amount_of(project, arguments),
+        seeds=whole_of(arguments.seeds, "seeds", 1),
         seed=project.training.seed,
     )
     plan.checked()
@@ -73,7 +73,7 @@ def _axes(project: Project, pairs: list[str]) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
-def _amount(project: Project, arguments: Namespace) -> float:
+def amount_of(project: Project, arguments: Namespace) -> float:
     """Return steps or minutes of a trial, held to what the setting takes."""
     name = "steps" if arguments.minutes is None else "minutes"
     wanted = getattr(arguments, name)
@@ -81,7 +81,12 @@ def _amount(project: Project, arguments: Namespace) -> float:
     return float(getattr(chosen.training, name))
 
 
-def _whole(given: str | None, name: str, default: int | None) -> int:
+def whole_of(given: str | None, name: str, default: int | None) -> int:
+    """Return a number that was given as an option.
+
+    Raises:
+        UsageError: It is none above 0.
+    """
     if given is None:
         return DEFAULT_TRIALS if default is None else default
     if not given.isdecimal() or int(given) < 1:
@@ -112,7 +117,9 @@ def _given(arguments: Namespace, name: str) -> bool:
 # ------------------------------------------------------------------------------------ the work
 
 
-def _work(queue: SweepQueue, teller: _Teller) -> Standing:
+def work_off(queue: SweepQueue, line: ProgressLine, *, as_json: bool) -> Standing:
+    """Work a queue off, tell of every trial, stop with a checkpoint at a signal."""
+    teller = _Teller(line, as_json=as_json)
     thread = threading.Thread(target=queue.run, name="seqstudio-sweep")
     with _signals_stop(queue):
         thread.start()

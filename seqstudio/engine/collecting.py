@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.scoring.classes import Classified, told_classes
@@ -99,6 +102,7 @@ class Classes(Collected):
     true_p: _Arrays = field(default_factory=list)
     examples: dict[tuple[int, int], list[tuple[str, float]]] = field(default_factory=dict)
 
+    @override
     def add(
         self, given: Tensor | Inputs, outputs: Tensor, targets: Tensor, batch: Batch | None,
         first: int,
@@ -150,13 +154,12 @@ class Classes(Collected):
         return self.dataset.classes or (vocabulary.symbols if vocabulary else ())
 
     def _measured(self) -> Classified:
-        parts = [np.concatenate(each) if each else np.zeros(0) for each in (
-            self.told, self.confidence, self.truth, self.true_p)]  # fmt: skip
-        told, confidence, truth, true_p = parts
-        classes = len(self._names)
-        return told_classes(classes, told.astype(np.int64), confidence, truth.astype(np.int64),
-                            true_p)  # fmt: skip
+        whole = (_joined(self.told), _joined(self.truth))
+        told, truth = (each.astype(np.int64) for each in whole)
+        confidence, true_p = _joined(self.confidence), _joined(self.true_p)
+        return told_classes(len(self._names), told, confidence, truth, true_p)
 
+    @override
     def figures(self, floors: tuple[KnownFloor, ...]) -> list[Figure]:
         """Return accuracy, macro F1 and calibration error."""
         found, nothing = self._measured(), "always the commonest class"
@@ -170,6 +173,7 @@ class Classes(Collected):
         ]
         return [beside(each, floors) for each in figures]
 
+    @override
     def classes(self) -> ClassTable | None:
         """Return the table of classes, None where they are too many."""
         if not 0 < len(self._names) <= MOST_CLASSES:
@@ -184,6 +188,10 @@ class Classes(Collected):
             tuple(each[1] for each in wrong_first), freeze(cells),
             freeze(np.array([each[2] for each in wrong_first], np.float64)),
         )  # fmt: skip
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _without_answer(line: str) -> str:
@@ -201,6 +209,7 @@ class Tokens(Collected):
     right: int = 0
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
+    @override
     def add(
         self, given: Tensor | Inputs, outputs: Tensor, targets: Tensor, batch: Batch | None,
         first: int,
@@ -212,6 +221,7 @@ class Tokens(Collected):
         new = np.bincount(targets[known].cpu().numpy(), minlength=outputs.shape[-1])
         self.counts = new if not len(self.counts) else self.counts + new
 
+    @override
     def figures(self, floors: tuple[KnownFloor, ...]) -> list[Figure]:
         """Return the accuracy."""
         total = int(self.counts.sum())
@@ -234,6 +244,7 @@ class Numbers(Collected):
     spreads: _Arrays = field(default_factory=list)
     before: _Arrays = field(default_factory=list)
 
+    @override
     def add(
         self, given: Tensor | Inputs, outputs: Tensor, targets: Tensor, batch: Batch | None,
         first: int,
@@ -307,6 +318,7 @@ class Numbers(Collected):
         middle = np.nanmean(truth, 0, keepdims=True) if len(truth) else truth[:0]
         return "always the mean", self._measured(middle.repeat(len(truth), 0), spread=False)
 
+    @override
     def figures(self, floors: tuple[KnownFloor, ...]) -> list[Figure]:
         """Return MAE, RMSE and, for a series, MASE."""
         found, (name, floor) = self._measured(self._all(self.means), spread=False), self._floor()
@@ -319,6 +331,7 @@ class Numbers(Collected):
             figures.append(Figure("MASE", found.mase, "number", "", floor.mase, name, rises=False))
         return [beside(each, floors) for each in figures]
 
+    @override
     def series(self) -> SeriesTable:
         """Return the coverage of the bands and the error of each number."""
         found = self._measured(self._all(self.means), spread=True)
@@ -344,6 +357,7 @@ class Notes(Collected):
     kept: int = 0
     kept_true: int = 0
 
+    @override
     def add(
         self, given: Tensor | Inputs, outputs: Tensor, targets: Tensor, batch: Batch | None,
         first: int,
@@ -361,6 +375,7 @@ class Notes(Collected):
             self.kept += int((held & wanted).sum())
             self.kept_true += int(held.sum())
 
+    @override
     def figures(self, floors: tuple[KnownFloor, ...]) -> list[Figure]:
         """Return the accuracy of frames, precision, recall and F1; the floor holds every note."""
         own, held = (

@@ -66,6 +66,7 @@ ACTIONS = (
     Action("model.apply", "Apply the edit to the run", "Model"),
     *RUN_ACTIONS,
     Action("run.sweep", "Sweep settings…", "Run"),
+    Action("run.memories", "Try other memories…", "Run"),
     Action("time.forward", "One time step forward", "Run", ("Alt+.",)),
     Action("time.back", "One BPTT step back", "Run", ("Alt+,",)),
     Action("help.keys", "Sheet of keys", "Help", ("F1",)),
@@ -277,6 +278,7 @@ class Menus(QMenuBar):
         self._act(menu, "run.stop", self._session.stop)
         self._act(menu, "run.rate", self._window.transport.find_rate)
         self._act(menu, "run.sweep", self._window.show_sweep)
+        self._act(menu, "run.memories", self._window.show_memories)
         menu.addSeparator()
         self._act(menu, "run.give_up_rate", partial(self._session.give_up, "rate"))
         self._act(menu, "run.give_up_compiling", partial(self._session.give_up, "compile"))

@@ -23,8 +23,9 @@ from PySide6.QtWidgets import (
 )
 from typing_extensions import override
 
+from seqstudio.blocks.swapping import fitting
 from seqstudio.blocks.templates import FIRST, make
-from seqstudio.core.errors import SeqError
+from seqstudio.core.errors import DataError, SeqError
 from seqstudio.data.reading.finding import Found, find
 from seqstudio.document.edits import ReplaceProject, Together
 from seqstudio.document.project import SUFFIX, Project
@@ -47,6 +48,7 @@ from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, TrainPage
 from seqstudio.studio.panels.data.opening import OpeningDialog
+from seqstudio.studio.panels.memories_dialog import MemoriesDialog
 from seqstudio.studio.recovery import Offer, Recovery, set_aside
 from seqstudio.studio.session import ACTIVE, Notice, Session
 from seqstudio.studio.statusbar import StatusBar

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QStackedWidget, QVBoxLayou
 from typing_extensions import override
 
 from seqstudio.core.errors import SeqError
-from seqstudio.document.sweep import Sweep, Trial
+from seqstudio.document.sweep import Plan, Sweep, Trial
 from seqstudio.runtime.sweeping import Standing, settings_edit
 from seqstudio.studio.panels.base import Panel
 from seqstudio.studio.panels.explanation import Explanation
@@ -261,8 +261,13 @@ class SweepPanel(Panel):
     @Slot()
     def start(self) -> None:
         """Begin the sweep that the form describes."""
+        self.begin(None)
+
+    @Slot(object)
+    def begin(self, plan: Plan | None) -> None:
+        """Begin a sweep by a plan, None for that of the form."""
         try:
-            self.desk.begin(self.form.plan())
+            self.desk.begin(plan or self.form.plan())
         except SeqError as error:
             self.session.tell(error)
             return

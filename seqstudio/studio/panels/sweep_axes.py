@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from seqstudio.blocks import swapping
 from seqstudio.blocks.check import title_of
 from seqstudio.blocks.settings import Place, declared, places
 from seqstudio.document.param import Param, Value
@@ -152,7 +153,7 @@ def short_title(project: Project, key: str) -> str:
     """Return the words for an axis: "Learning rate", "LSTM hidden"."""
     param = _param(project, key)
     if param is None:
-        return "Seed" if key == "seed" else key
+        return {"seed": "Seed", swapping.KEY: "Memory"}.get(key, key)
     home = key.partition(".")[0]
     block = project.graph.blocks.get(home)
     if block is None:

@@ -132,7 +132,6 @@ class SeriesPanel(TryPanel):
         plot.set_titles(f"step t ({reading.step})", reading.unit or reading.names[0])
         self._show_told(steps, reading)
         self._show_free(reading)
-        plot.set_series(reading.first, reading.truth, reading.origin)
         self._scale(steps, reading)
         dataset = self.session.dataset
         self.another.setVisible(dataset is not None and dataset.held_out_task is None)
@@ -140,14 +139,12 @@ class SeriesPanel(TryPanel):
         self.remark.setText(_remark(reading, len(self._moved)))
 
     def _show_told(self, steps: NDArray[np.int64], reading: Forecasted) -> None:
-        naive = self.plot.add_curve("naive", "textLow", dash=(2.0, 3.0))
-        naive.set_data(steps, reading.naive)
         for low, high, share in _BANDS[:2]:
             self._band(f"told{share}", "role:output", steps, reading.told, low, high)
-        truth = self.plot.add_curve("truth", "textHi", label="series", current=True)
-        truth.set_data(steps, reading.truth)
-        told = self.plot.add_curve("told", "role:output", label="told")
-        told.set_data(steps, reading.told[:, 3])
+        first = reading.first
+        self.plot.add_broken("naive", "textLow", first, reading.naive, dash=(2.0, 3.0))
+        self.plot.set_series(first, reading.truth, reading.origin, reading.cut)
+        self.plot.add_broken("told", "role:output", first, reading.told[:, 3], label="told")
 
     def _show_free(self, reading: Forecasted) -> None:
         steps = reading.origin + 1 + np.arange(len(reading.free))
@@ -169,9 +166,12 @@ class SeriesPanel(TryPanel):
         high: int,
     ) -> None:
         known = np.isfinite(quantiles[:, low])
-        curve = self.plot.add_curve(key, paint)
-        curve.line = curve.read_out = False
-        curve.set_band(steps[known], quantiles[known, low], quantiles[known, high])
+        edges = np.flatnonzero(np.diff(np.pad(known.astype(np.int8), 1))).reshape(-1, 2)
+        for start, stop in edges.tolist():
+            curve = self.plot.add_curve(f"{key} {start}", paint)
+            curve.line = curve.read_out = False
+            part = slice(start, stop)
+            curve.set_band(steps[part], quantiles[part, low], quantiles[part, high])
 
     def _scale(self, steps: NDArray[np.int64], reading: Forecasted) -> None:
         """Set the ranges anew only where another series or length is shown."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, Signal
@@ -12,7 +14,7 @@ from typing_extensions import override
 from seqstudio.studio.plots import Plot
 from seqstudio.studio.plots.items import Threshold
 
-ORIGIN = "origin"
+ORIGIN, CUT = "origin", "cut"
 _NEAR_PX = 9.0
 
 
@@ -31,19 +33,39 @@ class SeriesPlot(Plot):
         self._values: NDArray[np.float64] = np.zeros(0)
         self._held: int | None = None
 
-    def set_series(self, first: int, values: NDArray[np.float64], origin: int) -> None:
-        """Say what can be dragged.
+    def set_series(self, first: int, values: NDArray[np.float64], origin: int, cut: int) -> None:
+        """Draw the series and say what can be dragged.
 
         Args:
             first: Step of the first value.
             values: (N,), NaN where there is none.
             origin: Last step that the forecast knows.
+            cut: First step that is held out.
         """
         self._first, self._values = first, np.array(values, np.float64)
-        self._thresholds[ORIGIN] = Threshold(
-            float(origin), "x", "forecast from ", float(first), first + len(values) - 1.0, "int"
+        ends = float(first), first + len(values) - 1.0
+        self._thresholds[CUT] = Threshold(
+            float(cut), "x", "held out", *ends, "int", "textLow", movable=False
         )
-        self.update()
+        self._thresholds[ORIGIN] = Threshold(float(origin), "x", "forecast", *ends, "int")
+        self._draw()
+
+    def _draw(self) -> None:
+        self.add_broken("series", "textHi", self._first, self._values, label="series")
+
+    def add_broken(
+        self, key: str, paint: str, first: int, values: NDArray[np.float64], **style: Any
+    ) -> None:
+        """Add a line that is broken where values (N,) are NaN: nothing is drawn across a gap."""
+        edges = np.flatnonzero(np.diff(np.pad(np.isfinite(values).astype(np.int8), 1)))
+        runs = edges.reshape(-1, 2).tolist()
+        for number, (start, stop) in enumerate(runs):
+            last = number == len(runs) - 1
+            curve = self.add_curve(
+                key if last else f"{key} {number}", paint, **(style if last else _unnamed(style))
+            )
+            curve.read_out = last
+            curve.set_data(first + np.arange(start, stop), values[start:stop])
 
     def _step_at(self, place: QPointF) -> int | None:
         """Return the step whose value lies under a place."""
@@ -72,8 +94,7 @@ class SeriesPlot(Plot):
                 self.setCursor(Qt.CursorShape.SizeVerCursor)
             return
         self._values[self._held - self._first] = self.frame().y_at(event.position().y())
-        truth = self.curve("truth")
-        truth.set_data(self._first + np.arange(len(self._values)), self._values)
+        self._draw()
 
     @override
     def mouseReleaseEvent(self, event: QMouseEvent, /) -> None:
@@ -82,3 +103,7 @@ class SeriesPlot(Plot):
             return
         step, self._held = self._held, None
         self.value_dragged.emit(step, float(self._values[step - self._first]))
+
+
+def _unnamed(style: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in style.items() if name != "label"}

@@ -97,7 +97,8 @@ def checked_picture(
 def _probabilities(subject: Subject, rows: NDArray[np.float32]) -> Tensor:
     parameter = next(subject.model.parameters())
     outputs, _ = subject.model(Inputs(torch.from_numpy(rows).to(parameter)))
-    return outputs.softmax(-1)
+    result: Tensor = outputs.softmax(-1)
+    return result
 
 
 @dataclass(frozen=True)

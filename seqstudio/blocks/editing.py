@@ -16,6 +16,8 @@ from seqstudio.document.param import Value
 from seqstudio.document.project import Project
 
 CELLS = ("rnn", "gru", "lstm")
+MEMORIES = (*CELLS, "self_attention", "transformer")
+"""Kinds of block that can take each other's place in a sequence: one input, one output."""
 _NEEDS: Mapping[PortKind, str] = {
     "ids": "tokens",
     "tensor": "features",
@@ -164,6 +166,7 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
                 params[name] = declared.param(name).parse(old.params[name])
             except SeqError:
                 continue  # the new kind keeps its own default
+    params |= _same_sight(old, params)
     follows = old.id.rstrip("0123456789") == old.kind != kind
     new_id = graph.new_id(kind) if follows else old.id
     inside = declared.fresh_inside()
@@ -175,6 +178,15 @@ def switch_kind(graph: Graph, block_id: str, kind: str) -> ReplaceBlock:
         if _still_fits(w, old.id, block)
     )
     return ReplaceBlock(old.id, block, wires, f"Change {title_of(old)} to {declared.title}")
+
+
+def _same_sight(old: Block, params: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the setting that lets a new block see what the old one saw: the past, or all."""
+    if "causal" in params and "bidirectional" in old.params:
+        return {"causal": not old.params["bidirectional"]}
+    if "bidirectional" in params and "causal" in old.params:
+        return {"bidirectional": not old.params["causal"]}
+    return {}
 
 
 def switch_cells(graph: Graph, kind: str, **settings: Value) -> SetGraph:

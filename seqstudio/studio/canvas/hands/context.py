@@ -10,7 +10,9 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QMenu
 
+from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.check import Problem
+from seqstudio.blocks.editing import MEMORIES, switch_kind
 from seqstudio.studio.canvas.hands.arrange import SIDES
 from seqstudio.studio.keys import keymap
 from seqstudio.studio.theme import theme
@@ -109,6 +111,7 @@ def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
         _act(view, menu, name)
     if key in view.unroller.recurrent():
         _act(view, menu, "unroll", "Fold" if view.unroller.is_open(key) else "Unroll over time")
+    _add_kinds(view, menu, key)
     menu.addSeparator()
     for name in ("composite", "ungroup", "keep", "frame"):
         _act(view, menu, name)
@@ -116,6 +119,23 @@ def _fill_for_block(view: CanvasView, menu: QMenu, key: str) -> None:
     menu.addSeparator()
     for name in ("duplicate", "copy", "cut", "delete", "delete_plainly"):
         _act(view, menu, name)
+
+
+def _add_kinds(view: CanvasView, menu: QMenu, key: str) -> None:
+    """Offer the other memories that can stand where this one stands, wires and settings kept."""
+    graph = view.editor.graph
+    kind = graph.blocks[key].kind
+    if kind not in MEMORIES:
+        return
+    inner = menu.addMenu("Change to")
+    for other in MEMORIES:
+        if other != kind:
+            change = partial(_change_kind, view, key, other)
+            inner.addAction(KINDS[other].title, change)
+
+
+def _change_kind(view: CanvasView, key: str, kind: str) -> None:
+    view.editor.do(switch_kind(view.editor.graph, key, kind))
 
 
 def _add_arranging(view: CanvasView, menu: QMenu) -> None:

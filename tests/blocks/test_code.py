@@ -16,12 +16,13 @@ from seqstudio.blocks.code import Code, model_code
 from seqstudio.blocks.declaration import DataFacts
 from seqstudio.blocks.kinds.structure import straight_group
 from seqstudio.blocks.names import RESERVED, attribute_name
-from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.blocks.templates import make
 from seqstudio.core.errors import GraphError
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Graph, Path, Wire
 from seqstudio.document.project import Project
+from tests.templates import made_of, one_of_each
 
 FACTS = DataFacts("a text", vocabulary=3)
 
@@ -37,7 +38,7 @@ def names_of(path: Path) -> set[str]:
     return {attribute_name(path[-1]), path[-1], f"self.{attribute_name(path[-1])}"}
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", one_of_each(made_of))
 def test_a_template_exports_python_and_marks_the_lines_of_each_block(template: str) -> None:
     project, code = code_of(template)
     tree = ast.parse(code.text)
@@ -107,7 +108,7 @@ def undefined(tree: ast.Module) -> set[str]:
     return used - given - set(dir(builtins))
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", one_of_each(made_of))
 def test_the_export_stands_alone(template: str) -> None:
     text = code_of(template)[1].text
     tree = ast.parse(text)

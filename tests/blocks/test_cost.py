@@ -21,6 +21,7 @@ from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.optimizing import make_optimizer
+from tests.templates import made_of, one_of_each
 
 ROWS = 2
 TEMPLATES = (
@@ -51,7 +52,7 @@ class Bench:
         return self.model.losses(outputs, self.batch.targets).nanmean()
 
 
-@pytest.fixture(scope="module", params=TEMPLATES)
+@pytest.fixture(scope="module", params=one_of_each(made_of))
 def bench(request: pytest.FixtureRequest) -> Bench:
     return Bench(request.param)
 

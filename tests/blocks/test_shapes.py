@@ -14,11 +14,12 @@ import seqstudio
 from seqstudio.blocks.catalogue import KINDS, families
 from seqstudio.blocks.check import check, main_arch, tied_embedding, title_of
 from seqstudio.blocks.declaration import Context, DataFacts, Shape, ShapeError
-from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.blocks.templates import make
 from seqstudio.core.errors import GraphError, ProjectError
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Graph, Wire
+from tests.templates import one_of_each, task_of
 
 TEXT = DataFacts("a text", "next token", "ids", vocabulary=11, window=16, batch=4)
 LABELS = DataFacts("recall", "class", "ids", vocabulary=9, classes=8, window=20)
@@ -396,7 +397,7 @@ def only(graph: Graph, facts: DataFacts = TEXT) -> tuple[str, str, str, str]:
     return problem
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", one_of_each(task_of))
 def test_a_template_can_train_on_its_own_data(template: str) -> None:
     project = make(template)
     facts = facts_of(open_dataset(project.data), project.training)

@@ -25,11 +25,12 @@ from seqstudio.engine.exchange.export import Taken, write_export
 from seqstudio.engine.inputs import Inputs
 from seqstudio.engine.model import GraphModel
 from tests.engine.exported import drawn, facts, largest_difference, loaded, small
+from tests.templates import made_of, one_of_each
 
 CLOSE = 1e-6
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", one_of_each(made_of))
 def test_a_template_exports_to_the_same_predictions(template: str, tmp_path: Path) -> None:
     project, dataset = small(template)
     inputs = drawn(project, dataset)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from seqstudio.blocks.catalogue import KINDS
 from seqstudio.blocks.code import model_code
-from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.blocks.templates import make
 from seqstudio.core.errors import SeqError
 from seqstudio.document.graph import Graph
 from seqstudio.document.project import Project, parse_project, project_text
@@ -22,6 +22,7 @@ from seqstudio.engine.exchange.importing import import_model
 from seqstudio.engine.exchange.reader import LIMIT_BYTES, ImportedError, parsed, read_module
 from tests.engine.exported import facts, small
 from tests.engine.test_export_code import OPENED, opened_up
+from tests.templates import made_of, one_of_each
 
 
 def meaning(graph: Graph) -> tuple[dict[str, Any], set[Any]]:
@@ -42,7 +43,7 @@ def read_back(text: str) -> Graph:
     return read_module(parsed(text, "model.py"), "model.py").graph
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", one_of_each(made_of))
 def test_graph_to_code_to_graph(template: str) -> None:
     project, dataset = small(template)
     known = facts(project, dataset)

@@ -20,6 +20,7 @@ from seqstudio.engine.sampling import complete
 from seqstudio.engine.trainer import Trainer
 from seqstudio.records.messages import Start, Write
 from seqstudio.records.readings import Metrics
+from tests.templates import made_of, one_of_each
 
 STEPS = 20
 
@@ -37,7 +38,7 @@ def test_there_are_more_than_twenty_five() -> None:
     assert len(TEMPLATES) >= 25
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", one_of_each(made_of))
 def test_a_template_goes_all_the_way(name: str, tmp_path: Path) -> None:
     path, again = tmp_path / "a.seq", tmp_path / "b.seq"
     save_project(make(name), path)

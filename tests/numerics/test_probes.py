@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.blocks.templates import make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.document.graph import Block, Wire
@@ -22,6 +22,7 @@ from seqstudio.engine.probe_text import ProbeText
 from seqstudio.engine.probes import StepTap, horizons, positions, recurrent_cells, under_head
 from seqstudio.engine.probes.horizons import STATE_LINES, _connectivity, _recurrent_state
 from seqstudio.engine.probes.rest import at_rest
+from tests.templates import made_of, one_of_each
 
 ROWS, STEPS, SYMBOLS = 3, 14, 9
 BODIES = {
@@ -484,7 +485,7 @@ def test_loss_positions_lie_in_the_second_half_and_their_number_keeps_the_cost()
     assert positions(1, 8, 1) == [0]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", one_of_each(made_of))
 def test_every_template_can_be_measured(name):
     project = make(name)
     training = replace(project.training, window=8)

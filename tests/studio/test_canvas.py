@@ -29,6 +29,7 @@ from seqstudio.studio.canvas.items.pictures import spark_path
 from seqstudio.studio.canvas.items.wire_item import gradient_width, label_runs
 from seqstudio.studio.canvas.peek import known_lines, shape_in_full
 from seqstudio.studio.theme import theme, themes
+from tests.templates import made_of, one_of_each
 
 FACTS = DataFacts("A text", "next token", "ids", 65, batch=32, window=128, unit="nats")
 
@@ -208,7 +209,7 @@ def test_no_wire_of_a_template_runs_through_a_block(qtbot):
                 assert not hit, f"{name}: {wire} runs through {key}"
 
 
-@pytest.mark.parametrize("name", list(TEMPLATES))
+@pytest.mark.parametrize("name", one_of_each(made_of))
 def test_blocks_of_templates_keep_their_distance(qtbot, name):
     view = CanvasView(Document(make(name)))
     qtbot.addWidget(view)

@@ -21,7 +21,6 @@ from seqstudio.engine.batches import Batches, Window
 from seqstudio.engine.inputs import as_inputs
 from seqstudio.engine.model import GraphModel
 from seqstudio.engine.optimizing import make_optimizer
-from tests.templates import made_of, one_of_each
 
 ROWS = 2
 TEMPLATES = (
@@ -52,7 +51,7 @@ class Bench:
         return self.model.losses(outputs, self.batch.targets).nanmean()
 
 
-@pytest.fixture(scope="module", params=one_of_each(made_of))
+@pytest.fixture(scope="module", params=TEMPLATES)
 def bench(request: pytest.FixtureRequest) -> Bench:
     return Bench(request.param)
 

@@ -13,6 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_NEARLY = 0.85
 LEAST_PEAK = 0.3
 """Autocorrelation that a season needs."""
 
@@ -83,8 +84,8 @@ def _differences(levels: NDArray[np.float64], lags: tuple[int, ...]) -> NDArray[
 def season_of(values: NDArray[np.float64]) -> int:
     """Return the season of a series (N,) in steps by its autocorrelation, 0 where it has none.
 
-    A curve of the second degree is taken away first. The season is the highest peak after the
-    first trough, of a correlation above 0.3.
+    A curve of the second degree is taken away first. The season is the first peak after the
+    first trough that is nearly as high as any, of a correlation above 0.3.
     """
     known = np.isfinite(values)
     count = len(values)
@@ -104,7 +105,14 @@ def season_of(values: NDArray[np.float64]) -> int:
     if not len(rising):
         return 0
     trough = int(rising[0])
-    peak = trough + int(curve[trough:].argmax())
+    # Twice a season is as good a peak: the first one that is nearly the highest counts.
+    inner = curve[1:-1]
+    peaks = 1 + np.flatnonzero((inner >= curve[:-2]) & (inner >= curve[2:]))
+    peaks = peaks[peaks > trough]
+    high = peaks[curve[peaks] >= _NEARLY * curve[peaks].max(initial=0.0)]
+    if not len(high):
+        return 0
+    peak = int(high[0])
     lowest = curve[: peak + 1].min()
     real = curve[peak] > LEAST_PEAK and curve[peak] - lowest > LEAST_PEAK and peak > 1
     return peak if real else 0

@@ -148,8 +148,8 @@ class BallView(QWidget):
                 self._paint_ball(painter, self._shown)
 
     def _paint_box(self, painter: QPainter) -> None:
-        painter.setPen(pen(theme().color("line"), 1.5))
-        painter.setBrush(theme().color("well"))
+        painter.setPen(pen(theme().color("lineStrong"), 1.5))
+        painter.setBrush(theme().color("surface0"))
         painter.drawRect(self.box())
 
     def _paint_pull(self, painter: QPainter, start: QPointF, end: QPointF) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seqstudio.cli.console import print_json, table
 from seqstudio.cli.usage import UsageError, no_such
+from seqstudio.core.showing import size_words
 from seqstudio.data.catalogue import catalogue, data_home
 from seqstudio.data.fetching import discard, fetch, is_here, part_size, place_of
 
@@ -92,11 +93,3 @@ def _progress(entry: Entry) -> Callable[[Progress], None]:
             print(f"{100 * tenth // _STEPS} %", file=sys.stderr, flush=True)
 
     return tell
-
-
-def size_words(size: int) -> str:
-    """Return bytes in words: 2.2 kB, 1.1 MB."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"

@@ -21,3 +21,11 @@ def _spelled(sign: str) -> str:
     if kind == "Cs":
         return "\ufffd"
     return f"⟨U+{ord(sign):04X}⟩" if kind in {"Cc", "Cf", "Zl", "Zp"} else sign
+
+
+def size_words(size: int) -> str:
+    """Return a number of bytes in words: 2.2 kB, 1.1 MB."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"

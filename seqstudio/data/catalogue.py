@@ -109,11 +109,12 @@ def data_home() -> Path:
     return Path(platformdirs.user_data_dir("seqstudio", appauthor=False)) / "data"
 
 
-def catalogue(own: Path | None = None) -> dict[str, Entry]:
+def catalogue(own: Path | None = None, *, shipped_only: bool = False) -> dict[str, Entry]:
     """Return the sets by id: the shipped ones, then those of the person's own list.
 
     Args:
         own: The person's list; None takes `catalogue.json` of `data_home()` where there is one.
+        shipped_only: Leave the person's list aside.
 
     Raises:
         DataError: A list cannot be read, or one of its entries is no good.
@@ -122,7 +123,7 @@ def catalogue(own: Path | None = None) -> dict[str, Entry]:
     with resources.as_file(shipped) as path:
         found = read_catalogue(path)
     mine = own or data_home() / OWN_NAME
-    if own is not None or mine.is_file():
+    if not shipped_only and (own is not None or mine.is_file()):
         found |= {key: each for key, each in read_catalogue(mine).items() if key not in found}
     return found
 

@@ -43,6 +43,7 @@ ACTIONS = (
     Action("file.save_as", "Save as…", "File", (_K.SaveAs, "Ctrl+Shift+S")),
     Action("file.data", "Use your own data…", "File"),
     Action("file.folder", "Use your own folder…", "File"),
+    Action("file.get", "Get data…", "File"),
     Action("file.import", "Import model…", "File"),
     Action("file.pytorch", "Export as PyTorch…", "File"),
     Action("file.onnx", "Export as ONNX…", "File"),
@@ -201,6 +202,7 @@ class Menus(QMenuBar):
         menu.addSeparator()
         self._act(menu, "file.data", window.choose_data)
         self._act(menu, "file.folder", window.choose_folder)
+        self._act(menu, "file.get", window.get_data)
         menu.addSeparator()
         self._act(menu, "file.import", window.exchange.choose_import)
         self._act(menu, "file.pytorch", window.exchange.choose_pytorch)

@@ -25,6 +25,7 @@ from seqstudio.studio.widgets import Button, ElidedLabel, Label
 
 CAP_PAD, CAP_GAP, WORD_GAP, HINT_GAP = 5, 3, 6, 18  # pixels
 SAID_MS = 6000
+OFFLINE = "Offline. Nothing leaves this computer."
 # Actions whose keys a page tells, with words for this place; gestures are written out.
 HINTS = {
     "build": (("canvas.add", "add a block"), ("canvas.start_wire", "wire"),
@@ -70,7 +71,7 @@ class StatusBar(QWidget):
         self.give_up = Button("Give up", kind="text")
         self.give_up.setToolTip("Train the model as it is, not compiled (Esc)")
         self.give_up.hide()
-        self._right = ElidedLabel("Offline. Nothing leaves this computer.", "small", "textLow")
+        self._right = ElidedLabel(OFFLINE, "small", "textLow")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 12, 0)
         row.setSpacing(6)
@@ -99,6 +100,12 @@ class StatusBar(QWidget):
         if words:
             self._tell(words, "info", "textLow")
             self._said.start()
+
+    @Slot(str)
+    def show_network(self, words: str) -> None:
+        """Say what is being fetched and from where; "" when nothing is."""
+        self._right.setText(words or OFFLINE)
+        self._right.set_tone("accent" if words else "textLow")
 
     def show_hints(self, page: str) -> None:
         """Show the keys that work on a page."""

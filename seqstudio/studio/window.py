@@ -47,6 +47,7 @@ from seqstudio.studio.listen.page import ListenPage
 from seqstudio.studio.menus import Menus
 from seqstudio.studio.page import Page
 from seqstudio.studio.pages import BuildPage, TrainPage
+from seqstudio.studio.panels.data.getting import GettingDialog
 from seqstudio.studio.panels.data.opening import OpeningDialog
 from seqstudio.studio.panels.memories_dialog import MemoriesDialog
 from seqstudio.studio.recovery import Offer, Recovery, set_aside
@@ -169,6 +170,7 @@ class MainWindow(QMainWindow):
         gallery.file_wanted.connect(self.choose_data)
         gallery.empty_wanted.connect(self.start_empty)
         self.build.data.file_wanted.connect(self.choose_data)
+        self.build.data.get_wanted.connect(self.get_data)
         self.build.code.export_wanted.connect(self.exchange.choose_pytorch)
         self.build.canvas.message.connect(self.status.say)
         self.build.inspector.message.connect(self.status.say)
@@ -380,6 +382,13 @@ class MainWindow(QMainWindow):
             dialog.begin_wanted.connect(self._begin_with_data)
             dialog.edit_wanted.connect(self._take_data)
             dialog.open()
+
+    def get_data(self) -> None:
+        """Show the public data sets that can be fetched by name."""
+        dialog = GettingDialog(self)
+        dialog.use_wanted.connect(self.open_any)
+        dialog.fetching.connect(self.status.show_network)
+        dialog.open()
 
     @Slot(object)
     def _begin_with_data(self, project: object) -> None:

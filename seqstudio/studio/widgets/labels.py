@@ -6,6 +6,8 @@ stat = StatValue("tokens/s", sample="888 k"); stat.set_value("412 k")
 
 from __future__ import annotations
 
+import html
+
 from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtGui import QFontMetrics, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -87,7 +89,7 @@ class ElidedLabel(Label):
             if shown != self.text() and len(shown) < _LEAST_SHOWN:
                 shown = ""  # a letter or two say nothing
             painter.drawText(self.rect(), self.alignment(), shown)
-            self.setToolTip(self.text() if shown != self.text() else "")
+            self.setToolTip(plain_tip(self.text()) if shown != self.text() else "")
 
 
 class StatValue(QWidget):
@@ -123,6 +125,11 @@ class StatValue(QWidget):
         value = QFontMetrics(theme().font("mono")).horizontalAdvance(self._sample)
         name = QFontMetrics(theme().font("axis")).horizontalAdvance(self._label.text())
         self.setFixedWidth(max(value, name) + 2)
+
+
+def plain_tip(words: str) -> str:
+    """Return a tool tip that shows words as they are: Qt reads tags in tips otherwise."""
+    return f"<p>{html.escape(words)}</p>" if "<" in words else words
 
 
 def repolish(widget: QWidget) -> None:

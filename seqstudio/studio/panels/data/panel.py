@@ -47,6 +47,7 @@ class DataPanel(Panel):
 
     Signals:
         file_wanted: the person wants to choose a file of their own.
+        get_wanted: the person wants to see the public data sets.
     """
 
     title = "Data"
@@ -63,6 +64,7 @@ class DataPanel(Panel):
         "share of bars that stood before, note by note."
     )
     file_wanted = Signal()
+    get_wanted = Signal()
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
@@ -95,6 +97,8 @@ class DataPanel(Panel):
         self._origin = Label("", "small", "textLow", wrap=True, parent=self)
         self._choose = Button("Use your own file", icon="folder", parent=self)
         self._choose.clicked.connect(self.file_wanted)
+        self._get = Button("Get data", icon="import", parent=self)
+        self._get.clicked.connect(self.get_wanted)
         self.set_body(self._lay_out())
         follow_theme(self)
 
@@ -129,6 +133,7 @@ class DataPanel(Panel):
             rows.addWidget(widget)
         rows.addStretch(1)
         rows.addWidget(self._choose, 0, Qt.AlignmentFlag.AlignLeft)
+        rows.addWidget(self._get, 0, Qt.AlignmentFlag.AlignLeft)
         row.addWidget(side)
         return body
 

@@ -32,6 +32,7 @@ from seqstudio.studio.widgets import (
     Segments,
     TextField,
     TokenStrip,
+    format_number,
 )
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from seqstudio.studio.session import Session
 
 _EXAMPLES = 40
+_SHORT = 4  # tokens; longer sentences come first: there is more to see
 
 
 class TranslationPanel(TryPanel):
@@ -79,6 +81,7 @@ class TranslationPanel(TryPanel):
         self.read = TokenStrip(name="The sentence as the model reads it")
         self.told = TokenStrip(name="What the model writes")
         self.right = Label("", "small", "textMid", wrap=True)
+        self.score = Label("", "small", "textHi", wrap=True)
         self.remark = Label("", "small", "textMid", wrap=True)
         self.matrix = HeatMap(
             "attention", x_title="source across", y_title="written down", bar_title="weight",
@@ -100,9 +103,10 @@ class TranslationPanel(TryPanel):
         rows.setSpacing(6)
         rows.addLayout(_row(self.field, self.another, stretch=self.field))
         for strip in (self.read, self.told):
-            strip.setFixedHeight(52)
+            strip.setFixedHeight(58)
             strip.set_mode("background")
             rows.addWidget(strip)
+        rows.addWidget(self.score)
         rows.addWidget(self.right)
         rows.addWidget(self.remark)
         count = Label("beams", "small", "textMid")
@@ -158,7 +162,8 @@ class TranslationPanel(TryPanel):
             return
         task, self._taken = dataset.held_out_task, self._taken + 1
         if isinstance(task, PairsTask):
-            place = task.once[(self._taken - 1) % len(task.once)]
+            places = sorted(task.once, key=lambda place: task.source.lengths[place] < _SHORT)
+            place = places[(self._taken - 1) % len(places)]
             text, right = task.source.texts[place], task.references(place)
         else:
             lines = dataset.preview("valid", 20_000).split("\n")[:_EXAMPLES]
@@ -233,6 +238,7 @@ class TranslationPanel(TryPanel):
             "No attention looks at the source here: one vector is all that the decoder gets. "
             "Choose a run with attention beside to compare."
         )
+        self._tell_score(found)
         self._light(-1, -1)
         self.tell()
 
@@ -253,14 +259,19 @@ class TranslationPanel(TryPanel):
     @override
     def words(self, reading: Translated) -> str:
         found = self.written or reading.greedy
-        parts = ["right"] if found.exact else []
+        return (
+            "right" if found.exact else "" if math.isnan(found.chrf) else f"chrF {found.chrf:.0f}"
+        )
+
+    def _tell_score(self, found: WrittenFor) -> None:
+        parts = ["Right"] if found.exact else []
         if not math.isnan(found.chrf):
-            parts.append(f"chrF {found.chrf:.0f}")
-        parts.append(f"ln p {found.log_p:.2f}")
-        r = straightness(self.weights()[: _inner(found)]) if len(self.weights()) else math.nan
+            parts.append(f"chrF {found.chrf:.1f}")
+        parts.append(f"ln p = {format_number(found.log_p, '.2f')}")
+        r = straightness(self.weights()[: _inner(found)]) if found.aligned else math.nan
         if not math.isnan(r):
-            parts.append(f"r = {r:.2f}")
-        return ", ".join(parts)
+            parts.append(f"expected place against step: r = {format_number(r, '.2f')}")
+        self.score.setText(" · ".join(parts))
 
     # The pointer
 

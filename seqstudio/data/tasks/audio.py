@@ -6,6 +6,7 @@ Shape legend: N = samples.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,18 @@ LEAST_S = 1.0
 GENERATED_S = 30
 _SCALE = (220.0, 246.94, 277.18, 329.63, 369.99, 440.0)
 _BEAT_S = 0.25
+
+
+@dataclass(frozen=True)
+class Loudnesses(Vocabulary):
+    """The 256 levels, and how fast they follow each other.
+
+    Attributes:
+        rate: Samples a second.
+    """
+
+    symbols: tuple[str, ...] = tuple(chr(FIRST_SYMBOL + at) for at in range(LEVELS))
+    rate: int = 8000
 
 
 def companded(samples: NDArray[np.floating]) -> NDArray[np.uint16]:
@@ -98,7 +111,7 @@ def open_audio(settings: DataSettings, base: Path | None) -> Dataset:
         origin=origin,
         pattern="next token",
         input="ids",
-        vocabulary=Vocabulary(tuple(chr(FIRST_SYMBOL + at) for at in range(LEVELS))),
+        vocabulary=Loudnesses(rate=rate),
         unit="nats per sample",
         token_name="sample",
         chance=math.log(LEVELS),

@@ -105,7 +105,8 @@ class BallPanel(TryPanel):
         ):
             curve = self.plot.add_curve(key, paint, label=label, form=".3f")
             curve.markers = key == "model"
-            curve.set_data(frames[shown], values[shown])
+            known = shown & np.isfinite(values)
+            curve.set_data(frames[known], values[known])
         self.plot.add_floor(reading.one_frame, "best with one frame")
         most = 1.1 * max(reading.one_frame * 1.2, float(np.nanmax(reading.error)))
         self.plot.set_range((1, float(max(2, frames[shown][-1]))), (0, most))

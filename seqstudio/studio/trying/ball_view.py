@@ -46,9 +46,11 @@ class BallView(QWidget):
         follow_theme(self)
 
     def show_ball(self, reading: BallFollowed) -> None:
-        """Show another throw, from its first frame."""
-        self._shown = reading
-        self._frame = 0
+        """Show what a model expects; another throw begins with its first frame."""
+        old, self._shown = self._shown, reading
+        # While the model trains, the same throw comes again and again: the ball flies on.
+        if old is None or not np.array_equal(old.path, reading.path):
+            self._frame = 0
         if not self.isVisible():
             return
         self._clock.start()

@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from seqstudio.data.tasks.audio import expanded
 from seqstudio.data.tasks.ball import positions
 from seqstudio.data.tasks.forecasting import SeriesTask
 from seqstudio.document.project import Project
 from seqstudio.engine.inside.trying.ball import follow_ball
 from seqstudio.engine.inside.trying.forecast import _weights, forecast_from
+from seqstudio.engine.inside.trying.sound import continue_sound
 from seqstudio.records.inside.trying.ball import BallFollowed, FollowBall
 from seqstudio.records.inside.trying.forecast import Forecasted, ForecastFrom
+from seqstudio.records.inside.trying.sound import ContinueSound, SoundContinued
 from tests.engine.inside.looking import answers, last, small, subject
 
 
@@ -127,3 +130,32 @@ def test_a_thrown_ball_flies_as_in_training(seen_at_once: int) -> None:
     spread = found.spread[4] / np.sqrt(len(first))
     assert (np.abs(first.mean(0) - found.mean[4]) < 4 * spread).all()
     assert found.error.shape == (12,)
+
+
+@pytest.mark.parametrize("template", ["audio-gru", "char-gpt"])
+def test_a_sound_goes_on_sample_by_sample(template: str) -> None:
+    plain = small(template)
+    made = replace(
+        plain,
+        data=replace(plain.data, kind="audio", path="", rate=500),
+        training=replace(plain.training, window=16),
+    )
+    looked = subject(made)
+    looked.model.float()
+    told = last(continue_sound(looked, ContinueSound(0.5, 0.2, 0.0)))
+    assert isinstance(told, SoundContinued)
+    streams = template == "audio-gru"
+    assert len(told.told) == told.wanted == (100 if streams else 25)
+    held = looked.dataset.valid.astype(np.int64)
+    at = round(0.5 * (len(held) - 1))
+    np.testing.assert_allclose(told.before, expanded(held[at - 250 : at]), atol=1e-7)
+    np.testing.assert_allclose(told.truth, expanded(held[at : at + told.wanted]), atol=1e-7)
+    # The likeliest sample each time, from all that stands before it.
+    read = torch.from_numpy(held[at - 250 : at])[None]
+    with torch.no_grad():
+        for sample in told.told[:4]:
+            given = read if streams else read[:, -16:]
+            outputs, _ = looked.model(given)
+            level = int(outputs[0, -1].argmax())
+            assert expanded(np.array([level]))[0] == pytest.approx(sample, abs=1e-6)
+            read = torch.cat([read, torch.tensor([[level]])], 1)

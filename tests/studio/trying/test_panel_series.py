@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from seqstudio.audio.output import NullOutput
 from seqstudio.document.document import Document
 from seqstudio.records.inside.trying.forecast import Forecasted
 from seqstudio.studio.session import Session
 from seqstudio.studio.trying.ball import BallPanel
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.series import SeriesPanel
+from seqstudio.studio.trying.sound import SoundPanel
+from seqstudio.studio.trying.sound_player import SoundPlayer
 from tests.small_runs import small_project
 
 BIG = 720, 560
@@ -94,3 +97,45 @@ def test_a_ball_is_thrown_by_mouse(qtbot, trying) -> None:
     qtbot.waitUntil(lambda: "After 5 frames" in panel.remark.text(), timeout=10_000)
     qtbot.waitUntil(lambda: view.frame_shown > 4, timeout=10_000)
     assert not view.grab().isNull()
+
+
+class Heard(NullOutput):
+    """An output of no device that keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(8000)
+        self.blocks: list[np.ndarray] = []
+
+    def write(self, block: np.ndarray) -> None:
+        self.blocks.append(block.copy())
+        super().write(block)
+
+
+def test_a_sound_is_heard_from_its_first_sample_to_its_last(qtbot) -> None:
+    output = Heard()
+    player = SoundPlayer(lambda: (output, ""))
+    samples = np.linspace(-1, 1, 400).astype(np.float32)
+    player.play(samples, 4000)
+    qtbot.waitUntil(lambda: not player.playing, timeout=10_000)
+    given = np.concatenate(output.blocks)
+    assert given.shape == (800, 2)
+    np.testing.assert_allclose(given[::2, 0], 0.8 * samples, atol=1e-5)
+    assert output.heard >= 800
+    player.close()
+
+
+def test_a_sound_goes_on_and_is_played(qtbot, trying) -> None:
+    panel = trying("audio-gru", SoundPanel)
+    assert SoundPanel.fits(panel.session.dataset)
+    assert not SeriesPanel.fits(panel.session.dataset)
+    panel.player._opener = lambda: (Heard(), "No sound: a test.")
+    panel.seconds.set_value(0.1)
+    panel.seconds.committed.emit(0.1)
+    qtbot.waitUntil(lambda: panel.reading.wanted == len(panel.reading.told) == 800, timeout=60_000)
+    qtbot.mouseClick(panel.play_told, Qt.MouseButton.LeftButton)
+    assert panel.play_told.text() == "Stop"
+    qtbot.waitUntil(lambda: "No sound: a test." in panel.remark.text(), timeout=10_000)
+    qtbot.mouseClick(panel.play_told, Qt.MouseButton.LeftButton)
+    assert panel.play_told.text() == "Play model"
+    assert not panel.player.playing
+    panel.player.close()

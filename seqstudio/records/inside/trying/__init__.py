@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from seqstudio.records.inside.trying import (
+    adding,
     ball,
     caption,
     distance,
+    fill_in,
     forecast,
+    hello,
+    next_token,
     picture,
     sentence,
+    sound,
+    symbols,
+    tagging,
     translation,
 )
 
-MODULES = (ball, caption, distance, forecast, picture, sentence, translation)
+MODULES = (
+    adding,
+    ball,
+    caption,
+    distance,
+    fill_in,
+    forecast,
+    hello,
+    next_token,
+    picture,
+    sentence,
+    sound,
+    symbols,
+    tagging,
+    translation,
+)

@@ -17,6 +17,7 @@ from seqstudio.data.dataset import Dataset
 from seqstudio.data.reading.captions import read_captioned
 from seqstudio.data.reading.pictures import notes_on, read_all
 from seqstudio.data.tasks.base import BEGIN, END, NOT_ASKED, PAD, SIGNS, Batch, Listed, hash_of
+from seqstudio.data.tasks.pictured import Look, look_of
 from seqstudio.data.vocabulary import WordVocabulary
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class CaptionedTask(Listed):
     vocabulary: WordVocabulary
     right: tuple[tuple[str, ...], ...]
     share: NDArray[np.float64] = field(repr=False)
+
+    @cached_property
+    def look(self) -> Look:
+        """How a drawing becomes one of these pictures: it stays where it was drawn."""
+        return look_of(self.pictures, "picture", centred=False)
 
     @override
     def __len__(self) -> int:

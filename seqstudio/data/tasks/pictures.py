@@ -158,6 +158,11 @@ class CaptionsTask(Task):
     "a large circle left of a small square", "a small cross".
     """
 
+    @property
+    def look(self) -> Look:
+        """How drawn shapes become one of these pictures: they stay where they were drawn."""
+        return Look((1, SIDE, SIDE), "picture", 0.0, sum(BRIGHT) / 2)
+
     @override
     def draw(self, rng: np.random.Generator, rows: int) -> Batch:
         return self.scenes(rng, rows)[0]

@@ -38,6 +38,8 @@ MOST_ORDER = 24
 _CHOSEN_ON = 0.2
 """Share of the training part, its end, on which the differences are chosen."""
 _CLEARLY_BETTER = 0.97
+_TRIAL_ORDER = 3
+"""Values that the regression of the choice sees: a season has to come from the differences."""
 
 
 @dataclass(frozen=True)
@@ -358,8 +360,10 @@ def _trial(line: Line) -> float:
         cut=inner,
         scaling=Scaling.fit(line.values[: line.cut], line.scaling.log, line.scaling.lags, inner),
     )
-    ways = [way for name, way in shorter.ways.items() if name.startswith("regression")]
-    return shorter.errors_of(ways[0])[0] if shorter.asked.any() else math.inf
+    if not shorter.asked.any():
+        return math.inf
+    weights = regression(shorter.numbers, _TRIAL_ORDER, np.arange(len(shorter.values)) < inner)
+    return shorter.errors_of(lagged(shorter.numbers, _TRIAL_ORDER) @ weights)[0]
 
 
 def _training(line: Line, length: int) -> SeriesTask:

@@ -67,6 +67,8 @@ PANELS = {
     "heads-off": "inside.attention.ablation:HeadsOffPanel",
     "edit-weights": "inside.attention.edit:WeightEditPanel",
     "distance": "trying.distance:DistancePanel",
+    "try-symbols": "trying.symbols:SymbolsPanel",
+    "try-adding": "trying.adding:AddingPanel",
     "forecast": "trying.series:SeriesPanel",
     "ball": "trying.ball:BallPanel",
     "samples": "panels.samples:SamplesPanel",

@@ -9,7 +9,6 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -77,10 +76,6 @@ class SentenceWords(WordVocabulary):
         return [
             word for part in parts for word in ([part] if part in known else _INSIDE.findall(part))
         ]
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.symbols)}
 
 
 @dataclass(frozen=True, eq=False)

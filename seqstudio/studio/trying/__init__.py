@@ -2,13 +2,21 @@
 
 from seqstudio.studio.trying.adding import AddingPanel
 from seqstudio.studio.trying.distance import DistancePanel
+from seqstudio.studio.trying.fill_in import FillInPanel
+from seqstudio.studio.trying.hello import HelloPanel
+from seqstudio.studio.trying.next_token import NextTokenPanel
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.sentence import SentencePanel
 from seqstudio.studio.trying.symbols import SymbolsPanel
+from seqstudio.studio.trying.tagging import TagPanel
 from seqstudio.studio.trying.translation import TranslationPanel
 
 TRY_PANELS: tuple[type[TryPanel], ...] = (
     SentencePanel,
+    HelloPanel,
+    NextTokenPanel,
+    FillInPanel,
+    TagPanel,
     SymbolsPanel,
     AddingPanel,
     DistancePanel,

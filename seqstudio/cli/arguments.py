@@ -197,6 +197,8 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", metavar="P", help="choose among the likeliest that reach P")
     parser.add_argument("--seed", metavar="S", help="same seed, same output; 0 if not given")
     parser.add_argument("--count", metavar="N", help="several takes, with seeds S, S+1, ...")
+    parser.add_argument("--beams", metavar="W", help="from a source, such as translations: beam "
+                        "search with W beams; 1, greedy, if not given")  # fmt: skip
     parser.add_argument("--key", metavar="KEY", help='music: notes of this scale only, "D major"')
     parser.add_argument("--metre", metavar="M", help="music: every bar fills this metre, 6/8")
     parser.add_argument("--lowest", metavar="P", help="music: lowest pitch, 60 or C4")

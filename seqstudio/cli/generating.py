@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqstudio.cli.overrides import with_setting
@@ -14,6 +14,7 @@ from seqstudio.core.errors import MusicError
 from seqstudio.core.files import read_text, write_atomic
 from seqstudio.document.project import Project, load_project
 from seqstudio.document.settings import TrainingSettings
+from seqstudio.engine.decoding import source_lines
 from seqstudio.music import tune_files
 from seqstudio.music.abc import Tune, parse_meter
 from seqstudio.music.codings import CODINGS, Coding
@@ -28,6 +29,7 @@ KINDS = (".txt", *tune_files.KINDS)
 PROMPT_BYTES = 1_000_000
 MOST_TAKES = 1000
 MOST_BARS = 512
+MOST_BEAMS = 64
 CLOSINGS = ("\n\n", END)
 _ASKED = ("prompt", "length", "temperature", "top_k", "top_p")
 
@@ -44,11 +46,10 @@ def generate(arguments: Namespace) -> int:
         why = "key, metre, range, bars and measures are about music"
         raise UsageError(f"{path.name} does not write music", why, "Leave these options out")
     prompt = wish.sampling.prompt
-    between = " → " if prompt and model.dataset.writes is not None else ""
-    texts, kept = [], 0
+    beams, texts, kept = _beams(arguments.beams, model), list[str](), 0
     for number in range(count):
-        request = _request(wish, arguments.seed, number, constraints)
-        texts.append(prompt + between + model.write(request))
+        request = replace(_request(wish, arguments.seed, number, constraints), beams=beams)
+        texts.append(_beside(prompt, model.write(request), model))
         if out is None:
             print(texts[-1], end="" if texts[-1].endswith("\n") else "\n")
         else:
@@ -58,6 +59,25 @@ def generate(arguments: Namespace) -> int:
     if arguments.measure and coding is not None:
         print("\n".join(measured(coding, texts, model.dataset)))
     return 0
+
+
+def _beams(typed: str | None, model: Trained) -> int:
+    if typed is None:
+        return 1
+    if model.dataset.writes is None:
+        why = f"{model.run} writes nothing from a source"
+        raise UsageError("--beams does not fit this run", why, "Leave --beams out")
+    if not typed.isdecimal() or not 1 <= int(typed) <= MOST_BEAMS:
+        raise UsageError(f"--beams {typed} is no number of beams", "", f"1 to {MOST_BEAMS}")
+    return int(typed)
+
+
+def _beside(prompt: str, text: str, model: Trained) -> str:
+    """Return a text behind its prompt; what is written from a source stands line by line."""
+    if not prompt or model.dataset.writes is None:
+        return prompt + text
+    lines = zip(source_lines(prompt), text.split("\n"), strict=True)
+    return "\n".join(f"{read} → {written}" for read, written in lines)
 
 
 def _kept(text: str, out: Path, model: Trained, coding: Coding | None, *, alone: bool) -> bool:

@@ -17,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 from seqstudio.core.errors import RunError
 from seqstudio.data.dataset import Dataset
 from seqstudio.engine.batches import held_out
+from seqstudio.engine.beam_search import write_best
 from seqstudio.engine.evaluation import measuring
 from seqstudio.engine.inputs import Inputs, as_inputs
 from seqstudio.engine.model import GraphModel
@@ -99,7 +100,8 @@ def written_lines(model: GraphModel, dataset: Dataset, count: int = EXAMPLES) ->
         RunError: Nothing is written from a source with these data.
     """
     assert dataset.vocabulary is not None
-    assert dataset.task is not None
+    task = dataset.held_out_task or dataset.task
+    assert task is not None
     end = _signs(dataset)[1]
     batch = dataset.fixed_batches(256, 1)[0]
     _given, written, targets = next(_written(model, dataset, 1, count))
@@ -107,12 +109,24 @@ def written_lines(model: GraphModel, dataset: Dataset, count: int = EXAMPLES) ->
     for row in range(len(written)):
         symbols = written[row].cpu().numpy()
         text = dataset.vocabulary.decode(symbols[: _first(end, symbols)])
-        mark = "right" if right[row] else f"wrong: {text}"
-        yield f"{dataset.task.line(batch, row)}   {mark}"
+        others = task.right_answers(batch, row)
+        good = text in others if others else right[row]
+        yield f"{task.line(batch, row)}   {'right' if good else f'wrong: {text}'}"
 
 
-def written_for(model: GraphModel, dataset: Dataset, text: str) -> str:
+def source_lines(prompt: str) -> list[str]:
+    """Return the sources in a prompt: one a line, empty lines left out."""
+    return [line for line in prompt.splitlines() if line.strip()]
+
+
+def written_for(model: GraphModel, dataset: Dataset, text: str, beams: int = 1) -> str:
     """Return what the model writes for a source of symbols.
+
+    Args:
+        model: Any that predicts the next token and reads a source.
+        dataset: What it learns from.
+        text: The source.
+        beams: See `beam_search.beams`; 1 is the greedy choice.
 
     Raises:
         RunError: Nothing is written from such a source with these data.
@@ -125,7 +139,12 @@ def written_for(model: GraphModel, dataset: Dataset, text: str) -> str:
     source = torch.from_numpy(ids).to(next(model.parameters()).device)
     with measuring(model):
         given = Inputs(source, source)
-        (written,) = write_greedily(model, given, begin, end, model.facts.window).cpu().numpy()
+        found = (
+            write_greedily(model, given, begin, end, model.facts.window)
+            if beams == 1
+            else write_best(model, given, (begin, end), model.facts.window, beams)
+        )
+        (written,) = found.cpu().numpy()
     return dataset.vocabulary.decode(written[: _first(end, written)])
 
 
@@ -138,15 +157,16 @@ def _first(end: int, row: np.ndarray[Any, Any]) -> int:
 def written_sample(model: GraphModel, dataset: Dataset, request: Write, step: int) -> Sample:
     """Return what the model writes, as a record.
 
-    The prompt is read as the source where that is symbols; without one, held-out examples are
-    written. The likeliest symbol is taken always: temperature and seed play no part.
+    Every line of the prompt is read as a source where that is symbols; without one, held-out
+    examples are written. Temperature and seed play no part.
 
     Raises:
         RunError: Nothing is written from a source with these data.
         DataError: The prompt has symbols that the source does not know.
     """
     if request.prompt and dataset.source_vocabulary is not None:
-        text = written_for(model, dataset, request.prompt)
+        lines = source_lines(request.prompt)
+        text = "\n".join(written_for(model, dataset, line, request.beams) for line in lines)
     else:
         text = "\n".join(written_lines(model, dataset))
     nothing = freeze(np.empty(0, np.float32))

@@ -120,6 +120,7 @@ class Write:
         ahead: Bars after which the writing waits for a `Steer`; 0 never waits.
         after: What follows the place that is filled; "" when nothing does.
         tries: Fillings that are written, of which the one that fits best is kept.
+        beams: For a sequence written from a source: beginnings that are kept; 1 is greedy.
     """
 
     request: int
@@ -133,6 +134,7 @@ class Write:
     ahead: int = 0
     after: str = ""
     tries: int = 1
+    beams: int = 1
 
 
 @dataclass(frozen=True)

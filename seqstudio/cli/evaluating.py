@@ -22,8 +22,10 @@ from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.music import numbers_in
+from seqstudio.data.otherfile import measured_on
 from seqstudio.data.scoring.classes import class_name
 from seqstudio.data.scoring.texts import by_length
+from seqstudio.data.tasks.base import Listed
 from seqstudio.data.vocabulary import Vocabulary, name_of
 from seqstudio.document.settings import DataSettings
 from seqstudio.engine.inside.measuring import measures
@@ -41,12 +43,14 @@ class Part:
         dataset: Data whose held-out part it is.
         unknown: Characters that were left out because the model does not know them.
         kinds: The different ones of them.
+        left_out: Examples of a list that were left out for the same reason.
     """
 
     title: str
     dataset: Dataset
     unknown: int = 0
     kinds: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 def evaluate(arguments: Namespace) -> int:
@@ -78,13 +82,16 @@ def whole_held_out(model: Trained) -> Part:
 
 
 def _given(model: Trained, path: Path) -> Part:
-    """Read a file with the model's own vocabulary.
+    """Read a file with the model's own vocabulary, classes and units.
 
     Raises:
-        UsageError: The model does not read text.
+        UsageError: The model learns from generated data.
         DataError: The file is no good, or the model knows nothing of it.
     """
     vocabulary = model.dataset.vocabulary
+    if isinstance(model.dataset.held_out_task or model.dataset.task, Listed):
+        given = measured_on(model.dataset, model.project.data, path, None)
+        return Part(path.name, given.dataset, left_out=given.left_out)
     if vocabulary is None or model.dataset.generated:
         why = f"{model.run} learns from generated data"
         raise UsageError("--data does not fit this run", why, "Leave --data out")
@@ -147,6 +154,7 @@ def measure(model: Trained, part: Part, sentences: int = SENTENCES) -> Mapping[s
         "by_length": _by_length(found),
         "unknown": part.unknown,
         "unknown_kinds": list(part.kinds),
+        "left_out": part.left_out,
     }
 
 
@@ -220,6 +228,9 @@ def _lines(found: Mapping[str, Any], *, lengths: bool) -> list[str]:
         lines.append(
             f"left out      {found['unknown']:,} characters that the model does not know: {shown}"
         )
+    if found["left_out"]:
+        why = "with a symbol or class that the model does not know"
+        lines.append(f"left out      {found['left_out']:,} examples {why}")
     return [*lines, *_class_lines(found["classes"]), *(_length_lines(found) if lengths else [])]
 
 

@@ -16,7 +16,7 @@ from seqstudio.data.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_TOKENS = 200
+LEAST_TOKENS = 50
 """Fewest words or pieces of a held-out part worth measuring on, and of a training part."""
 _NEAR = 2_000
 _COUNTED = 1_000_000

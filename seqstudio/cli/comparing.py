@@ -79,7 +79,9 @@ def _tell(path: Path, sweep: Sweep, fit: list[Swap], *, as_json: bool) -> None:
             print_json({"event": "memory", **record})
         return
     own = next((record["measure"] for record in records if record["measure"]), "")
-    rows = [("memory", "parameters", "run", "seed", "state", "validation", own or "measure")]
+    rows: list[tuple[str, ...]] = [
+        ("memory", "parameters", "run", "seed", "state", "validation", own or "measure")
+    ]
     rows += [
         (record["memory"], f"{record['parameters']:,}", record["run"] or "–",
          f"{record['seed']}", record["state"], number(record["validation"], 4), record["shown"])

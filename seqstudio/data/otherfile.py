@@ -178,7 +178,8 @@ class _Foreign(Listed):
             table = np.array([numbers.get(name, -1) for name in self.other.classes], np.int64)
         else:
             table = self.words[0]
-        return np.where(targets == NOT_ASKED, NOT_ASKED, table[np.maximum(targets, 0)])
+        told: NDArray[np.int64] = table[np.maximum(targets, 0)]
+        return np.where(targets == NOT_ASKED, NOT_ASKED, told)
 
     def _values(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return numbers in the mean and spread of the model's own data."""
@@ -186,7 +187,8 @@ class _Foreign(Listed):
         if mine is None or its is None or values.shape[-1] != len(mine.mean):
             return values
         plain = its.mean + its.spread * values
-        return ((plain - mine.mean) / mine.spread).astype(values.dtype)
+        told: NDArray[Any] = ((plain - mine.mean) / mine.spread).astype(values.dtype)
+        return told
 
     @override
     def line(self, batch: Batch, row: int) -> str:

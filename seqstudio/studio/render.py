@@ -71,6 +71,8 @@ PANELS = {
     "try-adding": "trying.adding:AddingPanel",
     "forecast": "trying.series:SeriesPanel",
     "ball": "trying.ball:BallPanel",
+    "sound": "trying.sound:SoundPanel",
+    "bases": "trying.bases:BasesPanel",
     "samples": "panels.samples:SamplesPanel",
     "code": "panels.code:CodePanel",
     "data": "panels.data:DataPanel",

@@ -21,7 +21,7 @@ from typing_extensions import override
 from seqstudio.core.errors import DataError
 from seqstudio.data.corpora import resolve
 from seqstudio.data.dataset import Dataset
-from seqstudio.data.reading.fasta import BASES, read_fasta
+from seqstudio.data.reading.fasta import BASES, UNKNOWN, read_fasta
 from seqstudio.data.tasks.base import (
     Batch,
     KnownFloor,
@@ -144,6 +144,12 @@ class IslandsTask(Task):
         right = [posterior(b.inputs).argmax(-1) == b.targets for b in examples]
         best = float(np.concatenate(right).mean())
         return (KnownFloor("accuracy", "knowing the process, the best there is", best),)
+
+
+def is_dna(dataset: Dataset) -> bool:
+    """Return whether the symbols of a dataset are bases."""
+    symbols = set(dataset.vocabulary.symbols) if dataset.vocabulary else set()
+    return set(BASES) <= symbols <= {*BASES, UNKNOWN, "\n"}
 
 
 def open_islands(settings: DataSettings, base: Path | None) -> Dataset:

@@ -86,8 +86,7 @@ class Line:
     @cached_property
     def known(self) -> NDArray[np.bool_]:
         """Whether a model can see a step (N,)."""
-        whole: NDArray[np.bool_] = np.isfinite(self.numbers).all(axis=1)
-        return whole
+        return np.asarray(np.isfinite(self.numbers).all(1))
 
     def runs(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Return where unbroken stretches between two steps begin and end (exclusive)."""

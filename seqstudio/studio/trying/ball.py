@@ -87,9 +87,10 @@ class BallPanel(TryPanel):
         self.ask_again()
 
     @Slot(object)
-    def _thrown(self, throw: tuple[tuple[float, float], tuple[float, float]]) -> None:
-        self._throw = FollowBall(*throw)
-        self.ask_again()
+    def _thrown(self, throw: object) -> None:
+        if isinstance(throw, tuple):
+            self._throw = FollowBall(*throw)
+            self.ask_again()
 
     @override
     def show_reading(self, reading: BallFollowed) -> None:

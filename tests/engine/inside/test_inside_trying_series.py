@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from seqstudio.core.errors import DataError
 from seqstudio.data.tasks.audio import expanded
 from seqstudio.data.tasks.ball import positions
+from seqstudio.data.tasks.dna import filtered, posterior
 from seqstudio.data.tasks.forecasting import SeriesTask
 from seqstudio.document.project import Project
 from seqstudio.engine.inside.trying.ball import follow_ball
+from seqstudio.engine.inside.trying.bases import read_bases
 from seqstudio.engine.inside.trying.forecast import _weights, forecast_from
 from seqstudio.engine.inside.trying.sound import continue_sound
 from seqstudio.records.inside.trying.ball import BallFollowed, FollowBall
+from seqstudio.records.inside.trying.bases import BasesRead, ReadBases
 from seqstudio.records.inside.trying.forecast import Forecasted, ForecastFrom
 from seqstudio.records.inside.trying.sound import ContinueSound, SoundContinued
 from tests.engine.inside.looking import answers, last, small, subject
@@ -159,3 +163,42 @@ def test_a_sound_goes_on_sample_by_sample(template: str) -> None:
             level = int(outputs[0, -1].argmax())
             assert expanded(np.array([level]))[0] == pytest.approx(sample, abs=1e-6)
             read = torch.cat([read, torch.tensor([[level]])], 1)
+
+
+def test_bases_are_told_from_those_before_them(tmp_path: Path) -> None:
+    looked = subject(project("dna-lstm"))
+    looked.model.float()
+    told = last(read_bases(looked, ReadBases(letters="acg tnACGTA")))
+    assert isinstance(told, BasesRead)
+    assert told.letters == "ACGTACGTA"
+    ids = torch.tensor([["ACGT".index(letter) for letter in told.letters]])
+    with torch.no_grad():
+        p = looked.model(ids)[0].softmax(-1)[0].numpy()
+    np.testing.assert_allclose(told.p[1:], p[:-1], atol=1e-6)
+    assert np.isnan(told.p[0]).all()
+    np.testing.assert_allclose(told.best, filtered(ids.numpy())[1][0])
+    with pytest.raises(DataError, match="no base"):
+        last(read_bases(looked, ReadBases(letters="xyz")))
+    path = tmp_path / "own.fa"
+    path.write_text(">a\n" + "ACGTN" * 300)
+    own = subject(project("dna-lstm", path))
+    own.model.float()
+    told = last(read_bases(own, ReadBases()))
+    assert isinstance(told, BasesRead)
+    assert len(told.letters) == 150
+    assert not len(told.best), "nobody knows the process of a genome"
+
+
+def test_islands_are_told_beside_the_truth() -> None:
+    looked = subject(project("islands-lstm", length=40))
+    looked.model.float()
+    told = last(read_bases(looked, ReadBases(example=2)))
+    assert isinstance(told, BasesRead)
+    batch = looked.dataset.fixed_batches(64, 1)[0]
+    np.testing.assert_array_equal(told.islands, batch.targets[2])
+    np.testing.assert_allclose(told.best, posterior(batch.inputs[2:3])[0, :, 1])
+    with torch.no_grad():
+        p = looked.model(torch.from_numpy(batch.inputs[2:3]))[0].softmax(-1)[0, :, 1:]
+    np.testing.assert_allclose(told.p, p.numpy(), atol=1e-6)
+    (refused,) = answers(small("ball-rnn"), ReadBases())
+    assert refused.what == "This model does not read DNA"  # type: ignore[union-attr]

@@ -13,6 +13,7 @@ from seqstudio.document.document import Document
 from seqstudio.records.inside.trying.forecast import Forecasted
 from seqstudio.studio.session import Session
 from seqstudio.studio.trying.ball import BallPanel
+from seqstudio.studio.trying.bases import BasesPanel
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.series import SeriesPanel
 from seqstudio.studio.trying.sound import SoundPanel
@@ -139,3 +140,17 @@ def test_a_sound_goes_on_and_is_played(qtbot, trying) -> None:
     assert panel.play_told.text() == "Play model"
     assert not panel.player.playing
     panel.player.close()
+
+
+def test_bases_are_typed_and_pointed_at(qtbot, trying) -> None:
+    panel = trying("islands-lstm", BasesPanel)
+    assert panel.reading.p.shape == (200, 1)
+    assert "who knows the process" in panel.remark.text()
+    assert panel.bars.isHidden()
+    panel.field.committed.emit("cgcgcgattt")
+    qtbot.waitUntil(lambda: panel.reading.letters == "CGCGCGATTT", timeout=30_000)
+    place = panel.view.cell_rect(3).center().toPoint()
+    qtbot.mouseClick(panel.view, Qt.MouseButton.LeftButton, pos=place)
+    assert panel.session.cursor.t == 3
+    qtbot.mouseClick(panel.another, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(panel.reading.letters) == 200, timeout=30_000)

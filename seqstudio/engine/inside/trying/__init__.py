@@ -6,6 +6,7 @@ from seqstudio.engine.inside.subject import Answer
 from seqstudio.engine.inside.trying import (
     adding,
     ball,
+    bases,
     caption,
     distance,
     fill_in,
@@ -23,6 +24,7 @@ from seqstudio.engine.inside.trying import (
 ANSWERS: dict[type, Answer] = {
     **adding.ANSWERS,
     **ball.ANSWERS,
+    **bases.ANSWERS,
     **caption.ANSWERS,
     **distance.ANSWERS,
     **fill_in.ANSWERS,

@@ -66,7 +66,9 @@ def follow_ball(subject: Subject, question: FollowBall) -> Iterator[BallFollowed
         freeze(np.concatenate([nothing, spread[0]])),
         seen,
         freeze(guesses),
-        *(freeze(_errors(each, truth)) for each in (told, last_place(trial), straight)),
+        freeze(_errors(told, truth)),
+        freeze(_errors(last_place(trial), truth)),
+        freeze(_errors(straight, truth)),
         math.sqrt(velocity_variance()),
     )
 

@@ -65,8 +65,12 @@ def _so_far(
     rate: int, before: NDArray[np.int64], truth: NDArray[np.int64], told: NDArray[np.int64],
     surprise: NDArray[np.float64], done: int,
 ) -> SoundContinued:  # fmt: skip
-    parts = (freeze(expanded(part).astype(np.float64)) for part in (before, truth, told[:done]))
-    return SoundContinued(rate, *parts, len(told), freeze(surprise[:done]))
+    read, rest, own = (freeze(_heard(part)) for part in (before, truth, told[:done]))
+    return SoundContinued(rate, read, rest, own, len(told), freeze(surprise[:done]))
+
+
+def _heard(levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    return expanded(levels).astype(np.float64)
 
 
 def _samples(

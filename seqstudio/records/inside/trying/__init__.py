@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqstudio.records.inside.trying import (
     adding,
     ball,
+    bases,
     caption,
     distance,
     fill_in,
@@ -22,6 +23,7 @@ from seqstudio.records.inside.trying import (
 MODULES = (
     adding,
     ball,
+    bases,
     caption,
     distance,
     fill_in,

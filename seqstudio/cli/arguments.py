@@ -222,6 +222,8 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
                         help="written sentences also by the length of the source")  # fmt: skip
     parser.add_argument("--sentences", metavar="N", help="sentences to write and compare; 1000 "
                         "if not given, all for every one")  # fmt: skip
+    parser.add_argument("--beams", metavar="W", help="write them by beam search with W beams; 1, "
+                        "greedy, if not given")  # fmt: skip
     _json(parser)
 
 

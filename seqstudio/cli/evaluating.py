@@ -32,6 +32,7 @@ from seqstudio.engine.inside.measuring import measures
 from seqstudio.records.inside.measuring import SENTENCES, MeasureHeldOut, Measures
 
 LEAST = 2
+MOST_BEAMS = 64
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,27 @@ def evaluate(arguments: Namespace) -> int:
     path = Path(arguments.project)
     model = trained(find_run(path, arguments.run), path.parent)
     part = whole_held_out(model) if arguments.data is None else _given(model, Path(arguments.data))
-    found = measure(model, part, _sentences(arguments.sentences))
+    wish = MeasureHeldOut(_sentences(arguments.sentences), beams_of(arguments.beams))
+    found = measure(model, part, wish)
     if arguments.json:
         print_json(found)
         return 0
     for line in _lines(found, lengths=arguments.by_length):
         print(line)
     return 0
+
+
+def beams_of(typed: str | None) -> int:
+    """Return how many beams a sentence is written with.
+
+    Raises:
+        UsageError: It is no number of them.
+    """
+    if typed is None:
+        return 1
+    if not typed.isdecimal() or not 1 <= int(typed) <= MOST_BEAMS:
+        raise UsageError(f"--beams {typed} is no number of beams", "", f"1 to {MOST_BEAMS}")
+    return int(typed)
 
 
 def _sentences(given: str | None) -> int:
@@ -123,14 +138,16 @@ def _hash(dataset: Dataset, measured: bytes) -> str:
     return hashlib.sha256(dataset.content_hash.encode() + measured).hexdigest()
 
 
-def measure(model: Trained, part: Part, sentences: int = SENTENCES) -> Mapping[str, Any]:
+def measure(
+    model: Trained, part: Part, wish: MeasureHeldOut = MeasureHeldOut()
+) -> Mapping[str, Any]:
     """Return loss, perplexity, bits and accuracy beside floor and chance, then all measures.
 
     Perplexity and bits are of symbols and classes; `error` is the mean absolute error of values
     and forecasts; `written_right` the share of sequences that the model writes exactly right from
     a source, fed with its own symbols. What a pattern does not have is NaN.
     """
-    found = _measured(model, part, sentences)
+    found = _measured(model, part, wish)
     loss = found.figures[0]
     return {
         "run": model.run,
@@ -151,6 +168,7 @@ def measure(model: Trained, part: Part, sentences: int = SENTENCES) -> Mapping[s
         "classes": _classes(found),
         "coverage": _coverage(found),
         "sentences": 0 if found.sentences is None else len(found.sentences.lengths),
+        "beams": wish.beams,
         "by_length": _by_length(found),
         "unknown": part.unknown,
         "unknown_kinds": list(part.kinds),
@@ -158,10 +176,10 @@ def measure(model: Trained, part: Part, sentences: int = SENTENCES) -> Mapping[s
     }
 
 
-def _measured(model: Trained, part: Part, sentences: int) -> Measures:
+def _measured(model: Trained, part: Part, wish: MeasureHeldOut) -> Measures:
     line, found = ProgressLine(), None
     line.begin()
-    window, wish = model.project.training.window, MeasureHeldOut(sentences)
+    window = model.project.training.window
     for told in measures(model.model, part.dataset, window, model.carry, wish):
         found = told or found
         if told is not None and line.due():
@@ -220,7 +238,8 @@ def _lines(found: Mapping[str, Any], *, lengths: bool) -> list[str]:
         band = f"{each['band']:.0%} band"
         lines.append(f"{band:13} {100 * each['inside']:.1f} % inside")
     if found["sentences"]:
-        lines.append(f"sentences     {found['sentences']:,} written greedily")
+        how = "greedily" if found["beams"] == 1 else f"by {found['beams']} beams"
+        lines.append(f"sentences     {found['sentences']:,} written {how}")
     lines.append(f"floor         {number(found['floor'])}  {found['floor_name']}")
     lines.append(f"chance        {number(found['chance'])}")
     if found["unknown"]:

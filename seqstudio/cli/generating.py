@@ -6,6 +6,7 @@ from argparse import Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seqstudio.cli.evaluating import beams_of
 from seqstudio.cli.overrides import with_setting
 from seqstudio.cli.runs import Trained, find_run, trained
 from seqstudio.cli.takes import measured
@@ -29,7 +30,6 @@ KINDS = (".txt", *tune_files.KINDS)
 PROMPT_BYTES = 1_000_000
 MOST_TAKES = 1000
 MOST_BARS = 512
-MOST_BEAMS = 64
 CLOSINGS = ("\n\n", END)
 _ASKED = ("prompt", "length", "temperature", "top_k", "top_p")
 
@@ -67,9 +67,7 @@ def _beams(typed: str | None, model: Trained) -> int:
     if model.dataset.writes is None:
         why = f"{model.run} writes nothing from a source"
         raise UsageError("--beams does not fit this run", why, "Leave --beams out")
-    if not typed.isdecimal() or not 1 <= int(typed) <= MOST_BEAMS:
-        raise UsageError(f"--beams {typed} is no number of beams", "", f"1 to {MOST_BEAMS}")
-    return int(typed)
+    return beams_of(typed)
 
 
 def _beside(prompt: str, text: str, model: Trained) -> str:

@@ -287,9 +287,10 @@ def _split(sources: Sequence[str], held_out: float) -> tuple[list[int], list[int
     order = np.random.default_rng(_SHUFFLE).permutation(len(groups))
     count = min(max(1, round(len(groups) * held_out)), len(groups) - 1)
     away = {groups[at] for at in order[-count:]}
-    held = [text.casefold() in away for text in sources]
-    return ([at for at, gone in enumerate(held) if not gone],
-            [at for at, gone in enumerate(held) if gone])  # fmt: skip
+    mixed = np.random.default_rng(_SHUFFLE).permutation(len(sources)).tolist()
+    held = [sources[at].casefold() in away for at in mixed]
+    return ([at for at, gone in zip(mixed, held, strict=True) if not gone],
+            [at for at, gone in zip(mixed, held, strict=True) if gone])  # fmt: skip
 
 
 def _vocabulary(texts: list[str], settings: DataSettings) -> Signed:

@@ -16,6 +16,7 @@ from seqstudio.data.floor import Floor, floor
 from seqstudio.data.scoring.texts import chrf, cider, written
 from seqstudio.data.tasks.base import Batch, KnownFloor, Listed
 from seqstudio.engine.batches import Window, held_out, window_of
+from seqstudio.engine.beam_search import write_best
 from seqstudio.engine.collecting import Collected, beside, collected
 from seqstudio.engine.decoding import write_greedily
 from seqstudio.engine.evaluation import Score, measuring, rows_of
@@ -76,7 +77,8 @@ def measures(
         question: How many sentences to write.
     """
     lower = _Counting(dataset)
-    work, sentences = _Work(model, dataset, collected(dataset)), _Sentences(model, dataset)
+    work = _Work(model, dataset, collected(dataset))
+    sentences = _Sentences(model, dataset, question.beams)
     writes, told = dataset.writes is not None, 0
     total, reading = _steps(dataset, window), _SHARE_READ if writes else 1.0
     shares = [(reading * done / total for done in work.read(window, carry))]
@@ -194,10 +196,11 @@ def _examples(dataset: Dataset) -> int:
 
 @dataclass
 class _Sentences:
-    """Sentences written from held-out sources, greedily, beside the right ones."""
+    """Sentences written from held-out sources beside the right ones."""
 
     model: GraphModel
     dataset: Dataset
+    beams: int = 1
     lengths: list[int] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -225,7 +228,12 @@ class _Sentences:
         given, (begin, end) = as_inputs(window.inputs), self.dataset.writes
         with measuring(self.model):
             limit = window.targets.shape[1]
-            rows = write_greedily(self.model, given, begin, end, limit).cpu().numpy()
+            found = (
+                write_greedily(self.model, given, begin, end, limit)
+                if self.beams == 1
+                else write_best(self.model, given, (begin, end), limit, self.beams)
+            )
+            rows = found.cpu().numpy()
         for row, ids in enumerate(rows):
             told, right = self._text(ids), self._right(batch, first + row)
             self.told.append(told)

@@ -19,9 +19,11 @@ class MeasureHeldOut:
 
     Attributes:
         sentences: Most sentences to write where a model writes from a source; 0 for all.
+        beams: Beginnings that are kept while one is written; 1 is greedy.
     """
 
     sentences: int = SENTENCES
+    beams: int = 1
 
 
 @dataclass(frozen=True)

@@ -138,15 +138,14 @@ def _hash(dataset: Dataset, measured: bytes) -> str:
     return hashlib.sha256(dataset.content_hash.encode() + measured).hexdigest()
 
 
-def measure(
-    model: Trained, part: Part, wish: MeasureHeldOut = MeasureHeldOut()
-) -> Mapping[str, Any]:
+def measure(model: Trained, part: Part, wish: MeasureHeldOut | None = None) -> Mapping[str, Any]:
     """Return loss, perplexity, bits and accuracy beside floor and chance, then all measures.
 
     Perplexity and bits are of symbols and classes; `error` is the mean absolute error of values
     and forecasts; `written_right` the share of sequences that the model writes exactly right from
     a source, fed with its own symbols. What a pattern does not have is NaN.
     """
+    wish = wish or MeasureHeldOut()
     found = _measured(model, part, wish)
     loss = found.figures[0]
     return {

@@ -59,8 +59,8 @@ def evaluate(arguments: Namespace) -> int:
     path = Path(arguments.project)
     model = trained(find_run(path, arguments.run), path.parent)
     part = whole_held_out(model) if arguments.data is None else _given(model, Path(arguments.data))
-    wish = MeasureHeldOut(_sentences(arguments.sentences), beams_of(arguments.beams))
-    found = measure(model, part, wish)
+    beams = beams_of(arguments.beams)
+    found = measure(model, part, _sentences(arguments.sentences), beams)
     if arguments.json:
         print_json(found)
         return 0
@@ -138,15 +138,16 @@ def _hash(dataset: Dataset, measured: bytes) -> str:
     return hashlib.sha256(dataset.content_hash.encode() + measured).hexdigest()
 
 
-def measure(model: Trained, part: Part, wish: MeasureHeldOut | None = None) -> Mapping[str, Any]:
+def measure(
+    model: Trained, part: Part, sentences: int = SENTENCES, beams: int = 1
+) -> Mapping[str, Any]:
     """Return loss, perplexity, bits and accuracy beside floor and chance, then all measures.
 
     Perplexity and bits are of symbols and classes; `error` is the mean absolute error of values
     and forecasts; `written_right` the share of sequences that the model writes exactly right from
     a source, fed with its own symbols. What a pattern does not have is NaN.
     """
-    wish = wish or MeasureHeldOut()
-    found = _measured(model, part, wish)
+    found = _measured(model, part, MeasureHeldOut(sentences, beams))
     loss = found.figures[0]
     return {
         "run": model.run,
@@ -167,7 +168,7 @@ def measure(model: Trained, part: Part, wish: MeasureHeldOut | None = None) -> M
         "classes": _classes(found),
         "coverage": _coverage(found),
         "sentences": 0 if found.sentences is None else len(found.sentences.lengths),
-        "beams": wish.beams,
+        "beams": beams,
         "by_length": _by_length(found),
         "unknown": part.unknown,
         "unknown_kinds": list(part.kinds),

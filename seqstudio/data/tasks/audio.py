@@ -33,6 +33,7 @@ LEAST_S = 1.0
 GENERATED_S = 30
 _SCALE = (220.0, 246.94, 277.18, 329.63, 369.99, 440.0)
 _BEAT_S = 0.25
+_LATE_S, _DETUNED, _HISS = 0.03, 0.002, 0.002
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,33 @@ def expanded(levels: NDArray[np.integer]) -> NDArray[np.float32]:
 
 
 def plucked(rate: int, seconds: float, seed: int = 0) -> NDArray[np.float32]:
-    """Return a melody (N,) of plucked tones on six pitches, a tone every quarter of a second."""
+    """Return a melody (N,) of plucked tones on six pitches, about four tones a second.
+
+    Time, loudness and tuning of every tone differ a little, and there is some noise: no stretch
+    comes twice, so it cannot be learnt by heart.
+    """
     rng = np.random.default_rng(seed)
     count, beat = int(rate * seconds), int(rate * _BEAT_S)
-    out = np.zeros(count + 2 * beat)
+    out = np.zeros(count + 3 * beat)
     note = 0
     for start in range(0, count, beat):
         note = int(np.clip(note + rng.integers(-2, 3), 0, len(_SCALE) - 1))
-        time = np.arange(min(2 * beat, len(out) - start)) / rate
-        partials = sum(
-            np.sin(2 * np.pi * _SCALE[note] * k * time) * 0.6**k * np.exp(-k * 4 * time)
-            for k in range(1, 5)
-            if _SCALE[note] * k < rate / 2
-        )
-        out[start : start + len(time)] += 0.5 * partials * np.minimum(1, time * 200)
+        pitch = _SCALE[note] * (1 + _DETUNED * rng.normal())
+        tone = rng.uniform(0.3, 0.6) * _tone(pitch, np.arange(2 * beat) / rate, rate)
+        first = start + int(rng.uniform(0, _LATE_S) * rate)
+        out[first : first + len(tone)] += tone
+    out += _HISS * rng.normal(size=len(out))
     return np.clip(out[:count], -1, 1).astype(np.float32)
+
+
+def _tone(pitch: float, time: NDArray[np.float64], rate: int) -> NDArray[np.float64]:
+    """Return one plucked tone: four partials, the higher ones die away sooner."""
+    out = np.zeros(len(time))
+    for partial in range(1, 5):
+        if pitch * partial < rate / 2:
+            decay = 0.6**partial * np.exp(-4 * partial * time)
+            out += decay * np.sin(2 * np.pi * pitch * partial * time)
+    return out * np.minimum(1, time * 200)
 
 
 def open_audio(settings: DataSettings, base: Path | None) -> Dataset:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from typing_extensions import override
 
 from seqstudio.data.reading.fasta import BASES
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from seqstudio.data.dataset import Dataset
     from seqstudio.studio.session import Session
+
+_BARS_PX = 112  # a caption and four bars
 
 
 class BasesPanel(TryPanel):
@@ -45,6 +47,7 @@ class BasesPanel(TryPanel):
         self.another.setToolTip("Take other held-out bases")
         self.view = BasesView(self)
         self.bars = ChoiceBars()
+        self.bars.setMaximumHeight(_BARS_PX)
         self.remark = Label("", "small", "textMid", wrap=True)
         self._example, self._letters = 0, ""
         self.field.committed.connect(self._typed)
@@ -62,7 +65,11 @@ class BasesPanel(TryPanel):
         line.addWidget(self.field, 1)
         line.addWidget(self.another)
         rows.addLayout(line)
-        rows.addWidget(self.view, 1)
+        scroll = QScrollArea(body)
+        scroll.setWidget(self.view)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        rows.addWidget(scroll, 1)
         rows.addWidget(self.remark)
         rows.addWidget(self.bars)
         return body
@@ -107,7 +114,9 @@ class BasesPanel(TryPanel):
         reading = self.reading
         if reading is None or not len(reading.letters):
             return
-        place = min(max(self.session.cursor.t, 0), len(reading.letters) - 1)
+        # Nothing is told about the first base of a text.
+        first = 1 if reading.p.shape[1] > 1 else 0
+        place = min(max(self.session.cursor.t, first), len(reading.letters) - 1)
         self.view.set_cursor(place)
         if reading.p.shape[1] > 1 and np.isfinite(reading.p[place]).all():
             order = np.argsort(-reading.p[place], kind="stable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 from typing_extensions import override
 
@@ -14,7 +14,7 @@ from seqstudio.studio.theme import faded, follow_theme, painting, pen, theme
 COLOURS = {"A": "output", "C": "input", "G": "cell", "T": "key"}
 """Roles of the theme that colour the letters."""
 _BAR, _GAP = 22, 10
-_INSET = 12
+_INSET, _LEAST = 12, 80
 
 
 class BasesView(QWidget):
@@ -54,7 +54,17 @@ class BasesView(QWidget):
         """
         self._letters, self._height_of = letters, shares
         self._best, self._islands = best, islands
+        self._grow()
         self.update()
+
+    def _grow(self) -> None:
+        """Be as high as all rows need at this width."""
+        rows = -(-len(self._letters) // self._columns())
+        self.setMinimumHeight(max(_LEAST, round(2 * _INSET + rows * self._cell()[1])))
+
+    @override
+    def resizeEvent(self, event: QResizeEvent, /) -> None:
+        self._grow()
 
     def set_cursor(self, place: int) -> None:
         """Ring one base, -1 for none."""
@@ -67,7 +77,7 @@ class BasesView(QWidget):
 
     @override
     def minimumSizeHint(self) -> QSize:
-        return QSize(160, 80)
+        return QSize(160, _LEAST)
 
     @Slot()
     def restyle(self) -> None:
@@ -106,9 +116,8 @@ class BasesView(QWidget):
             painter.setFont(theme().font("mono"))
             for place, letter in enumerate(self._letters):
                 rect = self.cell_rect(place)
-                if rect.top() > self.height():
-                    return
-                self._paint_base(painter, rect, place, letter)
+                if rect.intersects(QRectF(event.rect())):
+                    self._paint_base(painter, rect, place, letter)
 
     def _paint_base(self, painter: QPainter, rect: QRectF, place: int, letter: str) -> None:
         if place < len(self._islands) and self._islands[place]:

@@ -14,7 +14,8 @@ import numpy as np
 from typing_extensions import override
 
 from seqstudio.core.errors import DataError
-from seqstudio.data.reading.tokens import BytePairs, Words
+from seqstudio.data.reading.signed import Signed
+from seqstudio.data.reading.tokens import UNKNOWN, BytePairs, Words
 from seqstudio.data.sources import open_dataset
 from seqstudio.data.tasks.base import NOT_ASKED, Batch, InUnit, KnownFloor, Listed
 from seqstudio.document.settings import DataSettings
@@ -72,7 +73,7 @@ def measured_on(own: Dataset, settings: DataSettings, path: Path, base: Path | N
 
 def _like(own: Dataset, settings: DataSettings, path: Path) -> DataSettings:
     """Return the settings under which a file is cut into tokens as the model's own was."""
-    vocabulary = own.vocabulary
+    vocabulary = _plain(own.vocabulary)
     if isinstance(vocabulary, BytePairs):
         raise DataError(
             f"{path.name} cannot be measured",
@@ -95,12 +96,17 @@ def _check_alike(own: Dataset, other: Dataset, path: Path) -> None:
             raise DataError(f"{path.name} is not like the data of this model", why)
 
 
+def _plain(vocabulary: Vocabulary | None) -> Vocabulary | None:
+    """Return the vocabulary behind the signs, where it has any."""
+    return vocabulary.inner if isinstance(vocabulary, Signed) else vocabulary
+
+
 def _table(own: Vocabulary | None, other: Vocabulary | None) -> NDArray[np.int64]:
     """Return the model's number of every symbol of another vocabulary, -1 where it has none."""
     if own is None or other is None:
         return np.zeros(0, np.int64)
     numbers = {symbol: number for number, symbol in enumerate(own.symbols)}
-    unknown = 0 if isinstance(own, Words) else -1
+    unknown = numbers[UNKNOWN] if isinstance(_plain(own), Words) else -1
     return np.array([numbers.get(symbol, unknown) for symbol in other.symbols], np.int64)
 
 

@@ -9,9 +9,11 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from seqstudio.core.errors import DataError
@@ -40,8 +42,6 @@ from seqstudio.data.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from seqstudio.document.settings import DataSettings
 
@@ -176,21 +176,26 @@ class PairsTask(Listed):
     @override
     def known_floors(self, examples: Iterable[Batch]) -> tuple[KnownFloor, ...]:
         """Answer with the translation of the training sentence that shares the most words."""
-        del examples
-        places = self.once[:_COMPARED]
-        near = self.nearest(places)
-        found = written(near, [self.references(place) for place in places])
+        rows = ((batch, row) for batch in examples for row in range(len(batch.targets)))
+        sources, right = list[NDArray[np.int64]](), list[tuple[str, ...]]()
+        for batch, row in islice(rows, _COMPARED):
+            assert batch.source is not None
+            read, wanted = batch.source[row], batch.targets[row]
+            sources.append(read[read > END])
+            own = self.target.vocabulary.decode(wanted[wanted > END])
+            right.append(self.right_answers(batch, row) or (own,))
+        found = written(self.nearest(sources), right)
         name = "the translation of the most similar training sentence"
         return KnownFloor("chrF", name, found.chrf), KnownFloor("BLEU", name, found.bleu)
 
-    def nearest(self, places: Sequence[int]) -> list[str]:
-        """Return the translation of the most similar training sentence: Jaccard of its tokens."""
+    def nearest(self, sources: Sequence[NDArray[np.int64]]) -> list[str]:
+        """Return the translations of the most similar training sentences: Jaccard of tokens."""
         part = self.learnt or self
         sizes, posts = _postings(part.source)
         found = []
-        for place in places:
-            own = np.unique(self.source.row(place))
-            rows = np.concatenate([posts.get(int(token), _NONE) for token in own])
+        for tokens in sources:
+            own = np.unique(tokens)
+            rows = np.concatenate([_NONE, *(posts.get(int(token), _NONE) for token in own)])
             shared = np.bincount(rows, minlength=len(sizes))
             found.append(part.target.texts[int((shared / (sizes + len(own) - shared)).argmax())])
         return found

@@ -24,7 +24,7 @@ from seqstudio.records.inside.trying.translation import Translate
 
 SHORT = (5, 80, 1e-2)
 """Letters at most, steps of training and learning rate."""
-LONG = (10, 700, 3e-3)
+LONG = (10, 300, 3e-3)
 SETTINGS = [SHORT, pytest.param(LONG, marks=pytest.mark.long)]
 
 

@@ -20,9 +20,11 @@ from seqstudio.cli.usage import UsageError
 from seqstudio.core.errors import DataError
 from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
+from seqstudio.data.corpora import in_tokens_of
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.music import numbers_in
 from seqstudio.data.otherfile import measured_on
+from seqstudio.data.reading.texts import read_any_text
 from seqstudio.data.scoring.classes import class_name
 from seqstudio.data.scoring.texts import by_length
 from seqstudio.data.tasks.base import Listed
@@ -107,6 +109,8 @@ def _given(model: Trained, path: Path) -> Part:
     if isinstance(model.dataset.held_out_task or model.dataset.task, Listed):
         given = measured_on(model.dataset, model.project.data, path, None)
         return Part(path.name, given.dataset, left_out=given.left_out)
+    if model.project.data.kind == "text" and vocabulary is not None:
+        return _text(model.dataset, path, vocabulary)
     if vocabulary is None or model.dataset.generated:
         why = f"{model.run} learns from generated data"
         raise UsageError("--data does not fit this run", why, "Leave --data out")
@@ -116,6 +120,21 @@ def _given(model: Trained, path: Path) -> Part:
         raise DataError(f"{path.name} cannot be measured", why, "Choose a text like the training")
     dataset = replace(model.dataset, valid=ids, content_hash=_hash(model.dataset, ids.tobytes()))
     return Part(path.name, dataset, unknown, kinds)
+
+
+def _text(data: Dataset, path: Path, vocabulary: Vocabulary) -> Part:
+    """Read a text in any encoding; unknown words count as they do in training.
+
+    Raises:
+        DataError: The file is no good, or the model knows nothing of it.
+    """
+    text = read_any_text(path).text
+    found, unknown = in_tokens_of(data, text)
+    if len(found.valid) < LEAST:
+        why = f"the model knows none of its {data.token_name}s"
+        raise DataError(f"{path.name} cannot be measured", why, "Choose a text like the training")
+    dataset = replace(found, content_hash=_hash(data, found.valid.tobytes()))
+    return Part(path.name, dataset, unknown, vocabulary.unknown(text) or vocabulary.rare(text))
 
 
 def _numbers(
@@ -244,9 +263,10 @@ def _lines(found: Mapping[str, Any], *, lengths: bool) -> list[str]:
     lines.append(f"chance        {number(found['chance'])}")
     if found["unknown"]:
         shown = ", ".join(name_of(symbol) for symbol in found["unknown_kinds"][:8])
-        lines.append(
-            f"left out      {found['unknown']:,} characters that the model does not know: {shown}"
-        )
+        signs = all(len(symbol) == 1 for symbol in found["unknown_kinds"])
+        how = "left out      {:,} characters" if signs else "one sign for  {:,} words"
+        words = how.format(found["unknown"])
+        lines.append(f"{words} that the model does not know: {shown}")
     if found["left_out"]:
         why = "with a symbol or class that the model does not know"
         lines.append(f"left out      {found['left_out']:,} examples {why}")

@@ -107,8 +107,10 @@ def _text(model: Trained, given: str | None) -> str:
 
 
 def _left_out(model: Trained, text: str) -> str:
-    unknown = model.dataset.vocabulary.unknown(text) if model.dataset.vocabulary else ()
-    return f", left out as unknown: {' '.join(unknown)}" if unknown else ""
+    vocabulary = model.dataset.vocabulary
+    unknown, rare = (vocabulary.unknown(text), vocabulary.rare(text)) if vocabulary else ((), ())
+    left_out = f", left out as unknown: {' '.join(unknown)}" if unknown else ""
+    return left_out + (f", read as one sign: {''.join(rare).strip()}" if rare else "")
 
 
 def _picture(found: Gradients | Attention, path: Path, text: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sysconfig
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from seqstudio.core.files import read_text
 from seqstudio.data import tunebook
 from seqstudio.data.dataset import Dataset
 from seqstudio.data.reading.texts import read_any_text
-from seqstudio.data.reading.tokenized import tokenized
+from seqstudio.data.reading.tokenized import spelling_nats, tokenized
+from seqstudio.data.reading.tokens import Words
 from seqstudio.music.abc import write_tune
 from seqstudio.music.collection import kind_of
 
@@ -84,6 +86,26 @@ def text_dataset(
         characters=found.characters,
         spelling=found.spelling,
     )
+
+
+def in_tokens_of(dataset: Dataset, text: str) -> tuple[Dataset, int]:
+    """Return a text as the held-out part of `dataset`, in its tokens, and what is not known.
+
+    Args:
+        dataset: A text.
+        text: Another one.
+
+    Returns:
+        The data, and how many characters were left out, or words read as one sign.
+    """
+    vocabulary = dataset.vocabulary
+    assert vocabulary is not None
+    ids = vocabulary.encode(text, skip_unknown=True)
+    if not dataset.characters:
+        return replace(dataset, valid=ids), len(text) - len(ids)
+    rare = vocabulary.rare_words(text) if isinstance(vocabulary, Words) else []
+    spelling = spelling_nats(vocabulary.decode(dataset.train), rare) if rare else 0.0
+    return replace(dataset, valid=ids, characters=len(text), spelling=spelling), len(rare)
 
 
 def open_text(settings: DataSettings, base: Path | None) -> Dataset:

@@ -246,7 +246,12 @@ class TokenVocabulary(WordVocabulary):
 
 
 def name_of(symbol: str) -> str:
-    """Return a character as a person can read it: é, or U+0007 where nothing would show."""
+    """Return a character as a person can read it: é, or U+0007 where nothing would show.
+
+    A longer symbol, such as a word, is named as it is.
+    """
+    if len(symbol) != 1:
+        return symbol.strip() or repr(symbol)
     visible = symbol.isprintable() and not symbol.isspace() and not unicodedata.combining(symbol)
     return symbol if visible else f"U+{ord(symbol):04X}"
 

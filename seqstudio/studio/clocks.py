@@ -227,9 +227,10 @@ class Clocks(QWidget):
         """Return the part of a long text that the cursor is in, and where it begins."""
         if len(tokens) <= PAGE:
             return 0, tokens
-        first = min(self.session.cursor.t, len(tokens) - 1) // PAGE * PAGE
-        first = min(first, len(tokens) - PAGE)
-        return first, tokens[first : first + PAGE]
+        page = _page_of(tokens)
+        first = min(self.session.cursor.t, len(tokens) - 1) // page * page
+        first = min(first, len(tokens) - page)
+        return first, tokens[first : first + page]
 
     def _nothing_to_show(self) -> str:
         dataset = self.session.dataset
@@ -407,3 +408,10 @@ class Clocks(QWidget):
 def visible(token: str) -> str:
     """Return a token so that it can be seen: line break, space and tab as signs."""
     return {"\n": "⏎", " ": "␣", "\t": "⇥", "": "·"}.get(token, token)
+
+
+def _page_of(tokens: tuple[str, ...]) -> int:
+    """Return how many tokens are shown at once: fewer of them where they are words."""
+    lengths = sorted(len(visible(token)) for token in tokens[:PAGE])
+    usual = lengths[len(lengths) * 4 // 5]
+    return PAGE if usual <= 1 else max(12, PAGE // (usual + 1))

@@ -162,6 +162,10 @@ class _Work:
                 Figure("bits", loss / math.log(2), "number", f"bits {of}".strip(),
                        value / math.log(2), name, rises=False),
             ]  # fmt: skip
+        if self.dataset.characters:  # so that tokens of any length compare
+            per, low = (self.dataset.per_character(each) / math.log(2) for each in (loss, value))
+            figures.append(Figure("per character", per, "number", "bits per character", low, name,
+                                  rises=False))  # fmt: skip
         return figures
 
 

@@ -292,7 +292,8 @@ def tokens_to_come(dataset: Dataset | None, window: int) -> tuple[str, ...]:
         first = batch.inputs[0][: int(batch.lengths[0])]
         known = dataset.vocabulary
         return tuple(known.symbols[i] for i in first.tolist()) if known else ("",) * len(first)
-    return tuple(dataset.vocabulary.decode(dataset.valid[:window])) if dataset.vocabulary else ()
+    known = dataset.vocabulary
+    return tuple(known.symbols[i] for i in dataset.valid[:window].tolist()) if known else ()
 
 
 def _symbols(tokens: tuple[str, ...], dataset: Dataset | None) -> tuple[str, ...]:

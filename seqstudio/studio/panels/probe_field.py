@@ -95,9 +95,14 @@ class ProbeField(QWidget):
             self.chosen.emit(text)
 
     def _show_note(self) -> None:
-        words = unknown_words(self.unknown())
+        words = unknown_words(self.unknown()) or self._rare_words()
         self._note.setText(words)
         self._note.setVisible(bool(words))
+
+    def _rare_words(self) -> str:
+        rare = self._vocabulary.rare(self.field.value()) if self._vocabulary else ()
+        shown = ", ".join(word.strip() for word in rare[:_SHOWN_NAMES])
+        return f"Read as one sign for unknown words: {shown}" if rare else ""
 
     @Slot()
     def restyle(self) -> None:

@@ -27,7 +27,7 @@ _CENTRE = Qt.AlignmentFlag.AlignCenter
 class HelloPanel(TryPanel):
     """The numbers of four steps, live while the model trains."""
 
-    title = "Hello, step by step"
+    title = "Columns"
     icon = "lesson"
     explanation: ClassVar[Explanation] = Explanation(
         "A column is a time step, read from below: the letter and its one-hot vector, the hidden "
@@ -156,7 +156,7 @@ class ColumnsView(QWidget):
             name = _shown(columns.symbols[row])
             self._cell(painter, cell, f"{name} {value:.2f}", colour, chosen=row == best)
         for row, value in enumerate(columns.hidden[step]):
-            colour = theme().role("cell")
+            colour = theme().role("features")
             share = min(1.0, abs(float(value)))
             cell = QRectF(left, hidden + row * high, wide, high)
             self._cell(painter, cell, f"{value:.2f}", colour, strong=share)

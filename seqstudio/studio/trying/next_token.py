@@ -180,7 +180,7 @@ class NextTokenPanel(TryPanel):
     @override
     def show_reading(self, reading: NextTokens) -> None:
         self.strip.set_tokens(reading.tokens)
-        self.strip.set_values(reading.given)
+        self.strip.set_values(reading.given, signed=False)
         self.strip.set_quantity("probability that it had")
         self.undo_button.setEnabled(bool(self._before))
         words = not_known(reading.skipped, reading.rare)

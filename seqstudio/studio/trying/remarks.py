@@ -13,7 +13,7 @@ def not_known(skipped: Sequence[str], rare: Sequence[str]) -> list[str]:
     """Return sentences about signs that were left out and words that were read as one sign."""
     told = []
     if skipped:
-        names = ", ".join(name_of(sign) if len(sign) == 1 else sign for sign in skipped[:_SHOWN])
+        names = ", ".join(name_of(sign) for sign in skipped[:_SHOWN])
         told.append(f"Left out, because the model does not know them: {names}.")
     if rare:
         names = ", ".join(word.strip() or "a space" for word in rare[:_SHOWN])

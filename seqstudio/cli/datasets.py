@@ -44,8 +44,10 @@ def _list(sets: dict[str, Entry], home: Path, *, as_json: bool) -> int:
         for entry in sets.values():
             print_json(_record(entry, home))
         return 0
-    rows = [(e.id, size_words(e.size), "here" if is_here(e, home) else "", e.about)
-            for e in sets.values()]  # fmt: skip
+    rows: list[tuple[str, ...]] = [
+        (each.id, size_words(each.size), "here" if is_here(each, home) else "", each.about)
+        for each in sets.values()
+    ]
     for line in table(rows):
         print(line)
     return 0

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _SIGNS = str.maketrans({"\n": "⏎", " ": "␣", "\t": "⇥"})
 
 
+def as_sign(symbol: str) -> str:
+    """Return a symbol to look at: white space as signs."""
+    return symbol.translate(_SIGNS)
+
+
 def seen(dataset: Dataset, part: Part, n: int) -> list[tuple[str, str]]:
     """Return (number, token) of the first n steps of a part, white space as signs.
 
@@ -21,7 +26,7 @@ def seen(dataset: Dataset, part: Part, n: int) -> list[tuple[str, str]]:
         return _frames(dataset, part, n) if dataset.pattern == "notes" else []
     ids = (dataset.train if part == "train" else dataset.valid)[:n].tolist()
     symbols = dataset.vocabulary.symbols
-    return [(str(number), symbols[number].translate(_SIGNS)) for number in ids]
+    return [(str(number), as_sign(symbols[number])) for number in ids]
 
 
 def _frames(dataset: Dataset, part: Part, n: int) -> list[tuple[str, str]]:

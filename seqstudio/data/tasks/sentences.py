@@ -184,12 +184,13 @@ def _vocabulary(texts: list[str], settings: DataSettings) -> Vocabulary:
     if kind == "auto":
         words = sum(len(text.split()) for text in texts[:2000]) / min(len(texts), 2000)
         kind = "words" if words > _FEW_WORDS else "characters"
-    whole = "\n".join(texts)
+    if kind == "characters":
+        return Vocabulary.of("\n".join(texts))
+    # As they will be read, with a space before the first word, or that word would be unknown.
+    whole = "\n".join(f" {text}" for text in texts)
     if kind == "words":
         return Words.of_text(whole, settings.symbols, lower=True)
-    if kind == "pieces":
-        return BytePairs.of_text(whole, settings.symbols)
-    return Vocabulary.of(whole)
+    return BytePairs.of_text(whole, settings.symbols)
 
 
 def _task(

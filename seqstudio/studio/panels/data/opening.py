@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 from seqstudio.blocks.templates import TEMPLATES
 from seqstudio.core.showing import shown
 from seqstudio.data.reading.finding import Found, project_for
-from seqstudio.data.reading.tables import parse_columns, write_columns
+from seqstudio.data.reading.tables import parse_columns
 from seqstudio.document.edits import Edit, SetSetting, Together
-from seqstudio.studio.panels.data.rows import Cell, RowsView
+from seqstudio.studio.panels.data.columns import TITLES, first_rows, roles_row, written
+from seqstudio.studio.panels.data.rows import RowsView
 from seqstudio.studio.widgets import Button, ComboField, FormRow, Label
 
 if TYPE_CHECKING:
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
 
 KEEP = ""
 """Choice of a model: the one on the canvas."""
-_ROWS = 40
-_ROLES = {
-    "text": "Text", "label": "Label", "time": "Time", "value": "Value",
-    "source": "From", "target": "To",
-}  # fmt: skip
 
 
 class OpeningDialog(QDialog):
@@ -79,6 +75,7 @@ class OpeningDialog(QDialog):
         self.use.clicked.connect(self._finish)
         self.buttons.rejected.connect(self.reject)
         self._show_kind()
+        self.use.setFocus()
 
     def _lay_out(self) -> None:
         rows = QVBoxLayout(self)
@@ -127,20 +124,11 @@ class OpeningDialog(QDialog):
         while (item := self._roles.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
-        self.columns = {}
         roles = parse_columns(found.columns) if found.columns else {}
-        if found.table is None:
-            return
-        names = [column.name for column in found.table.columns]
-        for role, given in roles.items():
-            options: list[tuple[object, str]] = [(name, shown(name, 60)) for name in names]
-            if role == "value" and len(given) > 1:
-                options.insert(0, (tuple(given), f"All {len(given)} columns of numbers"))
-            value: object = tuple(given) if len(given) > 1 else given[0]
-            field = ComboField(options, value, name=_ROLES[role])
+        self.columns = roles_row(found.table, roles) if found.table is not None else {}
+        for role, field in self.columns.items():
             field.value_changed.connect(self._role_chosen)
-            self.columns[role] = field
-            self._roles.addWidget(FormRow(_ROLES[role], field))
+            self._roles.addWidget(FormRow(TITLES[role], field))
         self._form.setVisible(bool(self.columns))
 
     @Slot(object)
@@ -155,7 +143,8 @@ class OpeningDialog(QDialog):
     def _show_rows(self, table: Table | None) -> None:
         self.rows.setVisible(table is not None)
         if table is not None:
-            self.rows.show_rows(_heads(table), _first_rows(table))
+            heads = [column.name for column in table.columns[:12]]
+            self.rows.show_rows(heads, first_rows(table))
             self.rows.setMinimumHeight(180)
 
     @Slot(object)
@@ -167,11 +156,7 @@ class OpeningDialog(QDialog):
     @property
     def written(self) -> str:
         """The columns as the data settings say them, with what the person chose."""
-        roles = {
-            role: list(value) if isinstance(value := field.value(), tuple) else [str(value)]
-            for role, field in self.columns.items()
-        }
-        return write_columns(roles) if roles else self.chosen.columns
+        return written(self.columns) if self.columns else self.chosen.columns
 
     @Slot()
     def _finish(self) -> None:
@@ -196,18 +181,6 @@ def edit_for(found: Found, path: Path, data: DataSettings) -> Together:
     if "columns" not in data.idle():
         edits.append(SetSetting("data", "columns", found.columns, label))
     return Together(tuple(edits), label)
-
-
-def _heads(table: Table) -> list[str]:
-    return [column.name for column in table.columns[:12]]
-
-
-def _first_rows(table: Table) -> list[list[Cell]]:
-    """Return the first rows; below the heads stands how many fields are missing."""
-    columns = table.columns[:12]
-    return [
-        [column.fields[row][:120] for column in columns] for row in range(min(len(table), _ROWS))
-    ]
 
 
 def _time(minutes: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -11,16 +12,34 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QPlainTextEdit,
+    QScrollArea,
     QSizePolicy,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 from typing_extensions import override
 
+from seqstudio.core.errors import SeqError
+from seqstudio.core.showing import shown
+from seqstudio.data.corpora import resolve
+from seqstudio.data.floor import Floor, floor
+from seqstudio.data.leaks import find_leaks
 from seqstudio.data.seeing import seen
+from seqstudio.data.tallies import Tally, tally
+from seqstudio.data.tasks.base import Listed
+from seqstudio.document.edits import SetSetting
 from seqstudio.records.messages import Facts
 from seqstudio.studio.clocks import visible
 from seqstudio.studio.panels.base import Panel
+from seqstudio.studio.panels.data.columns import ROLES_OF, ColumnsView, read_facts
+from seqstudio.studio.panels.data.counting import Counting
+from seqstudio.studio.panels.data.views import (
+    BalanceView,
+    ExamplesView,
+    LeaksView,
+    VocabularyView,
+)
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.panels.music_counts import (
     MusicCounter,
@@ -40,6 +59,15 @@ SEEN = 1000
 """Steps whose numbers are shown."""
 _MUSIC_ROWS = 9
 SHOWN_SYMBOLS = 40
+VIEWS = [
+    ("data", "Data"), ("columns", "Columns"), ("vocabulary", "Vocabulary"),
+    ("balance", "Balance"), ("leaks", "Leaks"),
+]  # fmt: skip
+NO_TABLE = (
+    "These data have no columns. Open a table, CSV or TSV, with a text and a label, a time and a "
+    "value, or two sentences a row: drop it anywhere on the window."
+)
+NO_FILE = "The built-in data are no table. Drop a CSV or TSV of your own on the window."
 
 
 class DataPanel(Panel):
@@ -57,6 +85,9 @@ class DataPanel(Panel):
         "uniform guess, ln V. The floor is the best method without a network: interpolated "
         "counting of character sequences (Witten and Bell) on the training part, measured on the "
         "held-out part.\n\n"
+        "Leaks: held-out examples that stand in the training part too. Nearly the same: the same "
+        "words, whatever their case, signs and spaces. Thirteen words in a row: as GPT-3's check "
+        "of contamination counts (Brown et al. 2020, appendix C).\n\n"
         "Music: the list beside the text has one line a step, its place, the number that the "
         "model reads, and the token. The measures are means over the training pieces. In one "
         "scale: the largest share of notes in one major or minor scale. Groove alike: share of "
@@ -70,7 +101,22 @@ class DataPanel(Panel):
         super().__init__(session, parent)
         self._part = Segments([("train", "Training part"), ("valid", "Held out")], name="Part")
         self._part.value_changed.connect(self._show_part)
+        self._view = Segments(VIEWS, name="View")
+        self._view.value_changed.connect(self._show_view)
+        self.header.add_switch(self._view)
         self.header.add_switch(self._part)
+        self.examples, self.columns = ExamplesView(self), ColumnsView(self)
+        self.vocabulary, self.balance = VocabularyView(self), BalanceView(self)
+        self.leaks = LeaksView(self)
+        self._counts, self._looks, self._tables = Counting(self), Counting(self), Counting(self)
+        for counting in (self._counts, self._looks, self._tables):
+            counting.done.connect(self._counted)
+        self._floors = Counting(self)
+        self._floors.done.connect(self.invalidate)
+        self._looked_for = ""
+        self.leaks.wanted.connect(self._look_for_leaks)
+        self.leaks.given_up.connect(self._stop_looking)
+        self.columns.columns_chosen.connect(self._choose_columns)
         self._text = QPlainTextEdit(self)
         self._text.setReadOnly(True)
         self._text.setFrameShape(QPlainTextEdit.Shape.NoFrame)
@@ -107,8 +153,17 @@ class DataPanel(Panel):
         row = QHBoxLayout(body)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addWidget(self._text, 3)
-        row.addWidget(self._tokens, 1)
+        text = QWidget(body)
+        beside = QHBoxLayout(text)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(0)
+        beside.addWidget(self._text, 3)
+        beside.addWidget(self._tokens, 1)
+        self._stack = QStackedWidget(body)
+        self._text_page = text
+        for page in (text, self.examples, self.columns, self.vocabulary, self.balance, self.leaks):
+            self._stack.addWidget(page)
+        row.addWidget(self._stack, 1)
         side = QWidget(body)
         side.setFixedWidth(theme().metric("inspector") + 40)
         side.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
@@ -128,13 +183,19 @@ class DataPanel(Panel):
             counts.addWidget(name, index, 0)
             counts.addWidget(value, index, 1, Qt.AlignmentFlag.AlignRight)
         rows.addLayout(counts)
-        shown = (self._classes, self._music_words, self._symbols, self._notes, self._origin)
-        for widget in shown:
+        told = (self._classes, self._music_words, self._symbols, self._notes, self._origin)
+        for widget in told:
             rows.addWidget(widget)
         rows.addStretch(1)
         rows.addWidget(self._choose, 0, Qt.AlignmentFlag.AlignLeft)
         rows.addWidget(self._get, 0, Qt.AlignmentFlag.AlignLeft)
-        row.addWidget(side)
+        area = QScrollArea(body)
+        area.setWidget(side)
+        area.setWidgetResizable(True)
+        area.setFixedWidth(side.width())
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        row.addWidget(area)
         return body
 
     @override
@@ -157,10 +218,103 @@ class DataPanel(Panel):
     def _show_part(self, part: str) -> None:
         dataset = self.session.dataset
         if dataset is not None:
-            shown: Part = "valid" if part == "valid" else "train"
-            _set_text(self._text, dataset.preview(shown, PREVIEW))
+            chosen: Part = "valid" if part == "valid" else "train"
+            _set_text(self._text, dataset.preview(chosen, PREVIEW))
             self._tokens.setVisible(self._is_music)
-            _set_text(self._tokens, _numbered(dataset, shown) if self._is_music else "")
+            _set_text(self._tokens, _numbered(dataset, chosen) if self._is_music else "")
+            self._show_view(self._view.value())
+
+    # The views beside the text
+
+    @Slot(str)
+    def _show_view(self, view: str) -> None:
+        dataset = self.session.dataset
+        self._part.setVisible(view == "data")
+        if dataset is None:
+            return
+        listed = dataset.generated and not self._is_music
+        pages = {
+            "data": self.examples if listed else self._text_page,
+            "columns": self.columns,
+            "vocabulary": self.vocabulary,
+            "balance": self.balance,
+            "leaks": self.leaks,
+        }
+        self._stack.setCurrentWidget(pages[view])
+        if view in {"vocabulary", "balance"}:
+            self._show_counts(dataset)
+        elif view == "columns":
+            self._show_columns()
+        elif view == "leaks":
+            self._show_leaks(dataset)
+        elif listed:
+            self.examples.show_part(dataset, "valid" if self._part.value() == "valid" else "train")
+
+    @Slot()
+    def _counted(self) -> None:
+        self._show_view(self._view.value())
+
+    def _show_counts(self, dataset: Dataset) -> None:
+        found = self._counts.found(dataset.content_hash, partial(tally, dataset))
+        if isinstance(found, Tally):
+            self.vocabulary.show_tally(dataset, found)
+            self.balance.show_tally(dataset, found)
+        else:
+            words = shown(found.sentence(), 600) if isinstance(found, SeqError) else "Counting…"
+            self.vocabulary.unknown.setText(words)
+            self.balance.words.setText(words)
+
+    def _show_columns(self) -> None:
+        data = self.session.project.data
+        if data.kind not in ROLES_OF:
+            self.columns.tell(NO_TABLE)
+            return
+        path = resolve(data.path, self.session.base) if data.path else None
+        if path is None or path.is_dir():
+            self.columns.tell(NO_FILE)
+            return
+        try:
+            stamp = path.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        facts = self._tables.found((str(path), stamp), partial(read_facts, path))
+        if facts is None:
+            self.columns.tell("Reading the table…")
+        else:
+            self.columns.show_facts(facts, data.kind, data.columns)
+
+    @Slot(str)
+    def _choose_columns(self, columns: str) -> None:
+        try:
+            self.session.document.apply(SetSetting("data", "columns", columns, "Choose columns"))
+        except SeqError as error:
+            self.session.tell(error)
+
+    def _show_leaks(self, dataset: Dataset) -> None:
+        key = dataset.content_hash
+        if dataset.task is not None and not isinstance(dataset.task, Listed):
+            self.leaks.show_state("drawn")
+        elif self._looked_for != key:
+            self.leaks.show_state("idle")
+        else:
+            found = self._looks.found(key, partial(find_leaks, dataset))
+            if found is not None:
+                self.leaks.show_leaks(found)
+            else:
+                self.leaks.show_state("busy" if self._looks.busy else "idle")
+
+    @Slot()
+    def _look_for_leaks(self) -> None:
+        if self.session.dataset is not None:
+            self._looked_for = self.session.dataset.content_hash
+            self._looks.again()
+            self._show_leaks(self.session.dataset)
+
+    @Slot()
+    def _stop_looking(self) -> None:
+        self._looks.give_up()
+        self._looked_for = ""
+        self._counted()
 
     @property
     def _is_music(self) -> bool:
@@ -191,7 +345,7 @@ class DataPanel(Panel):
         if facts is not None and facts.floor_name:
             rows.append((facts.floor_name, f"{facts.floor:.3f}"))
         else:
-            rows.append(("floor to beat", "counted when training starts"))
+            rows.append(self._floor_row(dataset))
         rows += [("", "")] * (len(self._names) - len(rows))
         for (name, value), left, right in zip(rows, self._names, self._values, strict=True):
             left.setText(name)
@@ -202,6 +356,13 @@ class DataPanel(Panel):
         self._notes.setVisible(bool(dataset.notes))
         self._origin.setText(dataset.origin)
         self._show_music(dataset)
+
+    def _floor_row(self, dataset: Dataset) -> tuple[str, str]:
+        """Return the floor with its name, once it is counted beside the window."""
+        found = self._floors.found(dataset.content_hash, lambda _stopped: floor(dataset))
+        if isinstance(found, Floor):
+            return found.name, f"{found.value:.3f}"
+        return "floor to beat", "counting…" if found is None else "counted when training starts"
 
     @override
     def tell(self) -> None:
@@ -233,7 +394,11 @@ def _numbered(dataset: Dataset, part: Part) -> str:
 
 
 def _rows(dataset: Dataset) -> list[tuple[str, str]]:
-    if dataset.generated:
+    if isinstance(dataset.task, Listed):
+        held = dataset.held_out_task
+        rows = [("examples to learn from", f"{len(dataset.task):,}")]
+        rows += [("held out", f"{len(held):,}")] if isinstance(held, Listed) else []
+    elif dataset.generated:
         rows = [("examples", "drawn without end")]
     else:
         rows = [

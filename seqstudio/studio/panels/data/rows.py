@@ -61,7 +61,9 @@ class RowsModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+            number = bool(self.rows) and not isinstance(self.rows[0][section], str)
+            side = Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
         asked = role == Qt.ItemDataRole.DisplayRole
         return shown(self.heads[section], 60) if asked else None
 

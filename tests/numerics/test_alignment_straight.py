@@ -25,7 +25,6 @@ from seqstudio.records.inside.trying.translation import Translate
 SHORT = (5, 80, 1e-2)
 """Letters at most, steps of training and learning rate."""
 LONG = (10, 300, 3e-3)
-SETTINGS = [SHORT, pytest.param(LONG, marks=pytest.mark.long)]
 
 
 def trained(template: str, how: tuple[int, int, float]) -> Subject:
@@ -64,8 +63,15 @@ def straight(subject: Subject, words: int = 12) -> tuple[float, float]:
     return float(np.nanmean(found)), right / words
 
 
-@pytest.mark.parametrize("how", SETTINGS)
-@pytest.mark.parametrize(("template", "sign"), [("reverse-attention", -1), ("copy-attention", 1)])
+@pytest.mark.parametrize(
+    ("template", "sign", "how"),
+    [
+        ("reverse-attention", -1, SHORT),
+        pytest.param("reverse-attention", -1, LONG, marks=pytest.mark.long),
+        pytest.param("copy-attention", 1, SHORT, marks=pytest.mark.long),
+        pytest.param("copy-attention", 1, LONG, marks=pytest.mark.long),
+    ],
+)
 def test_the_expected_place_moves_along_with_the_steps(
     template: str, sign: int, how: tuple[int, int, float]
 ) -> None:

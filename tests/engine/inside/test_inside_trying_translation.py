@@ -17,7 +17,7 @@ from seqstudio.records.inside.trying.translation import Translate, Translated
 from tests.engine.inside.looking import small
 from tests.engine.inside.looking import subject as subject_of
 
-KINDS = ("translate-attention", "reverse-transformer", "copy-seq2seq")
+KINDS = ("translate-attention", "copy-seq2seq")
 TEXTS = {"translate-attention": "my cat is the best"}
 
 

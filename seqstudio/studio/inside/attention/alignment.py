@@ -240,7 +240,8 @@ class AlignmentPanel(AttentionLook):
     def _words_written(self) -> int:
         """Return how many rows write a word of the text: the sign that ends it looks anywhere."""
         rows = len(self.weights())
-        return rows - 1 if rows > 3 and self.reading.read.targets[-1:] == ("$",) else rows
+        ends = self.reading.read.targets[-1:] in {("$",), ("</s>",)}
+        return rows - 1 if rows > 3 and ends else rows
 
     def _tell_place(self) -> None:
         shown, reading = self._shown, self.reading

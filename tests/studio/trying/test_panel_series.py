@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ BIG = 720, 560
 def trying(qtbot, shown, small_text) -> Iterator[Callable[..., TryPanel]]:  # type: ignore[no-untyped-def]
     made: list[Session] = []
 
-    def build(template: str, kind: type[TryPanel]) -> TryPanel:
-        session = Session(Document(small_project(template, small_text, 100)), threads=True)
+    def build(template: str, kind: type[TryPanel], **data: object) -> TryPanel:
+        plain = small_project(template, small_text, 100)
+        made_of = replace(plain, data=replace(plain.data, **data))  # type: ignore[arg-type]
+        session = Session(Document(made_of), threads=True)
         made.append(session)
         panel = kind(session)
         shown(panel, *BIG)
@@ -126,13 +129,13 @@ def test_a_sound_is_heard_from_its_first_sample_to_its_last(qtbot) -> None:
 
 
 def test_a_sound_goes_on_and_is_played(qtbot, trying) -> None:
-    panel = trying("audio-gru", SoundPanel)
+    panel = trying("audio-gru", SoundPanel, rate=1000)
     assert SoundPanel.fits(panel.session.dataset)
     assert not SeriesPanel.fits(panel.session.dataset)
     panel.player._opener = lambda: (Heard(), "No sound: a test.")
     panel.seconds.set_value(0.1)
     panel.seconds.committed.emit(0.1)
-    qtbot.waitUntil(lambda: panel.reading.wanted == len(panel.reading.told) == 800, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.reading.wanted == len(panel.reading.told) == 100, timeout=60_000)
     qtbot.mouseClick(panel.play_told, Qt.MouseButton.LeftButton)
     assert panel.play_told.text() == "Stop"
     qtbot.waitUntil(lambda: "No sound: a test." in panel.remark.text(), timeout=10_000)

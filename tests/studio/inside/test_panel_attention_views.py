@@ -12,11 +12,11 @@ from PySide6.QtWidgets import QPushButton
 
 from seqstudio.blocks.templates import make
 from seqstudio.document.document import Document
+from seqstudio.insight.alignment import straightness
 from seqstudio.studio.inside.attention.ablation import HeadsOffPanel
 from seqstudio.studio.inside.attention.alignment import (
     AlignmentPanel,
     WeightsPanel,
-    alignment,
     key_name,
 )
 from seqstudio.studio.inside.attention.bars import WeightBars
@@ -281,10 +281,10 @@ def test_a_dragged_weight_changes_the_output(qtbot, session_of) -> None:
 
 
 def test_correlation_of_an_alignment() -> None:
-    assert alignment(np.eye(6)) == pytest.approx(1)
-    assert alignment(np.eye(6)[::-1]) == pytest.approx(-1)
-    assert np.isnan(alignment(np.full((5, 4), 0.25)))
-    assert np.isnan(alignment(np.eye(2)))
+    assert straightness(np.eye(6)) == pytest.approx(1)
+    assert straightness(np.eye(6)[::-1]) == pytest.approx(-1)
+    assert np.isnan(straightness(np.full((5, 4), 0.25)))
+    assert np.isnan(straightness(np.eye(2)))
 
 
 def test_agreement_ranks_the_tokens_before_a_step() -> None:

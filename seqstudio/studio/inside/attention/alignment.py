@@ -12,6 +12,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 from typing_extensions import override
 
+from seqstudio.insight.alignment import straightness
 from seqstudio.records.inside.attention import (
     AttentionMap,
     AttentionOf,
@@ -235,7 +236,7 @@ class AlignmentPanel(AttentionLook):
 
     def correlation(self) -> float:
         """Return the correlation of the expected place with the step; NaN for fewer than three."""
-        return alignment(self.weights()[: self._words_written()])
+        return straightness(self.weights()[: self._words_written()])
 
     def _words_written(self) -> int:
         """Return how many rows write a word of the text: the sign that ends it looks anywhere."""
@@ -355,16 +356,3 @@ def key_name(shown: AttentionMap, key: int) -> str:
 def _ahead(shown: AttentionMap) -> int:
     """Return how many keys stand in front of the places of a picture: a class token, or none."""
     return len(shown.keys) - shown.grid[0] * shown.grid[1] if shown.grid[0] else 0
-
-
-def alignment(weights: NDArray[np.float64]) -> float:
-    """Return the correlation of the expected source place with the output step (Pearson's r).
-
-    NaN for fewer than three steps, or where the expected place never moves.
-    """
-    if len(weights) < 3:
-        return float("nan")
-    places = weights @ np.arange(weights.shape[1])
-    if places.std() < 1e-12:
-        return float("nan")
-    return float(np.corrcoef(places, np.arange(len(places)))[0, 1])

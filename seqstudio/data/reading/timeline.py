@@ -27,6 +27,7 @@ LONGEST_GAP = 10_000
 _DAY = 86_400.0
 _MONTH_LEAST_DAYS = 27.5
 _SHOWN = 3
+_LOOKED_AT = 500
 _YMD = re.compile(
     r"(\d{4})[-/](\d{1,2})(?:[-/](\d{1,2}))?"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?)?(?:Z|[+-]\d{2}:?\d{2})?"
@@ -183,10 +184,10 @@ def _moments(name: str, column: str, fields: Sequence[str], lines: NDArray[np.in
         _years_first, _quarters, _days_first, _clocks, _plain,
     )  # fmt: skip
     words = ("dates", "dates", "dates", "times of day", "numbers")
-    tried = [reader(fields) for reader in readers]
-    hits = [sum(each is not None for each in found) for found in tried]
+    sample = fields[:_LOOKED_AT]
+    hits = [sum(each is not None for each in reader(sample)) for reader in readers]
     best = int(np.argmax(hits))
-    found = tried[best]
+    found = readers[best](fields)
     for at, each in enumerate(found):
         if each is None:
             raise DataError(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _BANDS = ((0, 6, 95), (1, 5, 80), (2, 4, 50))
 _MOST_MOVED = 200
 _ROOM = 0.08
+_LEAST_BEFORE = 36  # steps that are seen before the held-out part
 
 
 class SeriesPanel(TryPanel):
@@ -174,16 +175,19 @@ class SeriesPanel(TryPanel):
             curve.set_band(steps[part], quantiles[part, low], quantiles[part, high])
 
     def _scale(self, steps: NDArray[np.int64], reading: Forecasted) -> None:
-        """Set the ranges anew only where another series or length is shown."""
+        """Set the ranges anew only where another series or length is shown: its end fills them."""
         last = max(int(steps[-1]), reading.origin + len(reading.free))
         shape = (reading.first, last)
         if shape == self._shape:
             return
         self._shape = shape
-        shown = np.concatenate([reading.truth, reading.free[:, 1], reading.free[:, 5]])
+        begin = max(int(steps[0]), reading.cut - max(_LEAST_BEFORE, 2 * (last - reading.cut)))
+        shown = np.concatenate(
+            [reading.truth[begin - reading.first :], reading.free[:, 1], reading.free[:, 5]]
+        )
         low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
         room = _ROOM * max(high - low, 1e-9)
-        self.plot.set_range((float(steps[0]), float(last)), (low - room, high + room))
+        self.plot.set_range((float(begin), float(last)), (low - room, high + room))
 
     @override
     def words(self, reading: Forecasted) -> str:

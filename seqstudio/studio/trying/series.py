@@ -14,7 +14,7 @@ from seqstudio.records.inside.trying.forecast import MOST_AHEAD, Forecasted, For
 from seqstudio.studio.panels.explanation import Explanation
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.series_plot import ORIGIN, SeriesPlot
-from seqstudio.studio.widgets import Button, Label, SliderField
+from seqstudio.studio.widgets import Button, ComboField, Label, SliderField
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,11 +50,14 @@ class SeriesPanel(TryPanel):
         self.another.setToolTip("Take another held-out series")
         self.undo = Button("As measured", icon="undo", parent=self)
         self.undo.setToolTip("Take back the values that were dragged")
+        self.value = ComboField([], name="Value")
+        self.value.hide()
         self.remark = Label("", "small", "textMid", wrap=True)
         self._origin, self._example = -1, 0
         self._moved: dict[int, float] = {}
         self._shape: tuple[int, int] | None = None
         self.ahead.committed.connect(self._changed)
+        self.value.committed.connect(self._value_chosen)
         self.another.clicked.connect(self.take_another)
         self.undo.clicked.connect(self.take_back)
         self.plot.threshold_committed.connect(self._origin_moved)
@@ -70,6 +73,7 @@ class SeriesPanel(TryPanel):
         line.setSpacing(8)
         line.addWidget(Label("Steps ahead", "small", "textMid"))
         line.addWidget(self.ahead, 1)
+        line.addWidget(self.value)
         line.addWidget(self.another)
         line.addWidget(self.undo)
         rows.addLayout(line)
@@ -89,7 +93,9 @@ class SeriesPanel(TryPanel):
         if dataset is None or not self.fits(dataset):
             return None
         moved = tuple(sorted(self._moved.items()))
-        return ForecastFrom(self._origin, int(self.ahead.value()), moved, self._example)
+        at = self.value.value()
+        value = at if isinstance(at, int) and at < dataset.outputs else 0
+        return ForecastFrom(self._origin, int(self.ahead.value()), moved, self._example, value)
 
     @override
     def text(self) -> str | None:
@@ -97,6 +103,13 @@ class SeriesPanel(TryPanel):
 
     @Slot(object)
     def _changed(self, _value: object) -> None:
+        self.ask_again()
+
+    @Slot(object)
+    def _value_chosen(self, _value: object) -> None:
+        # What was dragged belongs to the value that was shown, and so does the range.
+        self._moved.clear()
+        self._shape = None
         self.ask_again()
 
     @Slot(str, float)
@@ -130,7 +143,10 @@ class SeriesPanel(TryPanel):
         plot = self.plot
         plot.clear()
         plot.set_growing(x=False, y=False)
-        plot.set_titles(f"step t ({reading.step})", reading.unit or reading.names[0])
+        self._offer(reading.names)
+        at = self.value.value()
+        name = reading.names[at if isinstance(at, int) and at < len(reading.names) else 0]
+        plot.set_titles(f"step t ({reading.step})", reading.unit or name)
         self._show_told(steps, reading)
         self._show_free(reading)
         self._scale(steps, reading)
@@ -138,6 +154,12 @@ class SeriesPanel(TryPanel):
         self.another.setVisible(dataset is not None and dataset.held_out_task is None)
         self.undo.setEnabled(bool(self._moved))
         self.remark.setText(_remark(reading, len(self._moved)))
+
+    def _offer(self, names: tuple[str, ...]) -> None:
+        """Let the person choose among the values of a step, where there are several."""
+        if [self.value.itemText(n) for n in range(self.value.count())] != list(names):
+            self.value.set_options(list(enumerate(names)))
+        self.value.setVisible(len(names) > 1)
 
     def _show_told(self, steps: NDArray[np.int64], reading: Forecasted) -> None:
         for low, high, share in _BANDS[:2]:

@@ -84,6 +84,21 @@ def test_line_values_and_length_can_be_changed_by_hand(qtbot, trying) -> None:
     qtbot.waitUntil(lambda: not np.array_equal(panel.reading.truth, first.truth), timeout=30_000)
 
 
+def test_one_of_several_values_is_chosen(qtbot, trying, tmp_path) -> None:
+    path = tmp_path / "two.csv"
+    path.write_text("t,low,high\n" + "\n".join(f"{t},{t % 7},{t % 5 + 100}" for t in range(80)))
+    panel = trying(
+        "forecast-lstm", SeriesPanel, path=str(path), differences="none", logarithm="off"
+    )
+    assert panel.reading.names == ("low", "high")
+    assert panel.value.isVisible()
+    assert panel.reading.truth.max() == 6
+    panel.value.set_value(1)
+    panel.value.committed.emit(1)
+    qtbot.waitUntil(lambda: panel.reading.truth.max() == 104, timeout=30_000)
+    qtbot.waitUntil(lambda: panel.plot.view()[1].low > 50, timeout=10_000)
+
+
 def test_a_ball_is_thrown_by_mouse(qtbot, trying) -> None:
     panel = trying("ball-rnn", BallPanel)
     assert BallPanel.fits(panel.session.dataset)

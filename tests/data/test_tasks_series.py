@@ -103,6 +103,15 @@ def test_numbers_become_values_again(log: bool, lags: tuple[int, ...]) -> None:
     assert np.isnan(back[: sum(lags)]).all()
 
 
+def test_a_line_tells_the_values_of_its_own_row(tmp_path: Path) -> None:
+    _, task, _ = opened(series_file(tmp_path), length=8, differences="both", logarithm="on")
+    places = np.array([3, 40], np.int64)
+    batch = task.take(places)
+    for row, place in enumerate(places):
+        last = task.series.values[task.starts[place] + 8, 0]
+        assert task.line(batch, row).endswith(f"→ {last:.4g}")
+
+
 def test_the_season_is_found() -> None:
     time = np.arange(200)
     wave = np.sin(2 * np.pi * time / 7) + 0.3 * rng().normal(size=200)
@@ -177,7 +186,7 @@ def test_early_beats_come_early() -> None:
         begins = np.flatnonzero(np.diff(np.maximum(told, 0)) > 0) + 1
         for before, now in itertools.pairwise(begins):
             if told[before] == NORMAL:
-                gaps[int(told[now])].append(now - before)
+                gaps[int(told[now])].append(int(now - before))
     assert np.median(gaps[PREMATURE]) < 0.75 * np.median(gaps[NORMAL])
 
 

@@ -183,8 +183,8 @@ class SeriesTask(Listed):
 
     @override
     def line(self, batch: Batch, row: int) -> str:
-        targets = batch.targets[row : row + 1].astype(np.float64)
-        values = self.restore(targets, batch)[0]
+        rows = slice(row, row + 1)
+        values = self.restore(batch.targets[rows], batch, rows)[0]
         told = values[np.isfinite(values).all(1)]
         words = [" ".join(f"{number:.4g}" for number in step) for step in told[-12:]]
         return f"{', '.join(words[:-1])} → {words[-1]}"

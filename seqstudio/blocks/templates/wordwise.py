@@ -59,7 +59,13 @@ TEMPLATES = (
         family=_FAMILY,
         draw=_lstm,
         data={"tokens": "words", "symbols": 5000},
-        training={"learning_rate": 3e-3, "batch": 16, "window": 48, "weight_decay": 0.05},
+        training={
+            "learning_rate": 3e-3,
+            "batch": 16,
+            "window": 48,
+            "weight_decay": 0.05,
+            "minutes": 3.0,
+        },
         sampling={"length": 120},
     ),
     Template(
@@ -73,7 +79,7 @@ TEMPLATES = (
         family=_FAMILY,
         draw=lambda: _gpt(128, 2),
         data={"tokens": "words", "symbols": 5000},
-        training={**ATTENTIVE, "window": 64},
+        training={**ATTENTIVE, "window": 64, "minutes": 3.0},
         sampling={"length": 120},
     ),
     Template(
@@ -87,7 +93,7 @@ TEMPLATES = (
         family=_FAMILY,
         draw=lambda: _gpt(128, 3),
         data={"tokens": "pieces", "symbols": 2000},
-        training={**ATTENTIVE, "window": 96},
+        training={**ATTENTIVE, "window": 96, "minutes": 3.0},
         sampling={"length": 200},
     ),
     Template(

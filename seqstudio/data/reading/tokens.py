@@ -125,11 +125,21 @@ def words_of(text: str, *, lower: bool = False) -> list[str]:
     return [word for part in _parts(text, lower) for word in part]
 
 
+def _cut_near(text: str, place: int) -> int:
+    """Return where a text can be cut at or after `place`; a word longer than a piece is halved."""
+    far = place + _PIECE
+    line = text.find("\n", place, far) + 1
+    if line or far >= len(text):
+        return line or len(text)
+    space = text.find(" ", place, far)
+    return far if space < 0 else space
+
+
 def _parts(text: str, lower: bool) -> Iterator[list[str]]:
-    """Yield the words of a text piece by piece, cut where a line ends."""
+    """Yield the words of a text piece by piece, cut where a line ends, or else before a space."""
     start = 0
     while start < len(text):
-        end = text.find("\n", start + _PIECE) + 1 or len(text)
+        end = _cut_near(text, start + _PIECE)
         part = text[start:end]
         yield _WORD.findall(part.lower() if lower else part)
         start = end
@@ -170,6 +180,7 @@ class BytePairs(Vocabulary):
         folder = (
             cache or Path(platformdirs.user_cache_dir("SeqStudio", appauthor=False)) / "pieces"
         )
+        text = text[:_LEARNT_FROM]
         digest = hashlib.sha256(f"{most}\n".encode() + text.encode("utf-8", "surrogatepass"))
         path = folder / f"{digest.hexdigest()}.json"
         rules = _kept(path)
@@ -228,7 +239,7 @@ def _learn(text: str, most: int) -> str:
     trainer = trainers.BpeTrainer(
         vocab_size=max(most, 256), initial_alphabet=sorted(alphabet), show_progress=False
     )
-    tokenizer.train_from_iterator(_line_parts(text[:_LEARNT_FROM]), trainer)
+    tokenizer.train_from_iterator(_line_parts(text), trainer)
     rules: str = tokenizer.to_str()
     return rules
 
@@ -241,8 +252,7 @@ def _line_parts(text: str) -> Iterator[list[str]]:
     """
     start = 0
     while start < len(text):
-        end = text.find("\n", start + _PIECE, start + 2 * _PIECE) + 1
-        end = end or min(len(text), start + _PIECE)
+        end = _cut_near(text, start + _PIECE)
         # The tokenizer is written in a language whose texts have no half surrogate pairs.
         part = text[start:end].encode("utf-8", "replace").decode("utf-8")
         yield [piece for line in part.splitlines(keepends=True) for piece in _short(line)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +63,28 @@ def test_byte_pairs_are_the_same_from_the_cache(tmp_path: Path) -> None:
     kept.write_text("damaged", encoding="utf-8")
     assert BytePairs.of_text(TEXT, 280, tmp_path) == made
     np.testing.assert_array_equal(made.encode(TEXT), made.encode(TEXT))
+
+
+@pytest.mark.parametrize("end", ["\n", " ", ""])
+def test_a_line_without_end_is_cut_where_no_word_is(tmp_path: Path, end: str) -> None:
+    text = ("the cat sat on the mat." + end) * 90_000
+    words = Words.of_text("the cat sat on the mat. the\nthe ", 20)
+    ids = words.encode(text)
+    if end:
+        assert words.decode(ids) == text
+        assert int((ids == 0).sum()) == 0
+    pieces = BytePairs.of_text(TEXT, 280, tmp_path)
+    assert pieces.decode(pieces.encode(text)) == text
+
+
+def test_a_mask_behind_the_pieces_is_spelled_as_it_looks(tmp_path: Path) -> None:
+    pieces = BytePairs.of_text(TEXT, 280, tmp_path)
+    masked = replace(pieces, symbols=(*pieces.symbols, "▢"))
+    ids = np.append(masked.encode("the cat"), len(masked) - 1)
+    assert masked.decode(ids) == "the cat▢"
+    assert masked.ends(ids)[-1] == 8
+
+
+def test_half_surrogate_pairs_do_not_stop_pieces(tmp_path: Path) -> None:
+    pieces = BytePairs.of_text(TEXT, 280, tmp_path)
+    assert pieces.decode(pieces.encode("cat \ud800 dog")) == "cat ? dog"

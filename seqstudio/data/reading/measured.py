@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 64
 _SHOWN = 3
+_NUMERIC = 0.9
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _YEAR = re.compile(r"1\d{3}|2\d{3}")
 
@@ -91,8 +92,11 @@ def _value_columns(
     table: Table, roles: dict[str, list[str]], given: dict[str, list[str]]
 ) -> list[Column]:
     names = roles.get("value", [])
-    if not names and not given:
-        names = _nearly_numbers(table, roles)
+    if not given:
+        # In a series a column of few numbers is a value too, whatever it is called.
+        rest = [c for c in table.columns if c.name not in roles.get("time", [])]
+        names = [c.name for c in rest if c.numeric_share >= _NUMERIC]
+        names = names or _nearly_numbers(table, roles)
     if not names:
         raise DataError(
             f"{table.name} has no column of numbers",

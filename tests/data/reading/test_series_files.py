@@ -85,6 +85,11 @@ def test_the_step_is_found(file, times: list[str], step: str) -> None:
     assert read_measured(file(f"date;x\n{rows}"), "time=date value=x").step == step
 
 
+def test_a_column_of_few_numbers_is_a_value(file) -> None:
+    rows = "\n".join(f"{t},{t * 1.5},{t % 2}" for t in range(40))
+    assert read_measured(file(f"t,x,y\n{rows}")).names == ("x", "y")
+
+
 def test_uneven_steps_cut_the_series(file) -> None:
     times = [0, 1, 2, 3, 3.4, 4.4, 5.4]
     rows = "\n".join(f"{time};{at}.5" for at, time in enumerate(times))

@@ -197,8 +197,13 @@ def find_delimiter(text: str) -> str:
     """Return what stands between the fields: the sign that cuts most lines into as many parts."""
     sample = [line for line in islice(text.split("\n"), _LOOKED_AT) if line.strip()]
 
+    csv.field_size_limit(LONGEST_FIELD)  # of the whole process: whoever reads first sets it
+
     def evenness(sign: str) -> tuple[float, int]:
-        counts = Counter(len(row) for row in csv.reader(sample, delimiter=sign))
+        try:
+            counts = Counter(len(row) for row in csv.reader(sample, delimiter=sign))
+        except csv.Error:  # a field without end: no table is cut by this sign
+            return (0.0, 0)
         parts, lines = counts.most_common(1)[0]
         return (lines / len(sample) if parts > 1 else 0.0, parts)
 

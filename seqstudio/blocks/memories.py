@@ -67,7 +67,8 @@ def memory_title(graph: Graph) -> str:
     """Return what a graph remembers with, such as "LSTM, forget bias 5"."""
     block = memory_block(graph)
     if block is None:
-        kinds = [KINDS[each.kind].title for each in graph if each.kind in REMEMBERING]
+        known = (*REMEMBERING, "self_attention", "cell")
+        kinds = [KINDS[each.kind].title for each in graph if each.kind in known]
         return " and ".join(dict.fromkeys(kinds)) or "no memory"
     if block.kind == "rnn":
         relu = block.params.get("nonlinearity") == "relu"

@@ -37,7 +37,7 @@ class AddingPanel(TryPanel):
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(session, parent)
-        self.numbers = NumbersView(self)
+        self.row = NumbersView(self)
         self.another = Button("Others", icon="sample", parent=self)
         self.another.setToolTip("Take other numbers and marks")
         self.right, self.answer = StatValue("right sum", "0.00"), StatValue("model", "0.00")
@@ -46,7 +46,7 @@ class AddingPanel(TryPanel):
         self.plot = Plot(x_title="step t", y_title="answer", x_symbol="t", name="Running answer")
         self._drawn_task: object = None
         self._seed = 0
-        self.numbers.changed.connect(self._changed)
+        self.row.changed.connect(self._changed)
         self.another.clicked.connect(self.take_another)
         self.set_body(self._lay_out())
 
@@ -63,7 +63,7 @@ class AddingPanel(TryPanel):
         for value in (self.right, self.answer, self.off):
             line.addWidget(value)
         rows.addLayout(line)
-        rows.addWidget(self.numbers, 1)
+        rows.addWidget(self.row, 1)
         rows.addWidget(self.plot, 1)
         return body
 
@@ -80,7 +80,7 @@ class AddingPanel(TryPanel):
         if self._drawn_task != dataset.task:
             self._drawn_task = dataset.task
             self._draw_numbers(dataset.task)
-        return AddNumbers(tuple(self.numbers.values), tuple(self.numbers.marks))
+        return AddNumbers(tuple(self.row.values), tuple(self.row.marks))
 
     @override
     def text(self) -> str | None:
@@ -89,7 +89,7 @@ class AddingPanel(TryPanel):
     def _draw_numbers(self, task: AddingTask) -> None:
         batch = task.draw(np.random.default_rng(self._seed), 1)
         values, marks = batch.inputs[0, :, 0], batch.inputs[0, :, 1]
-        self.numbers.set_numbers(values.tolist(), np.flatnonzero(marks).tolist())
+        self.row.set_numbers(values.tolist(), np.flatnonzero(marks).tolist())
 
     @Slot()
     def take_another(self) -> None:

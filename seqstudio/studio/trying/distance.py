@@ -354,8 +354,8 @@ def _form(quantity: str) -> str:
     return {"right": ".2f", "loss": ".3f", "gradient": "sci"}[quantity]
 
 
-def _values(reading: Distances, quantity: str) -> np.ndarray:  # type: ignore[type-arg]
-    values: np.ndarray = getattr(reading, quantity)  # type: ignore[type-arg]
+def _values(reading: Distances, quantity: str) -> np.ndarray:
+    values: np.ndarray = getattr(reading, quantity)
     return np.where(values > 0, values, np.nan) if quantity == "gradient" else values
 
 

@@ -220,7 +220,7 @@ def _named(reading: SymbolsRead, at: int, right: int) -> str:
     return f"{reading.classes[at]} ✓" if at == right else reading.classes[at]
 
 
-def _fitted(state: np.ndarray, memory: np.ndarray) -> np.ndarray | None:  # type: ignore[type-arg]
+def _fitted(state: np.ndarray, memory: np.ndarray) -> np.ndarray | None:
     """Return a unit (T,) on the scale of what a program keeps, by least squares."""
     if not len(state) or float(state.std()) == 0:
         return None

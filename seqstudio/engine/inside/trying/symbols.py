@@ -58,7 +58,7 @@ def read_symbols(subject: Subject, question: ReadSymbols) -> Iterator[SymbolsRea
 def _read(
     subject: Subject,
     ids: np.ndarray,
-    known: Known,  # type: ignore[type-arg]
+    known: Known,
 ) -> tuple[Floats, str, Floats, float]:
     """Return the probabilities, and name, values and likeness of the most telling unit."""
     lengths = torch.tensor([len(ids)])

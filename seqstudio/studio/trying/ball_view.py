@@ -143,6 +143,8 @@ class BallView(QWidget):
         with painting(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_box(painter)
+            # A model may think that the ball flies through a wall; what is behind it is not shown.
+            painter.setClipRect(self.box().adjusted(-_BALL, -_BALL, _BALL, _BALL))
             if self._pull is not None:
                 self._paint_pull(painter, *self._pull)
             elif self._shown is not None:

@@ -15,9 +15,9 @@ _DIGITS: Settings = {
     "batch": 64,
     "weight_decay": 0.05,
     "label_smoothing": 0.05,
-    "minutes": 2.0,
+    "minutes": 3.0,
 }
-_QUARTER: Settings = {"held_out": 0.25, "vary": 0.6}
+_QUARTER: Settings = {"held_out": 0.25, "vary": 1.0}
 
 
 def _patches() -> Graph:

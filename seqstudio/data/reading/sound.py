@@ -65,7 +65,7 @@ def read_sound(path: Path, rate: int) -> Sound:
     if data[:4] not in (b"RIFF", b"RF64") or data[8:12] != b"WAVE":
         raise DataError(
             f"{path.name} is not a WAV file",
-            f"it begins with {data[:4]!r}, a WAV file with b'RIFF'",
+            f"it begins with “{repr(data[:4])[2:-1]}”, a WAV file with “RIFF”",
             "Choose a WAV file, or convert it to one",
         )
     form, body, short = _chunks(path.name, data)

@@ -21,7 +21,8 @@ from seqstudio.data.tasks.heart import NORMAL, PREMATURE, HeartTask
 from seqstudio.data.tasks.scaling import Scaling, season_of
 from seqstudio.document.settings import DataSettings
 
-FILES = Path("/work/shared/data/timeseries_jbrownlee")
+# Public data are never part of the repository; they may lie beside it.
+FILES = Path(__file__).parents[3] / "shared" / "data" / "timeseries_jbrownlee"
 
 
 def rng(seed: int = 5) -> np.random.Generator:

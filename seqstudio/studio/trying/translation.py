@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -43,6 +43,32 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 40
 _SHORT = 4  # tokens; longer sentences come first: there is more to see
+
+
+class _Sentence(QObject):
+    """The sentence that is tried, the same in all panels of a session: two runs read one text.
+
+    Signals:
+        changed(): another sentence is tried.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.text, self.taken, self.data = "", 0, ""
+        self.right: tuple[str, ...] = ()
+
+    def read(self, text: str, right: tuple[str, ...]) -> None:
+        """Try another sentence, whose right translations are known, or ()."""
+        self.text, self.right = text, right
+        self.changed.emit()
+
+    @staticmethod
+    def of(session: Session) -> _Sentence:
+        """Return that of a session, the same for another run that stands beside."""
+        found = session.looks.findChild(_Sentence)
+        return found if isinstance(found, _Sentence) else _Sentence(session.looks)
 
 
 class TranslationPanel(TryPanel):
@@ -91,8 +117,8 @@ class TranslationPanel(TryPanel):
         self.tree = BeamView()
         self.nothing = Label("", "body", "textMid", wrap=True)
         self._stack = QStackedWidget()
-        self._own, self._taken = "", 0
-        self._references: tuple[str, ...] = ()
+        self._tried = _Sentence.of(session)
+        self.field.set_value(self._tried.text)
         self._connect()
         self.set_body(self._lay_out())
 
@@ -120,6 +146,7 @@ class TranslationPanel(TryPanel):
 
     def _connect(self) -> None:
         self.field.committed.connect(self._typed)
+        self._tried.changed.connect(self._tried_changed)
         self.another.clicked.connect(self.take_another)
         self.beams.committed.connect(self._wider)
         for choice in (self.ways, self.views):
@@ -141,18 +168,21 @@ class TranslationPanel(TryPanel):
 
     @override
     def question(self) -> Translate | None:
-        if not self._own:
+        dataset = self.session.dataset
+        if dataset is not None and self._tried.data != dataset.content_hash:
+            self._tried.data, self._tried.taken = dataset.content_hash, 0
             self.take_another()
-        return Translate(int(self.beams.value()), self._references) if self._own else None
+        wish = Translate(int(self.beams.value()), self._tried.right)
+        return wish if self._tried.text else None
 
     @override
     def text(self) -> str | None:
-        return self._own
+        return self._tried.text
 
     @Slot(str)
     def _typed(self, text: str) -> None:
         if text.strip():
-            self._read(text, self._known(text))
+            self._tried.read(text, self._known(text))
 
     @Slot()
     def take_another(self) -> None:
@@ -160,17 +190,17 @@ class TranslationPanel(TryPanel):
         dataset = self.session.dataset
         if dataset is None or not self.fits(dataset):
             return
-        task, self._taken = dataset.held_out_task, self._taken + 1
+        task, at = dataset.held_out_task, self._tried.taken
+        self._tried.taken += 1
         if isinstance(task, PairsTask):
             places = sorted(task.once, key=lambda place: task.source.lengths[place] < _SHORT)
-            place = places[(self._taken - 1) % len(places)]
+            place = places[at % len(places)]
             text, right = task.source.texts[place], task.references(place)
         else:
             lines = dataset.preview("valid", 20_000).split("\n")[:_EXAMPLES]
-            text, _, wanted = lines[(self._taken - 1) % len(lines)].partition(" → ")
+            text, _, wanted = lines[at % len(lines)].partition(" → ")
             right = (wanted,)
-        self.field.set_value(text)
-        self._read(text, right)
+        self._tried.read(text, right)
 
     def _known(self, text: str) -> tuple[str, ...]:
         """Return the right translations of a typed source that the file has."""
@@ -182,8 +212,9 @@ class TranslationPanel(TryPanel):
                     return found
         return ()
 
-    def _read(self, text: str, right: tuple[str, ...]) -> None:
-        self._own, self._references = text, right
+    @Slot()
+    def _tried_changed(self) -> None:
+        self.field.set_value(self._tried.text)
         self.ask_again()
 
     @Slot()
@@ -243,8 +274,8 @@ class TranslationPanel(TryPanel):
         self.tell()
 
     def _tell_right(self, reading: Translated) -> None:
-        shown = " / ".join(self._references[:4])
-        more = len(self._references) - 4
+        shown = " / ".join(self._tried.right[:4])
+        more = len(self._tried.right) - 4
         told = f"Right: {shown}" + (f" and {more} more" if more > 0 else "") if shown else ""
         self.right.setText(told)
         self.right.setVisible(bool(told))
@@ -264,7 +295,7 @@ class TranslationPanel(TryPanel):
         )
 
     def _tell_score(self, found: WrittenFor) -> None:
-        parts = ["Right"] if found.exact else []
+        parts = ["Exactly right"] if found.exact else []
         if not math.isnan(found.chrf):
             parts.append(f"chrF {found.chrf:.1f}")
         parts.append(f"ln p = {format_number(found.log_p, '.2f')}")

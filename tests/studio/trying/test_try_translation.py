@@ -63,6 +63,11 @@ def test_a_held_out_sentence_comes_first_and_a_typed_one_is_read(qtbot, asking: 
     assert panel.tree.tree is panel.reading.tree
 
     panel.views.value_changed.emit("alignment")
+    beside = TranslationPanel(panel.session)
+    assert beside.field.value() == "we are eating bread"
+    panel.take_another()
+    assert beside.field.value() == panel.field.value() != "we are eating bread"
+
     seen: list[object] = []
     panel.read.set_values = lambda values, **_: seen.append(values)  # type: ignore[assignment]
     panel.told.hovered.emit(1)

@@ -140,7 +140,7 @@ TEMPLATES = (
         lambda: _adding_graph("gru", {"hidden": 64}),
         "Adding with a GRU",
         "Two of a hundred numbers are marked; a GRU has to add them.",
-        {"learning_rate": 5e-3},
+        {"learning_rate": 3e-3},
     ),
     _adding(
         "transformer",

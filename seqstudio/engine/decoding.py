@@ -78,21 +78,6 @@ def _up_to(end: int, rows: Tensor, width: int) -> Tensor:
     return torch.where((wide == end).cumsum(1) > 0, end, wide)
 
 
-def free_running(model: GraphModel, dataset: Dataset, batches: int = 2) -> float:
-    """Return the share of held-out sequences that the model writes exactly right by itself.
-
-    In training it reads the right letters; here only its own. 256 sequences a batch.
-
-    Raises:
-        RunError: Nothing is written from a source with these data.
-    """
-    right = rows = 0
-    for _given, written, targets in _written(model, dataset, batches):
-        right += int(exactly_right(written, targets, _signs(dataset)[1]).sum())
-        rows += len(written)
-    return right / rows
-
-
 def written_lines(model: GraphModel, dataset: Dataset, count: int = EXAMPLES) -> Iterator[str]:
     """Yield held-out examples in words, with what the model writes for them.
 

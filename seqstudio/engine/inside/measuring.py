@@ -78,7 +78,7 @@ def measures(
     """
     lower = _Counting(dataset)
     work = _Work(model, dataset, collected(dataset))
-    sentences = _Sentences(model, dataset, question.beams)
+    sentences = Sentences(model, dataset, question.beams)
     writes, told = dataset.writes is not None, 0
     total, reading = _steps(dataset, window), _SHARE_READ if writes else 1.0
     shares = [(reading * done / total for done in work.read(window, carry))]
@@ -140,7 +140,7 @@ class _Work:
         dataset = self.dataset
         return Measures(dataset.pattern, self.score.count, share, figures, dataset.chance)
 
-    def finished(self, lower: Floor | None, sentences: _Sentences) -> Measures:
+    def finished(self, lower: Floor | None, sentences: Sentences) -> Measures:
         """Return everything."""
         task = self.dataset.held_out_task or self.dataset.task
         known = task.known_floors(self.dataset.held_out()) if task is not None else ()
@@ -199,7 +199,7 @@ def _examples(dataset: Dataset) -> int:
 
 
 @dataclass
-class _Sentences:
+class Sentences:
     """Sentences written from held-out sources beside the right ones."""
 
     model: GraphModel

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from seqstudio.core.errors import DataError
+from seqstudio.data.reading.captions import LISTS
 from seqstudio.data.reading.tables import Column, Table, guess_roles, table_of, write_columns
 from seqstudio.music.collection import kind_of
 
@@ -26,7 +27,6 @@ Shape = Literal[
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp"})
 _TEXTS = frozenset({".txt", ".text", ".pos", ".neg"})
-_TABLES = frozenset({".csv", ".tsv"})
 _MUSIC = frozenset({".abc", ".mid", ".midi", ".rmi", ".kar"})
 _ABOUT = frozenset({"readme", "source", "license", "licence", "copying", "sha256sums"})
 _MOST_CLASSES = 20
@@ -250,35 +250,33 @@ def guesses_of_folder(names: list[Path], folder: Path) -> list[Guess]:
     found: list[Guess] = []
     pictures = sum(count[suffix] for suffix in PICTURES)
     if pictures:
-        found += _of_pictures(files, folder, inner, count)
+        found += _of_pictures(files, folder, count)
     if music := sum(count[suffix] for suffix in _MUSIC):
         shape: Shape = "abc" if count[".abc"] >= music / 2 else "midi"
         found.append(Guess(shape, "A folder of tunes", (f"{music:,} files in ABC or MIDI",)))
     if count[".wav"]:
         found.append(Guess("sound", "A folder of sounds", (f"{count['.wav']:,} WAV files",)))
-    if texts := sum(count[suffix] for suffix in _TEXTS) - pictures:
+    told = [each for each in files if each.suffix.lower() in _TEXTS and each.name not in LISTS]
+    if texts := len(told):
         found += _of_texts(texts, inner)
+    if pictures and not found:
+        raise DataError(
+            f"{folder.name} holds pictures without classes or sentences",
+            f"{pictures:,} of them",
+            "Put those of each class into a folder of its own, or write captions.txt: file name, "
+            "tab, sentence",
+        )
     return found
 
 
-def _of_pictures(
-    files: list[Path], folder: Path, inner: set[str], count: Counter[str]
-) -> list[Guess]:
+def _of_pictures(files: list[Path], folder: Path, count: Counter[str]) -> list[Guess]:
     pictures = [file for file in files if file.suffix.lower() in PICTURES]
     many = f"{len(pictures):,} pictures"
-    stems = {file.stem for file in files if file.suffix.lower() in _TEXTS}
-    beside = sum(1 for file in pictures if file.stem in stems)
-    tables = [file.name for file in files if file.suffix.lower() in _TABLES | {".txt"}]
-    listed = [name for name in tables if "caption" in name.lower()] or (
-        tables[:1] if not inner and len(tables) == 1 else []
-    )
+    lists = [file.name for file in files if file.parent == folder and file.name in LISTS]
     found: list[Guess] = []
-    if beside > len(pictures) / 2:
-        found.append(Guess("captioned", "Pictures with sentences",
-                           (many, "A text of the same name beside most")))  # fmt: skip
-    elif listed:
-        found.append(Guess("captioned", "Pictures with sentences",
-                           (many, f"“{listed[0]}” seems to say what they show")))  # fmt: skip
+    if lists:
+        why = (many, f"“{lists[0]}” says what they show")
+        found.append(Guess("captioned", "Pictures with sentences", why))
     classes = {file.parent.name for file in pictures if file.parent != folder}
     if len(classes) >= 2:
         why = (many, f"In {len(classes)} folders, one a class: {', '.join(sorted(classes)[:4])}")

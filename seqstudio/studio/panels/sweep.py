@@ -264,10 +264,10 @@ class SweepPanel(Panel):
         self.begin(None)
 
     @Slot(object)
-    def begin(self, plan: Plan | None) -> None:
-        """Begin a sweep by a plan, None for that of the form."""
+    def begin(self, plan: object) -> None:
+        """Begin a sweep by a `Plan`, anything else takes that of the form."""
         try:
-            self.desk.begin(plan or self.form.plan())
+            self.desk.begin(plan if isinstance(plan, Plan) else self.form.plan())
         except SeqError as error:
             self.session.tell(error)
             return

@@ -124,11 +124,19 @@ def read_all(paths: Sequence[Path], side: int) -> tuple[list[Bytes], list[Broken
             f"{MOST_NUMBERS // 1_000_000:,} million pixels are read",
             "Choose a smaller side in the data settings",
         )
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:  # decoders let go of the lock
-        found = list(pool.map(partial(_try_picture, side=side), paths))
-    broken = [each for each in found if isinstance(each, Broken)]
-    refuse_broken(broken, len(paths))
-    return like_richest([each for each in found if not isinstance(each, Broken)]), broken
+    good: list[Bytes] = []
+    broken: list[Broken] = []
+    pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1))  # decoders let go of the lock
+    try:
+        for each in pool.map(partial(_try_picture, side=side), paths):
+            if isinstance(each, Broken):
+                broken.append(each)
+                refuse_broken(broken, len(paths))  # as soon as it is sure: thousands may follow
+            else:
+                good.append(each)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return like_richest(good), broken
 
 
 def refuse_broken(broken: Sequence[Broken], count: int) -> None:
@@ -141,7 +149,7 @@ def refuse_broken(broken: Sequence[Broken], count: int) -> None:
         first = broken[0]
         raise DataError(
             f"{first.path.parent.name}/{first.path.name} cannot be read as a picture",
-            f"{first.why}; {len(broken):,} of {count:,} files are broken",
+            f"{first.why}; at least {len(broken):,} of {count:,} files are broken",
             "Take these files out, or save them as PNG again",
         )
 

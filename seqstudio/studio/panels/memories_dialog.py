@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
 
 from seqstudio.blocks.swapping import AS_DRAWN, KEY, MEMORIES, Swap
@@ -42,6 +43,8 @@ class MemoriesDialog(QDialog):
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
         self.buttons.button(buttons.Ok).setText("Train them")
+        for button in self.buttons.buttons():
+            button.setIcon(QIcon())  # those of the desktop have colours of their own
         self._lay_out()
         self.buttons.accepted.connect(self._finish)
         self.buttons.rejected.connect(self.reject)

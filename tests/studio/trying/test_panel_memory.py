@@ -24,7 +24,7 @@ from seqstudio.studio.trying.distance import DistancePanel, reach_words
 from seqstudio.studio.trying.panel import TryPanel
 from seqstudio.studio.trying.symbols import SymbolsPanel
 
-LONG = 60_000
+LONG = 120_000
 Opening = Callable[..., TryPanel]
 
 

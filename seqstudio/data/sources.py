@@ -20,6 +20,7 @@ from seqstudio.data.tasks.heart import open_heart
 from seqstudio.data.tasks.masked import open_masked
 from seqstudio.data.tasks.memory import open_adding, open_hello, open_order, open_recall
 from seqstudio.data.tasks.notes import open_frames
+from seqstudio.data.tasks.order_pairs import open_order_pairs
 from seqstudio.data.tasks.pairs import open_pairs
 from seqstudio.data.tasks.pictures import open_captions, open_pixels, open_rows, open_shapes
 from seqstudio.data.tasks.sentences import open_sentences
@@ -93,6 +94,7 @@ KINDS: Mapping[str, Opener] = {
     "clip-frames": open_clip_frames,
     "waves": open_waves,
     "sentences": open_sentences,
+    "order-pairs": open_order_pairs,
     "pairs": open_pairs,
     "frames": open_frames,
     "series": open_series,

@@ -19,6 +19,7 @@ from seqstudio.data.dataset import Dataset
 from seqstudio.data.reading.labelled import MOST_LABELS, Labelled, read_labelled
 from seqstudio.data.reading.tokens import BytePairs, Words
 from seqstudio.data.tasks.base import Batch, Listed, hash_of
+from seqstudio.data.tasks.names import written_names
 from seqstudio.data.tasks.reviews import written_reviews
 from seqstudio.data.vocabulary import Vocabulary
 
@@ -99,6 +100,9 @@ def open_sentences(settings: DataSettings, base: Path | None) -> Dataset:
             f"Your file {path}.",
             read_labelled(path, settings.columns),
         )
+    elif settings.tokens == "characters":
+        title, found = "Names of four made-up lands", written_names()
+        origin = "Names put together by rule from syllables; free to use."
     else:
         title, found = "Short reviews", written_reviews()
         origin = "Sentences written by rule, with negations that turn them round; free to use."
@@ -202,7 +206,8 @@ def _task(
 ) -> SentencesTask:
     # A space before the first word: the same token as inside a sentence.
     before = "" if type(vocabulary) is Vocabulary else " "
-    ids = [vocabulary.encode(before + found.texts[place], skip_unknown=type(vocabulary) is Vocabulary)
+    letters = type(vocabulary) is Vocabulary
+    ids = [vocabulary.encode(before + found.texts[place], skip_unknown=letters)
            for place in places]  # fmt: skip
     starts = np.concatenate([[0], np.cumsum([max(len(each), 1) for each in ids])])
     flat = np.concatenate([each if len(each) else np.zeros(1, np.uint16) for each in ids])

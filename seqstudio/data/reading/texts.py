@@ -35,6 +35,7 @@ _USUAL = frozenset("\t\n\r\f\x1a\x1b\x85")
 _MOST_CONTROLS = 0.02
 #: Taken where others fit as well: by far the most files that are not Unicode.
 _COMMONEST = "cp1252"
+_HARDLY_WORSE = 0.05
 _GZIP = b"\x1f\x8b"
 
 
@@ -121,8 +122,22 @@ def _utf8(data: bytes) -> Text | None:
     try:
         return Text(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError as error:
+        if (found := _halves_of_pairs(data)) is not None:
+            return found
         nearly = error.start > _SAMPLE_BYTES or error.start >= len(data) - 4
         return _tolerant(data, "utf-8") if nearly and error.start > 0 else None
+
+
+def _halves_of_pairs(data: bytes) -> Text | None:
+    """Read UTF-8 in which surrogates stand, as some programs write signs beyond U+FFFF."""
+    try:
+        text = data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return None
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    lost = whole.count("\ufffd") - text.count("\ufffd")
+    notes = (f"{lost:,} damaged characters shown as \ufffd",) if lost else ()
+    return Text(whole, "utf-8", notes)
 
 
 def _wide(data: bytes) -> Text | None:
@@ -143,9 +158,9 @@ def _guessed(data: bytes, name: str) -> Text:
     matches = list(from_bytes(data[:_SAMPLE_BYTES]))
     if not matches:
         raise _no_text(name)
-    merit = (matches[0].chaos, matches[0].coherence)
-    alike = [match.encoding for match in matches if (match.chaos, match.coherence) == merit]
-    encoding = _COMMONEST if _COMMONEST in alike else alike[0]
+    near = [match for match in matches if match.chaos <= matches[0].chaos + _HARDLY_WORSE]
+    alike = {name for match in near for name in match.could_be_from_charset}
+    encoding = _COMMONEST if _COMMONEST in alike else matches[0].encoding
     found = _tolerant(data, encoding)
     shown = encoding.replace("_", "-")
     return Text(found.text, shown, (f"Not UTF-8: read as {shown}, by guess", *found.notes))

@@ -104,7 +104,6 @@ class DataPanel(Panel):
         self._view = Segments(VIEWS, name="View")
         self._view.value_changed.connect(self._show_view)
         self.header.add_switch(self._view)
-        self.header.add_switch(self._part)
         self.examples, self.columns = ExamplesView(self), ColumnsView(self)
         self.vocabulary, self.balance = VocabularyView(self), BalanceView(self)
         self.leaks = LeaksView(self)
@@ -170,6 +169,7 @@ class DataPanel(Panel):
         rows = QVBoxLayout(side)
         rows.setContentsMargins(16, 12, 16, 12)
         rows.setSpacing(6)
+        rows.addWidget(self._part, 0, Qt.AlignmentFlag.AlignLeft)
         grid = QGridLayout()
         grid.setVerticalSpacing(4)
         for index, (name, value) in enumerate(zip(self._names, self._values, strict=True)):

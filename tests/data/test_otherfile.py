@@ -71,3 +71,23 @@ def test_a_file_of_another_kind_is_refused(settings: DataSettings, tmp_path: Pat
     pieces = open_dataset(replace(settings, tokens="pieces", symbols=300))
     with pytest.raises(DataError, match="pieces"):
         measured_on(pieces, replace(settings, tokens="pieces", symbols=300), other, None)
+
+
+def test_pairs_of_sentences_keep_their_signs_and_words(tmp_path: Path) -> None:
+    animals = ("cat", "dog", "horse", "bird", "fish", "cow", "goat", "hen", "pig", "duck")
+    pairs = [(f"the {one} sees the {two}", f"{two} videt {one}")
+             for one in animals for two in animals if one != two]  # fmt: skip
+    paths = [tmp_path / "own.tsv", tmp_path / "other.tsv"]
+    for path, part in zip(paths, (pairs, pairs[::2]), strict=True):
+        path.write_text("".join(f"{a}\t{b}\n" for a, b in part), encoding="utf-8")
+    settings = replace(DataSettings(), kind="pairs", path=str(paths[0]), length=12)
+    own = open_dataset(settings)
+    given = measured_on(own, settings, paths[1], None)
+    assert given.left_out == 0
+    assert own.source_vocabulary is not None
+    sources = {
+        own.source_vocabulary.decode(batch.source[row, : batch.source_lengths[row]]).strip()
+        for batch in given.dataset.held_out()
+        for row in range(len(batch.targets))
+    }
+    assert sources == {a for a, _ in pairs[::2]}

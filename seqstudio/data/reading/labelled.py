@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqstudio.core.errors import DataError
-from seqstudio.data.reading.tables import guess_roles, parse_columns, read_table
+from seqstudio.data.reading.tables import Table, guess_roles, parse_columns, read_table
 from seqstudio.data.reading.texts import read_any_text
 
 MOST_FILES = 100_000
@@ -60,6 +60,7 @@ def _of_table(path: Path, columns: str) -> Labelled:
     roles = parse_columns(columns) if columns else guess_roles(table)
     for role in ("text", "label"):
         if role not in roles:
+            _refuse_alike(table)
             names = ", ".join(column.name for column in table.columns[:12])
             raise DataError(
                 f"No column of {path.name} looks like the {role}",
@@ -76,6 +77,17 @@ def _of_table(path: Path, columns: str) -> Labelled:
     if len(rows) < len(table):
         notes.append(f"{len(table) - len(rows):,} rows without text or label left out")
     return Labelled(tuple(r[0] for r in rows), tuple(r[1] for r in rows), tuple(notes))
+
+
+def _refuse_alike(table: Table) -> None:
+    """Say so where the label is there, but the same in every row."""
+    for column in table.columns:
+        if column.name.lower() == "label" and column.kinds == 1:
+            raise DataError(
+                f"{table.name} has a single label: “{column.fields[0][:40]}”",
+                f"the column “{column.name}” says the same in every row",
+                "Add examples of another label, or choose another column",
+            )
 
 
 def _of_files(folder: Path) -> Labelled:

@@ -43,7 +43,21 @@ _TIME = re.compile(
 )
 _TIME_NAMES = frozenset({"date", "time", "month", "year", "day", "timestamp", "datetime", "t"})
 _LABEL_NAMES = frozenset(
-    {"label", "class", "category", "target", "sentiment", "language", "y", "tag", "topic"}
+    {
+        "label",
+        "class",
+        "category",
+        "target",
+        "sentiment",
+        "language",
+        "y",
+        "tag",
+        "topic",
+        "stars",
+        "rating",
+        "polarity",
+        "emotion",
+    }
 )
 
 

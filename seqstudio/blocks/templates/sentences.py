@@ -92,7 +92,7 @@ _SWAP = (
 
 
 def _sentiment(
-    key: str, title: str, sentence: str, look: str, draw: Callable[[], Graph]
+    key: str, title: str, sentence: str, look: str, draw: Callable[[], Graph], rate: float = 2e-3
 ) -> Template:
     return Template(
         id=key,
@@ -105,7 +105,7 @@ def _sentiment(
         family=_FAMILY,
         draw=draw,
         data={"kind": "sentences", "length": 50},
-        training=_TRAINING,
+        training={**_TRAINING, "learning_rate": rate},
     )
 
 
@@ -153,6 +153,7 @@ TEMPLATES = (
         "The mean of all word vectors: quick, strong on reviews, and blind to order.",
         "Type “good, not bad” and “bad, not good”: the last bars are the same.",
         _bag,
+        rate=1e-2,
     ),
     Template(
         id="names-gru",

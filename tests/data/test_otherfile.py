@@ -85,9 +85,10 @@ def test_pairs_of_sentences_keep_their_signs_and_words(tmp_path: Path) -> None:
     given = measured_on(own, settings, paths[1], None)
     assert given.left_out == 0
     assert own.source_vocabulary is not None
-    sources = {
-        own.source_vocabulary.decode(batch.source[row, : batch.source_lengths[row]]).strip()
-        for batch in given.dataset.held_out()
-        for row in range(len(batch.targets))
-    }
+    sources = set()
+    for batch in given.dataset.held_out():
+        assert batch.source is not None
+        assert batch.source_lengths is not None
+        for ids, length in zip(batch.source, batch.source_lengths, strict=True):
+            sources.add(own.source_vocabulary.decode(ids[:length]).strip())
     assert sources == {a for a, _ in pairs[::2]}

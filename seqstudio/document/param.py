@@ -21,6 +21,9 @@ class ParamError(SeqError):
     """A value that a setting does not take; the old value stays in force."""
 
 
+_NAMED = 24  # choices in a sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """A setting of a block, of the data or of the training.
@@ -70,7 +73,9 @@ class Param:
     def range_text(self) -> str:
         """Return the allowed values in words, for a tool tip or an error."""
         if self.kind == "choice":
-            return "one of " + ", ".join(value for value, _ in self.choices)
+            known = [value for value, _ in self.choices]
+            more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+            return "one of " + ", ".join(known[:_NAMED]) + more
         if self.kind == "bool":
             return "on or off"
         low, high = _number(self.low), _number(self.high)

@@ -367,6 +367,9 @@ ALLOWED = {
     "learn.py": {"ThreadPoolExecutor"},  # settles the claims of the lectures
     "listen/chores.py": {"ThreadPoolExecutor"},  # renders sound, writes files
     "panels/floors.py": {"Thread"},  # counts the floor
+    "panels/music_counts.py": {"Thread"},  # counts the corpus of music
+    "panels/data/counting.py": {"Thread"},  # counts what stands in the data
+    "panels/data/transfer.py": {"Thread"},  # fetches a set of data
     "panels/sweep_desk.py": {"Thread"},  # sees the trials of a sweep through
 }
 

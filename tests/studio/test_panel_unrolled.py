@@ -505,7 +505,7 @@ def test_generated_sequences_have_no_window_to_drag(viewing, shown):
     drag_handle(panel.view, 2)
     QTest.keyClick(panel.view, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
     assert panel.session.project.training.window == window
-    assert panel.view._caption() == "the sequence begins here, 50 steps"
+    assert panel.view._caption() == "the sequence begins here, 100 steps"
 
 
 # ------------------------------------------------------------------------------------- states

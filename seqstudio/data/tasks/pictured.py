@@ -78,7 +78,7 @@ class Look:
             ink: (H', W') how much ink lies at each place of a large canvas, 0 to 1.
         """
         channels, height, width = self.frame
-        laid = _laid(ink, self.extent) if self.extent else ink
+        laid = _placed(ink, self.extent) if self.extent else ink
         cover = shrink(laid, height, width)
         most = float(cover.max(initial=0.0))
         cover = cover / most if self.extent and most > 0 else cover
@@ -118,7 +118,7 @@ def _extents(inked: NDArray[np.bool_]) -> Floats:
     return result
 
 
-def _laid(ink: Floats, extent: float) -> Floats:
+def _placed(ink: Floats, extent: float) -> Floats:
     """Cut the box around the ink and lay it into the middle of a square of the right size."""
     rows, columns = np.flatnonzero(ink.max(1) > _INK), np.flatnonzero(ink.max(0) > _INK)
     if not len(rows):

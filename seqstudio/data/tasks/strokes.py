@@ -45,7 +45,7 @@ _WAYS: dict[int, tuple[tuple[Line, ...], ...]] = {
 }  # fmt: skip
 
 _SMOOTH = 4
-_WOBBLE, _TILT, _SLANT, _NARROW = 0.045, 0.09, 0.22, 0.18
+_WOBBLE, _TILT, _LEAN, _NARROW = 0.045, 0.09, 0.22, 0.18
 _THICK = (0.055, 0.1)
 _MARGIN = 0.06
 
@@ -75,7 +75,7 @@ def draw_digits(rng: np.random.Generator, digits: NDArray[np.int64], side: int) 
 
 def _written(rng: np.random.Generator, way: tuple[Line, ...], count: int) -> list[Floats]:
     """Return the lines of one digit in as many hands: points (B, K, 2), x and y."""
-    slant, tilt = rng.normal(0, _SLANT, (count, 1)), rng.normal(0, _TILT, (count, 1))
+    slant, tilt = rng.normal(0, _LEAN, (count, 1)), rng.normal(0, _TILT, (count, 1))
     narrow = np.exp(rng.normal(-0.3, _NARROW, (count, 1)))
     # Lines that meet in a point still meet: a point wobbles once.
     wobble = {point: rng.normal(0, _WOBBLE, (count, 2)) for line in way for point in line}

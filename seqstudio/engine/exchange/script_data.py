@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from seqstudio.data.vocabulary import Vocabulary
 
+_KEPT = frozenset({"property", "staticmethod", "classmethod"})
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -47,6 +48,8 @@ def task_source(task: object) -> TaskSource:
         else:
             args.append(f"{name}={_value(value)}")
     parts = _Parts()
+    for name in cut.fields:
+        parts.need_kind_of(getattr(task, name))
     parts.need_class(type(task), cut)
     made = f"{type(task).__name__}({', '.join(args)})"
     return TaskSource("\n\n\n".join(parts.texts()), made, arrays)
@@ -59,11 +62,22 @@ class _Cut:
         node = _definition(cls)
         assert isinstance(node, ast.ClassDef)
         self.docstring = ast.get_docstring(node) or ""
-        self.methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+        self.methods: dict[str, ast.FunctionDef] = {}
+        self.homes: dict[str, types.ModuleType] = {}
+        for each in cls.__mro__:  # what a base class gives is written down with the rest
+            if each.__module__.startswith("seqstudio"):
+                self._take_methods(each)
         self.kept = self._reached("draw")
         used = {name for method in self.kept for name in _own_names(self.methods[method])}
         known = [field.name for field in fields(cls)]
         self.fields = [name for name in known if name in used]
+
+    def _take_methods(self, cls: type) -> None:
+        node, home = _definition(cls), import_module(cls.__module__)
+        assert isinstance(node, ast.ClassDef)
+        for each in node.body:
+            if isinstance(each, ast.FunctionDef) and each.name not in self.methods:
+                self.methods[each.name], self.homes[each.name] = each, home
 
     def _reached(self, start: str) -> list[str]:
         found, waiting = set[str](), [start]
@@ -80,6 +94,7 @@ class _Parts:
 
     def __init__(self) -> None:
         self._done: dict[str, str] = {}
+        self._meant: dict[str, object] = {}
 
     def texts(self) -> list[str]:
         """Return constants as one block, then classes and functions."""
@@ -87,23 +102,33 @@ class _Parts:
         rest = [t for t in self._done.values() if t.startswith(("def", "class", "@"))]
         return ["\n".join(constants), *rest] if constants else rest
 
+    def need_kind_of(self, value: object) -> None:
+        """Add the class of a setting that is a record of its own."""
+        if is_dataclass(value) and not isinstance(value, (type, Vocabulary)):
+            self._need_definition(type(value).__name__, type(value))
+
     def need_class(self, cls: type, cut: _Cut) -> None:
         """Add a task's class with the methods that draw."""
         body: list[ast.stmt] = [ast.Expr(ast.Constant(_paragraph(cut.docstring)))]
         for name in cut.fields:
             body += ast.parse(f"{name}: object").body
-        home = import_module(cls.__module__)
-        body += [_Numbered(home).visit(_bare(cut.methods[name])) for name in cut.kept]
+        for name in cut.kept:
+            method, home = _bare(cut.methods[name]), cut.homes[name]
+            body.append(_Numbered(home).visit(method))
+            self._needs(method, home)
         node = ast.parse(f"@dataclass\nclass {cls.__name__}: ...").body[0]
         assert isinstance(node, ast.ClassDef)
         node.body = body
-        self._needs(node, home)
         self._done[cls.__name__] = _unparsed(node)
 
     def _needs(self, node: ast.AST, home: types.ModuleType) -> None:
         for name in dict.fromkeys(n.id for n in ast.walk(node) if isinstance(n, ast.Name)):
-            if name not in self._done and hasattr(home, name):
-                self._need(name, getattr(home, name))
+            if hasattr(home, name):
+                value = getattr(home, name)
+                if self._meant.setdefault(name, value) is not value:
+                    raise ValueError(f"two modules of the task mean different things by {name}")
+                if name not in self._done:
+                    self._need(name, value)
 
     def _need(self, name: str, value: object) -> None:
         if isinstance(value, types.ModuleType):
@@ -137,6 +162,9 @@ def _value(value: object) -> str:
         return repr(set(value))
     if isinstance(value, (tuple, list, dict, *_PLAIN)):
         return repr(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        given = ", ".join(f"{f.name}={_value(getattr(value, f.name))}" for f in fields(value))
+        return f"{type(value).__name__}({given})"
     raise ValueError(f"{type(value).__name__} cannot be written down")
 
 
@@ -144,6 +172,8 @@ def _own_names(node: ast.AST) -> Iterator[str]:
     """Yield what is read of self."""
     for each in ast.walk(node):
         match each:
+            case ast.Call(ast.Name("len"), [ast.Name("self")]):
+                yield "__len__"
             case ast.Attribute(ast.Name("self"), name):
                 yield name
 
@@ -165,7 +195,7 @@ def _bare(node: ast.stmt) -> ast.stmt:
     for each in ast.walk(copy):
         if isinstance(each, ast.FunctionDef):
             each.returns = None
-            each.decorator_list = [d for d in each.decorator_list if _is(d, "property")]
+            each.decorator_list = [d for d in each.decorator_list if _is(d, _KEPT)]
         elif isinstance(each, ast.arg):
             each.annotation = None
         elif isinstance(each, ast.ClassDef):
@@ -210,8 +240,8 @@ def _fields_bare(node: ast.stmt) -> ast.stmt:
     return node
 
 
-def _is(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
+def _is(node: ast.expr, names: frozenset[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def _paragraph(docstring: str) -> str:

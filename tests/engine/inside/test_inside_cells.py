@@ -287,7 +287,7 @@ def test_models_without_time_say_what_they_would_need() -> None:
 def test_music_and_numbers_are_read() -> None:
     tunes, _ = last_reading(small("abc-lstm", layers=1), CellsOf(steps=1500), text="")
     assert {"bar", "pitch", "pitch-class", "phrase-end"} <= {score.name for score in tunes.best}
-    numbers, _ = last_reading(small("adding-lstm"), CellsOf(steps=200), text="")
+    numbers, _ = last_reading(small("adding-lstm"), CellsOf(steps=400), text="")
     assert numbers.best == ()
     assert len(numbers.rows) == 4
     assert numbers.tokens[1] == "1 "

@@ -92,7 +92,13 @@ _SWAP = (
 
 
 def _sentiment(
-    key: str, title: str, sentence: str, look: str, draw: Callable[[], Graph], rate: float = 2e-3
+    key: str,
+    title: str,
+    sentence: str,
+    look: str,
+    draw: Callable[[], Graph],
+    rate: float = 2e-3,
+    symbols: int = 5000,
 ) -> Template:
     return Template(
         id=key,
@@ -104,7 +110,7 @@ def _sentiment(
         icon="text",
         family=_FAMILY,
         draw=draw,
-        data={"kind": "sentences", "length": 50},
+        data={"kind": "sentences", "length": 50, "symbols": symbols},
         training={**_TRAINING, "learning_rate": rate},
     )
 
@@ -154,6 +160,7 @@ TEMPLATES = (
         "Type “good, not bad” and “bad, not good”: the last bars are the same.",
         _bag,
         rate=1e-2,
+        symbols=15_000,
     ),
     Template(
         id="names-gru",

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from seqstudio.blocks.declaration import DataFacts
-from seqstudio.blocks.templates import TEMPLATES, make
+from seqstudio.blocks.templates import make
 from seqstudio.data.facts import facts_of
 from seqstudio.data.sources import open_dataset
 from seqstudio.engine.gradflow import CellWeights, LayerRun, norm64, state_gradients
 from seqstudio.engine.layers import GRU, LSTM, RNN, OneHot, Positions, SelfAttention
 from seqstudio.engine.model import GraphModel, detach
+from tests.templates import made_of, one_of_each
 
 # -------------------------------------------------------------------------------- 2: "hello"
 
@@ -65,7 +66,7 @@ def test_parameter_counts_of_the_lecture(layer, count):
     assert sum(p.numel() for p in layer.parameters()) == count
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", one_of_each(made_of))
 def test_the_check_counts_what_the_model_has(name):
     project = make(name)
     facts = facts_of(open_dataset(project.data), project.training)

@@ -27,6 +27,10 @@ settings.load_profile("steady")
 # Before the first Qt import. A person may still ask for a real screen: QT_QPA_PLATFORM=xcb.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+# Before the first import of torch. The files of the suite run side by side, one a core: threads of
+# two of them on the same core wait for each other, and small models take five times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 HAS_QT = importlib.util.find_spec("PySide6") is not None
 _WITHOUT_QT = ["studio", "gui", "journeys"]
 collect_ignore = [] if HAS_QT else _WITHOUT_QT

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: Seconds in which the last note dies away.
 TAIL_S = 1.5
-_BLOCK = 8192
-_END_FADE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +151,8 @@ def rendered(
     Raises:
         MusicError: It lasts longer than half an hour.
     """
-    import numpy as np
-
     from seqstudio.music.synth import LONGEST_S, RATE, Band
+    from seqstudio.music.synth.rendering import played
 
     if score.end_seconds > LONGEST_S:
         raise MusicError(
@@ -163,22 +160,12 @@ def rendered(
             f"it lasts {score.end_seconds / 60:,.0f} minutes, 30 are possible",
             "Save it as MIDI",
         )
-    waiting, band = _sounds(score, players), Band(RATE, font)
-    samples = np.empty((round(score.end_seconds * RATE) + round(TAIL_S * RATE), 2), np.float32)
-    for begin in range(0, len(samples), _BLOCK):
-        progress(begin / len(samples))
-        end = min(len(samples), begin + _BLOCK)
-        while waiting and waiting[-1][0] < end:
-            onset, sound = waiting.pop()
-            band.start(sound.after(onset - begin))
-        samples[begin:end] = band.block(end - begin)
-    fade = round(_END_FADE_S * RATE)
-    samples[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)[:, None]
-    return samples
+    frames = round(score.end_seconds * RATE) + round(TAIL_S * RATE)
+    return played(_sounds(score, players), frames, Band(RATE, font), progress)
 
 
 def _sounds(score: Score, players: Iterable[Player]) -> list[tuple[int, Sound]]:
-    """Return the notes that are heard with their onsets in frames, the last one first."""
+    """Return the notes that are heard with their onsets in frames, in their order."""
     from seqstudio.music.synth import RATE
     from seqstudio.music.synth.rendering import timed_sounds
 
@@ -194,7 +181,7 @@ def _sounds(score: Score, players: Iterable[Player]) -> list[tuple[int, Sound]]:
         if player is not None:
             sounds = [(at, replace(s, gain=player.gain, pan=player.pan)) for at, s in sounds]
         timed += sounds
-    return sorted(timed, key=lambda each: each[0], reverse=True)
+    return sorted(timed, key=lambda each: each[0])
 
 
 def flac_bytes(samples: NDArray[np.float32], rate: int) -> bytes:

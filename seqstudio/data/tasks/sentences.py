@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,7 +118,7 @@ def labelled_dataset(title: str, origin: str, found: Labelled, settings: DataSet
         _task(found, places, classes, vocabulary, settings.length) for places in (train, valid)
     ]
     share = np.bincount(parts[0].labels, minlength=len(classes)) + 1.0
-    tasks = [_with_share(part, share / share.sum()) for part in parts]
+    tasks = [replace(part, share=share / share.sum()) for part in parts]
     notes = [f"Texts: {len(train):,} to learn, {len(valid):,} held out, drawn at random"]
     if leaks:
         notes.append(f"{leaks:,} held-out texts left out: they stand in the training part too")
@@ -216,12 +216,6 @@ def _task(
     nothing = np.full(len(classes), 1 / len(classes))
     return SentencesTask(
         flat, starts.astype(np.int64), labels, length, vocabulary, classes, nothing
-    )
-
-
-def _with_share(task: SentencesTask, share: NDArray[np.float64]) -> SentencesTask:
-    return SentencesTask(
-        task.ids, task.starts, task.labels, task.length, task.vocabulary, task.classes, share
     )
 
 

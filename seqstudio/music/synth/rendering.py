@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,9 +59,7 @@ def render(
             "play a part of it, or a faster tempo",
         )
     frames = round(score.end_seconds * rate) + round(tail_s * rate)
-    samples = _played(timed_sounds(score, instrument, rate), frames, Band(rate, font))
-    _fade_end(samples, round(_END_FADE_S * rate))
-    return samples
+    return played(timed_sounds(score, instrument, rate), frames, Band(rate, font))
 
 
 def timed_sounds(
@@ -94,16 +92,31 @@ def _check(instrument: str | Mapping[int, str] | None) -> None:
             raise MusicError(f"no instrument is called “{name}”", hint=hint)
 
 
-def _played(timed: list[tuple[int, Sound]], frames: int, band: Band) -> NDArray[np.float32]:
+def played(
+    timed: Sequence[tuple[int, Sound]],
+    frames: int,
+    band: Band,
+    progress: Callable[[float], None] = lambda _share: None,
+) -> NDArray[np.float32]:
+    """Return what a band plays, (frames, 2); the last 20 ms fade to silence.
+
+    Args:
+        timed: Notes with their onsets in frames, in the order of the onsets.
+        frames: Length of the sound.
+        band: Who plays.
+        progress: Called with the share that is done, 0 to 1; what it raises ends the work.
+    """
     samples = np.empty((frames, 2), np.float32)
     following = 0
     for begin in range(0, frames, _BLOCK):
-        end = min(frames, begin + _BLOCK)
+        progress(begin / frames)
+        end = min(begin + _BLOCK, frames)
         while following < len(timed) and timed[following][0] < end:
             onset, sound = timed[following]
             band.start(sound.after(onset - begin))
             following += 1
         samples[begin:end] = band.block(end - begin)
+    _fade_end(samples, round(_END_FADE_S * band.rate))
     return samples
 
 
